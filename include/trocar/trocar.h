@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Trocar, run-time half: errors, element types, tensors, sessions.
+ *
+ * Errors    Every function that can fail returns 0 (or a count) on success and a negative
+ *           enum tro_status on failure, and then fills the caller's struct tro_err with a
+ *           message that says what was expected, what was found and what to do. The err
+ *           argument may be NULL.
+ * Threads   Objects are not locked. One object may be used by one thread at a time; different
+ *           objects may be used by different threads at the same time.
+ * Ownership *_open and *_create return an object the caller ends with the matching *_close or
+ *           *_destroy, which accept NULL. Strings returned stay owned by the object they came from.
+ */
+#ifndef TROCAR_TROCAR_H
+#define TROCAR_TROCAR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TRO_API __attribute__((visibility("default")))
+
+#define TRO_VERSION_MAJOR 0
+#define TRO_VERSION_MINOR 1
+#define TRO_VERSION_PATCH 0
+
+/* Highest rank of a tensor. */
+#define TRO_MAX_RANK 8
+
+/* "0.1.0": the version of the library at run time. */
+TRO_API const char *tro_version(void);
+
+/* ---- errors ---------------------------------------------------------------------------- */
+
+enum tro_status {
+    TRO_OK = 0,
+    TRO_E_INPUT = -1,       /* bad use, or a file, tensor or argument that is wrong */
+    TRO_E_UNSUPPORTED = -2, /* well formed, but beyond what this version does */
+    TRO_E_IO = -3,          /* the operating system refused to read or write */
+    TRO_E_NOMEM = -4,       /* memory ran out */
+    TRO_E_DEVICE = -5,      /* the device or an optional library is missing or failed */
+    TRO_E_INTERNAL = -6     /* a defect of Trocar */
+};
+
+struct tro_err {
+    int status;      /* enum tro_status */
+    char text[1024]; /* one line without a newline, UTF-8, zero-terminated */
+};
+
+/* ---- element types --------------------------------------------------------------------- */
+
+/*
+ *   id            text          bits in a file and in memory
+ * 4-bit types take one byte an element in memory (value in the low bits, int4 sign-extended)
+ * and half a byte in ONNX files. bool is one byte, 0 or 1. FP8 names follow ONNX:
+ * FN = finite and NaN, UZ = no negative zero.
+ */
+#define TRO_DTYPES(X)                  \
+    X(F32, "f32", 32)                  \
+    X(F16, "f16", 16)                  \
+    X(BF16, "bf16", 16)                \
+    X(F64, "f64", 64)                  \
+    X(F8E4M3FN, "f8e4m3fn", 8)         \
+    X(F8E4M3FNUZ, "f8e4m3fnuz", 8)     \
+    X(F8E5M2, "f8e5m2", 8)             \
+    X(F8E5M2FNUZ, "f8e5m2fnuz", 8)     \
+    X(F4E2M1, "f4e2m1", 4)             \
+    X(I8, "i8", 8)                     \
+    X(I16, "i16", 16)                  \
+    X(I32, "i32", 32)                  \
+    X(I64, "i64", 64)                  \
+    X(I4, "i4", 4)                     \
+    X(U8, "u8", 8)                     \
+    X(U16, "u16", 16)                  \
+    X(U32, "u32", 32)                  \
+    X(U64, "u64", 64)                  \
+    X(U4, "u4", 4)                     \
+    X(BOOL, "bool", 8)
+
+enum tro_dtype {
+    TRO_DTYPE_NONE = 0,
+#define TRO_DTYPE_ENUM(id, text, bits) TRO_##id,
+    TRO_DTYPES(TRO_DTYPE_ENUM)
+#undef TRO_DTYPE_ENUM
+        TRO_N_DTYPES
+};
+
+/* "f32", "i8", ...; "none" for TRO_DTYPE_NONE and values outside the enum. */
+TRO_API const char *tro_dtype_name(enum tro_dtype dtype);
+
+/* The type of that name, TRO_DTYPE_NONE if there is none. */
+TRO_API enum tro_dtype tro_dtype_from_name(const char *name);
+
+/* Bytes one element takes in memory: 1, 2, 4 or 8; 0 for TRO_DTYPE_NONE. */
+TRO_API size_t tro_dtype_size(enum tro_dtype dtype);
+
+/* ---- tensors --------------------------------------------------------------------------- */
+
+/*
+ * A dense, row-major array: the last dimension varies fastest. Rank 0 is a scalar with one
+ * element. The struct is a view: whoever made the data owns it, for as long as the function
+ * that hands the view out says.
+ */
+struct tro_tensor {
+    enum tro_dtype dtype;
+    int rank;
+    int64_t shape[TRO_MAX_RANK];
+    void *data; /* aligned to the element size at least */
+};
+
+/* Product of the shape; 1 for a scalar. The tensor must be valid. */
+TRO_API int64_t tro_tensor_n_elems(const struct tro_tensor *t);
+
+/* tro_tensor_n_elems times tro_dtype_size. */
+TRO_API size_t tro_tensor_n_bytes(const struct tro_tensor *t);
+
+/* ---- sessions -------------------------------------------------------------------------- */
+
+/* What a network takes or gives. shape[i] is -1 where the size is known only at run time;
+ * dim_name[i] is then the symbol ("N", "height") or "". rank is -1 where it is unknown. */
+struct tro_io_info {
+    const char *name;
+    enum tro_dtype dtype;
+    int rank;
+    int64_t shape[TRO_MAX_RANK];
+    const char *dim_name[TRO_MAX_RANK];
+};
+
+struct tro_session_opts {
+    const char *device; /* NULL or "ref": the reference kernels; further devices come with plans */
+};
+
+struct tro_session;
+
+/* Ends a session; NULL is fine. Outputs it handed out are gone with it. */
+TRO_API void tro_session_destroy(struct tro_session *s);
+
+TRO_API int tro_session_n_inputs(const struct tro_session *s);
+TRO_API int tro_session_n_outputs(const struct tro_session *s);
+
+/* 0 <= i < n; the strings live as long as the session. */
+TRO_API struct tro_io_info tro_session_input_info(const struct tro_session *s, int i);
+TRO_API struct tro_io_info tro_session_output_info(const struct tro_session *s, int i);
+
+/* Binds the caller's memory to an input, read at each run; it must stay valid until the next
+ * bind of that input or the session's end. The element type must be equal and the shape must
+ * fit the input's; TRO_E_INPUT otherwise, and the former binding stays. */
+TRO_API int tro_session_bind(struct tro_session *s, const char *input, const struct tro_tensor *t,
+                             struct tro_err *err);
+
+/* Runs the network once on what is bound. All inputs must be bound. */
+TRO_API int tro_session_run(struct tro_session *s, struct tro_err *err);
+
+/* The output of the last successful run, by index in the model's order. The data belongs to the
+ * session and is valid until its next run or its end. */
+TRO_API int tro_session_output(const struct tro_session *s, int i, struct tro_tensor *out,
+                               struct tro_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
