@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An open model, for the parts of the library that look inside. */
+#ifndef TRO_BUILD_MODEL_H
+#define TRO_BUILD_MODEL_H
+
+#include <trocar/build.h>
+
+#include "graph/graph.h"
+#include "onnx/proto.h"
+
+const struct tro_graph *tro_model_graph(const struct tro_model *m);
+const struct tro_onnx_model *tro_model_onnx(const struct tro_model *m);
+
+#endif
