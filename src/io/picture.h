@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pictures of 8 bits a channel, grey or RGB, from and to files.
+ *
+ *   PNG        any kind: palette, 16-bit and 1- to 4-bit samples become 8-bit, transparency is
+ *              left out, gamma is not applied
+ *   JPEG       grey and colour; orientation tags are not followed
+ *   PGM, PPM   binary (P5, P6), 8-bit
+ *
+ * PNG needs libpng and JPEG needs libturbojpeg at build time; without one, its pictures end in
+ * TRO_E_DEVICE and a message that names the library. Pictures are untrusted: a file that is cut,
+ * damaged or larger than it can be when unpacked ends in TRO_E_INPUT.
+ */
+#ifndef TRO_IO_PICTURE_H
+#define TRO_IO_PICTURE_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include <trocar/trocar.h>
+
+#define TRO_PICTURE_MAX_SIDE 32768
+#define TRO_PICTURE_MAX_PIXELS (INT64_C(64) << 20)
+
+struct tro_picture {
+    int width, height, channels;
+    uint8_t *data; /* height x width x channels, rows from the top */
+};
+
+/* Reads the file, whose kind its first bytes tell, as `channels` 1 (grey) or 3 (RGB). The data lies
+ * in the arena. */
+int tro_picture_read(struct tro_arena *arena, const char *path, int channels,
+                     struct tro_picture *out, struct tro_err *err);
+
+/* The same from memory; messages do not name a file. */
+int tro_picture_decode(struct tro_arena *arena, const void *bytes, size_t n_bytes, int channels,
+                       struct tro_picture *out, struct tro_err *err);
+
+/* Writes the kind that the ending names: .png, .jpg, .jpeg, .pgm (1 channel), .ppm (3 channels). */
+int tro_picture_write(const char *path, int width, int height, int channels, const uint8_t *data,
+                      struct tro_err *err);
+
+#endif

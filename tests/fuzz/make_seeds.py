@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the seeds of fuzz_onnx_read and fuzz_tensor with python3-onnx and python3-numpy:
+    tests/fuzz/make_seeds.py        into tests/fuzz/corpus/onnx_read and tests/fuzz/corpus/tensor
+"""
+import io
+import os
+
+import numpy
+import onnx
+from onnx import TensorProto as T
+from onnx import helper as h
+from onnx import numpy_helper
+
+CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'corpus')
+
+
+def save(target, name, content):
+    folder = os.path.join(CORPUS, target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), 'wb') as f:
+        f.write(content)
+
+
+def value(name, kind=T.FLOAT, shape=('N', 3, None)):
+    return h.make_tensor_value_info(name, kind, shape)
+
+
+def plain_model():
+    weight = h.make_tensor('w', T.FLOAT, [2, 2], [1, 2, 3, 4])
+    raw = numpy_helper.from_array(numpy.arange(6, dtype='i8').reshape(2, 3), 'shape')
+    nodes = [h.make_node('Conv', ['x', 'w', ''], ['y'], 'conv', pads=[1, 1, 1, 1], group=1),
+             h.make_node('LeakyRelu', ['y'], ['z'], alpha=0.25, doc_string='text'),
+             h.make_node('Cast', ['z'], ['c'], to=T.INT8),
+             h.make_node('Constant', [], ['k'], value=weight)]
+    graph = h.make_graph(nodes, 'main', [value('x')], [value('c', T.INT8)], [weight, raw],
+                         value_info=[value('y', shape=None)])
+    model = h.make_model(graph, producer_name='seeds', opset_imports=[
+        h.make_opsetid('', 17), h.make_opsetid('ai.onnx.ml', 2)])
+    h.set_model_props(model, {'key': 'value'})
+    return model
+
+
+def control_model():
+    branch = h.make_graph([h.make_node('Neg', ['x'], ['b'])], 'then', [], [value('b')])
+    loop = h.make_graph([h.make_node('If', ['c'], ['s'], then_branch=branch, else_branch=branch)],
+                        'body', [value('i', T.INT64, ()), value('c', T.BOOL, ())],
+                        [value('c', T.BOOL, ()), value('s')])
+    graph = h.make_graph([h.make_node('Loop', ['n', 'c'], ['o'], body=loop)], 'g',
+                         [value('n', T.INT64, ())], [value('o')])
+    return h.make_model(graph)
+
+
+def function_model():
+    twice = h.make_function('local', 'Twice', ['a'], ['b'], [h.make_node('Add', ['a', 'a'], ['b'])],
+                            [h.make_opsetid('', 15)], ['factor'])
+    graph = h.make_graph([h.make_node('Twice', ['x'], ['y'], domain='local')], 'g', [value('x')],
+                         [value('y')])
+    return h.make_model(graph, functions=[twice], opset_imports=[h.make_opsetid('ai.onnx', 15)])
+
+
+def odd_model():
+    """Types that are no tensors, sparse and external data, annotations, training."""
+    sequence = h.make_tensor_sequence_value_info('s', T.FLOAT, [1])
+    graph = h.make_graph([h.make_node('SequenceLength', ['s'], ['n'])], 'g', [sequence],
+                         [value('n', T.INT64, ())])
+    dense = h.make_tensor('v', T.FLOAT, [1], [1])
+    graph.sparse_initializer.append(h.make_sparse_tensor(
+        dense, h.make_tensor('i', T.INT64, [1], [0]), [3]))
+    external = graph.initializer.add(name='e', data_type=T.FLOAT, dims=[4],
+                                     data_location=T.EXTERNAL)
+    external.external_data.add(key='location', value='../w.bin')
+    external.external_data.add(key='offset', value='4')
+    graph.quantization_annotation.add(tensor_name='n')
+    graph.input[0].type.denotation = 'IMAGE'
+    model = h.make_model(graph)
+    model.training_info.add()
+    return model
+
+
+def nested(levels):
+    body = b'\x12\x01g'
+    for i in range(levels):
+        extra, tag = ((b'\x0a\x01a', b'\x32'), (b'\x22\x01b', b'\x2a'), (b'', b'\x0a'))[i % 3]
+        length = len(body)
+        n = bytes([length]) if length < 128 else bytes([length & 127 | 128, length >> 7])
+        body = extra + tag + n + body
+    n = len(body)
+    return b'\x3a' + bytes([n & 127 | 128, n >> 7]) + body
+
+
+def model_seeds():
+    for make in (plain_model, control_model, function_model, odd_model):
+        save('onnx_read', make.__name__, make().SerializeToString())
+    whole = plain_model().SerializeToString()
+    save('onnx_read', 'cut', whole[:len(whole) // 2])
+    save('onnx_read', 'nested', nested(99))
+    save('onnx_read', 'nested_graphs', nested(12))
+    save('onnx_read', 'empty_nodes', b'\x3a\x40' + b'\x0a\x00' * 32)
+    save('onnx_read', 'empty_graphs', b'\x3a\x00' * 32)
+    save('onnx_read', 'group', b'\x3b\x3c')
+    save('onnx_read', 'name_taken_back', b'\x3a\x0b\x6a\x09\x0a\x01v\x0a\x00\x1a\x02hi')
+    save('onnx_read', 'unknown', b'\xf2\x3f\x01a\x08\x01\xf2\x3f\x01b\x3a\x03\x12\x01g')
+
+
+def tensor_seeds():
+    for kind, name in ((T.FLOAT, 'f32'), (T.INT8, 'i8'), (T.BOOL, 'bool'), (T.INT64, 'i64'),
+                       (T.UINT64, 'u64'), (T.DOUBLE, 'f64'), (T.FLOAT16, 'f16')):
+        tensor = h.make_tensor('t', kind, [2, 3], [0, 1, 1, 0, 1, 1])
+        save('tensor', 'typed_' + name, tensor.SerializeToString())
+    for code in ('?', 'i2', 'f4', 'u8'):
+        array = numpy.arange(6).astype(code).reshape(2, 3)
+        name = 'bool' if code == '?' else code
+        save('tensor', 'raw_' + name, numpy_helper.from_array(array).SerializeToString())
+        for order in 'CF':
+            out = io.BytesIO()
+            numpy.save(out, numpy.asarray(array, order=order))
+            save('tensor', f'npy_{name}_{order}', out.getvalue())
+    big = io.BytesIO()
+    numpy.lib.format.write_array(big, numpy.arange(3, dtype='>i4'), version=(2, 0))
+    save('tensor', 'npy_big_endian', big.getvalue())
+    four_bits = T(dims=[3], raw_data=b'\xf7\x08')
+    four_bits.data_type = 22
+    save('tensor', 'raw_i4', four_bits.SerializeToString())
+    save('tensor', 'string', h.make_tensor('t', T.STRING, [1], [b'text']).SerializeToString())
+    save('tensor', 'lying_dims', b'\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x10\x01\x4a\x01x')
+
+
+if __name__ == '__main__':
+    model_seeds()
+    tensor_seeds()

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "side.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/dtype.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/thread.h"
+#include "build/model.h"
+#include "io/npy.h"
+#include "ort/ort.h"
+#include "run/session.h"
+
+/* ---- folders of outputs ---------------------------------------------------------------- */
+
+/* Types that .npy lacks lie there as raw bits: the type is taken from outputs.tsv. */
+static int retype(struct tro_tensor *t, const char *type, struct tro_err *err)
+{
+    const enum tro_dtype want = tro_dtype_from_name(type);
+    if (!want || tro_dtype_size(want) != tro_dtype_size(t->dtype))
+        return tro_fail(err, TRO_E_INPUT, "expected elements of type %s as outputs.tsv says, found %s",
+                        type, tro_dtype_name(t->dtype));
+    t->dtype = want;
+    return 0;
+}
+
+static int read_folder_output(struct tro_side *s, char *line, struct tro_err *err)
+{
+    char *save = NULL;
+    const char *index = strtok_r(line, "\t", &save), *name = strtok_r(NULL, "\t", &save);
+    const char *type = strtok_r(NULL, "\t", &save);
+    char path[4096];
+    if (!index || !name || !type)
+        return tro_fail(err, TRO_E_INPUT,
+                        "expected lines of index, name, type, shape with tabs, found '%s'", line);
+    snprintf(path, sizeof path, "%s/output_%s.npy", s->path, index);
+    struct tro_tensor *t = &s->folder_outputs[s->n_folder];
+    struct tro_io_info *info = &s->folder_info[s->n_folder];
+    TRO_TRY(tro_npy_read(path, &s->arena, t, err));
+    TRO_TRY(tro_err_prefix(err, retype(t, type, err), "%s: ", path));
+    *info = (struct tro_io_info){.dtype = t->dtype, .rank = t->rank};
+    info->name = tro_arena_strdup(&s->arena, name);
+    memcpy(info->shape, t->shape, sizeof info->shape);
+    if (!info->name)
+        return tro_fail_nomem(err);
+    s->n_folder++;
+    return 0;
+}
+
+static int read_folder_lines(struct tro_side *s, char *text, const char *path, struct tro_err *err)
+{
+    size_t n_lines = 1;
+    for (const char *p = text; *p; p++)
+        n_lines += *p == '\n';
+    s->folder_info = TRO_NEW_N(&s->arena, struct tro_io_info, n_lines);
+    s->folder_outputs = TRO_NEW_N(&s->arena, struct tro_tensor, n_lines);
+    if (!s->folder_info || !s->folder_outputs)
+        return tro_fail_nomem(err);
+    char *save = NULL;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        TRO_TRY(tro_err_prefix(err, read_folder_output(s, line, err), "%s: ", path));
+    return 0;
+}
+
+static int open_folder(struct tro_side *s, struct tro_err *err)
+{
+    char path[4096];
+    struct tro_file f;
+    snprintf(path, sizeof path, "%s/outputs.tsv", s->path);
+    TRO_TRY(tro_file_read(&f, path, 0, err));
+    char *text = tro_arena_strndup(&s->arena, f.data, f.n_bytes);
+    tro_file_finish(&f);
+    return text ? read_folder_lines(s, text, path, err) : tro_fail_nomem(err);
+}
+
+/* ---- models ---------------------------------------------------------------------------- */
+
+static int tap_progress(void *ctx, const struct tro_graph *g, tro_node_id node,
+                        const struct tro_tensor *out, struct tro_err *err)
+{
+    struct tro_side *s = ctx;
+    (void)g;
+    (void)node;
+    (void)out;
+    (void)err;
+    tro_progress_at(&s->progress, ++s->n_nodes_done);
+    return 0;
+}
+
+static int open_ref(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
+{
+    const struct tro_session_opts session = {.device = opts->device};
+    s->model = tro_model_open(s->path, err);
+    if (!s->model)
+        return err->status;
+    const int rc = tro_preprocess_from_onnx(tro_model_onnx(s->model), &s->preprocess, err);
+    TRO_TRY(tro_err_prefix(err, rc, "%s: ", s->path));
+    s->session = tro_model_session(s->model, &session, err);
+    if (!s->session)
+        return err->status;
+    tro_session_set_tap(s->session, tap_progress, s);
+    return 0;
+}
+
+static int open_ort(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
+{
+    const struct tro_ort_opts ort = {.graph_optimization = opts->ort_optimization,
+                                     .n_threads = opts->n_threads};
+    struct tro_onnx_model *onnx = tro_onnx_read(s->path, err);
+    if (!onnx)
+        return err->status;
+    const int rc = tro_preprocess_from_onnx(onnx, &s->preprocess, err);
+    tro_onnx_free(onnx);
+    TRO_TRY(tro_err_prefix(err, rc, "%s: ", s->path));
+    return tro_err_prefix(err, tro_ort_open(&s->ort, s->path, &ort, err), "%s: ", s->path);
+}
+
+static void classify(struct tro_side *s)
+{
+    s->path = s->text;
+    s->kind = tro_dir_exists(s->text) ? TRO_SIDE_FOLDER : TRO_SIDE_REF;
+    if (strncmp(s->text, "ref:", 4) == 0) {
+        s->kind = TRO_SIDE_REF;
+        s->path = s->text + 4;
+    } else if (strncmp(s->text, "ort:", 4) == 0) {
+        s->kind = TRO_SIDE_ORT;
+        s->path = s->text + 4;
+    }
+}
+
+int tro_side_open(struct tro_side *s, const char *text, const struct tro_side_opts *opts,
+                  struct tro_err *err)
+{
+    *s = (struct tro_side){.text = text};
+    classify(s);
+    int rc;
+    switch (s->kind) {
+    case TRO_SIDE_FOLDER:
+        rc = open_folder(s, err);
+        break;
+    case TRO_SIDE_ORT:
+        rc = open_ort(s, opts, err);
+        break;
+    case TRO_SIDE_REF:
+    default:
+        rc = open_ref(s, opts, err);
+        break;
+    }
+    if (rc < 0)
+        tro_side_close(s);
+    return rc;
+}
+
+void tro_side_close(struct tro_side *s)
+{
+    tro_session_destroy(s->session);
+    tro_model_close(s->model);
+    tro_ort_close(s->ort);
+    tro_arena_finish(&s->arena);
+    *s = (struct tro_side){0};
+}
+
+/* ---- questions ------------------------------------------------------------------------- */
+
+int tro_side_n_inputs(const struct tro_side *s)
+{
+    return s->session ? tro_session_n_inputs(s->session) : s->ort ? tro_ort_n_inputs(s->ort) : 0;
+}
+
+int tro_side_n_outputs(const struct tro_side *s)
+{
+    return s->session ? tro_session_n_outputs(s->session)
+           : s->ort   ? tro_ort_n_outputs(s->ort)
+                      : s->n_folder;
+}
+
+struct tro_io_info tro_side_input_info(const struct tro_side *s, int i)
+{
+    return s->session ? tro_session_input_info(s->session, i) : tro_ort_input_info(s->ort, i);
+}
+
+struct tro_io_info tro_side_output_info(const struct tro_side *s, int i)
+{
+    return s->session ? tro_session_output_info(s->session, i)
+           : s->ort   ? tro_ort_output_info(s->ort, i)
+                      : s->folder_info[i];
+}
+
+/* ---- running --------------------------------------------------------------------------- */
+
+static int run_ref(struct tro_side *s, const struct tro_tensor *inputs, int n, struct tro_err *err)
+{
+    const struct tro_graph *g = tro_model_graph(s->model);
+    for (int i = 0; i < n; i++)
+        TRO_TRY(tro_session_bind(s->session, tro_session_input_info(s->session, i).name, &inputs[i],
+                                 err));
+    s->n_nodes_done = 0;
+    tro_progress_start(&s->progress, s->text, (int64_t)tro_block_get(g, TRO_MAIN_BLOCK)->n_nodes);
+    const int rc = tro_session_run(s->session, err);
+    tro_progress_end(&s->progress);
+    return rc;
+}
+
+static int run_ort(struct tro_side *s, const struct tro_tensor *inputs, int n, struct tro_err *err)
+{
+    const struct tro_tensor **list = tro_calloc((size_t)n + 1, sizeof *list);
+    if (!list)
+        return tro_fail_nomem(err);
+    for (int i = 0; i < n; i++)
+        list[i] = &inputs[i];
+    const int rc = tro_ort_run(s->ort, list, n, err);
+    tro_free(list);
+    return rc;
+}
+
+int tro_side_run(struct tro_side *s, const struct tro_tensor *inputs, int n, struct tro_err *err)
+{
+    const int64_t begin = tro_clock_ns();
+    int rc = 0;
+    if (s->session)
+        rc = run_ref(s, inputs, n, err);
+    else if (s->ort)
+        rc = run_ort(s, inputs, n, err);
+    s->run_ns = tro_clock_ns() - begin;
+    return tro_err_prefix(err, rc, "%s: ", s->path);
+}
+
+int tro_side_output(const struct tro_side *s, int i, struct tro_tensor *out, struct tro_err *err)
+{
+    if (s->session)
+        return tro_session_output(s->session, i, out, err);
+    if (s->ort)
+        return tro_ort_output(s->ort, i, out, err);
+    *out = s->folder_outputs[i];
+    return 0;
+}
