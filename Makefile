@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+#   make            build/trocar and build/libtrocar.so
+#   make demo       set-up, build, and a network at work on a synthetic operation
+#   make check      set-up and every check; CHECK="--only unit,cli" runs some of them
+#   make check-all  the same, longer: more tests under sanitizers, a minute of each fuzzer
+#   make fuzz       each fuzz target for FUZZ_SECONDS (600)
+#   make format     formats the C sources
+#   make docs       writes the generated pages of docs/
+#   make clean      removes what was built; "make distclean" also what set-up fetched
+FUZZ_SECONDS ?= 600
+
+.PHONY: all demo check check-all fuzz format docs clean distclean
+
+all:
+	@scripts/build.sh build
+
+demo:
+	@scripts/setup-debian.sh build
+	@scripts/build.sh build
+	@scripts/demo.sh
+
+check:
+	@scripts/setup-debian.sh check
+	@tests/check.py $(CHECK)
+
+check-all:
+	@scripts/setup-debian.sh check
+	@tests/check.py --all $(CHECK)
+
+fuzz:
+	@scripts/setup-debian.sh check
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
+
+format:
+	@scripts/format.sh
+
+docs:
+	@scripts/docs.py
+
+clean:
+	@rm -rf build-*
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 \
+	    ! -name npm ! -name locale ! -name data -exec rm -rf {} +; fi
+
+distclean: clean
+	@rm -rf build

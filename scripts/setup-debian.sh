@@ -1,0 +1,119 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what Trocar needs on Debian 12, and nothing that is there already:
+#     scripts/setup-debian.sh build     to build build/trocar
+#     scripts/setup-debian.sh check     that, and what "make check" uses (default)
+# Needs root or sudo only when a Debian package is missing. What comes from npm is for tests alone;
+# where npm cannot be reached this is said, and the tests that need it are skipped.
+set -eu
+cd "$(dirname "$0")/.."
+
+# One line each: set, packages. docs/dependencies.md says what each is for.
+packages() {
+    echo gcc libc6-dev meson ninja-build pkg-config libpng-dev libturbojpeg0-dev \
+        libtiff-dev libwebp-dev libopenjp2-7-dev
+    [ "$1" = build ] && return
+    echo make g++ ccache clang clang-format libclang-rt-14-dev llvm cppcheck
+    echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+    echo python3 python3-numpy python3-onnx python3-pil libonnx-testdata protobuf-compiler xz-utils
+    echo locales
+    command -v npm >/dev/null || echo npm
+}
+
+missing_packages() {
+    for name in $(packages "$1"); do
+        case $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null || true) in
+        installed) ;;
+        *) echo "$name" ;;
+        esac
+    done
+}
+
+install_packages() {
+    missing=$(missing_packages "$1" | tr '\n' ' ')
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" = 0 ]; then
+        as_root=
+    elif command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+        as_root=sudo
+    else
+        echo "setup: these packages are missing and need root to install: $missing" >&2
+        echo "setup: run as root: apt-get install $missing" >&2
+        exit 3
+    fi
+    echo "setup: installing $missing"
+    log=$(mktemp)
+    if ! { $as_root apt-get update -q && $as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -q -y --no-install-recommends $missing; } >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        echo "setup: apt-get failed, the whole log is in $log" >&2
+        exit 3
+    fi
+    rm -f "$log"
+}
+
+# Numbers in files must not follow the user's language: a locale whose decimal point is a comma.
+make_locale() {
+    if [ ! -d build/locale/de_DE.UTF-8 ] && [ -f /usr/share/i18n/locales/de_DE ]; then
+        mkdir -p build/locale
+        localedef -i de_DE -f UTF-8 build/locale/de_DE.UTF-8
+    fi
+}
+
+# ONNX Runtime, the other engine of the tests: one library out of an npm package whose content is
+# pinned by its hash. No script of the package runs.
+ORT=onnxruntime-node
+ORT_VERSION=1.30.0
+ORT_SHA512=b7086cd42d82fc1164cf5c9ce4e634288536194aba0d444eee10f86f1e50d90cb\
+79c0309c115d6f31537355733136f5503d96894b3987a9a03f1f8d318e7c8ab
+ORT_DIR=build/npm/node_modules/$ORT
+
+install_ort() {
+    [ "$(cat "$ORT_DIR/.version" 2>/dev/null || true)" = $ORT_VERSION ] && return 0
+    case $(uname -m) in
+    x86_64) machine=x64 ;;
+    aarch64) machine=arm64 ;;
+    *)
+        echo "setup: $ORT has no library for $(uname -m); tests against it will be skipped"
+        return 0
+        ;;
+    esac
+    tmp=$(mktemp -d)
+    trap 'rm -rf "$tmp"' EXIT
+    echo "setup: fetching $ORT $ORT_VERSION from npm"
+    # From the empty folder: npm looks for settings of a project where it runs.
+    if ! (cd "$tmp" && npm pack --loglevel=error --ignore-scripts --fetch-retries=1 \
+        --fetch-timeout=120000 $ORT@$ORT_VERSION >npm.log 2>&1); then
+        sed 's/^/setup: npm: /' "$tmp/npm.log"
+        echo "setup: npm cannot be reached or refuses; tests against $ORT will be skipped"
+        return 0
+    fi
+    archive=$tmp/$ORT-$ORT_VERSION.tgz
+    if ! echo "$ORT_SHA512  $archive" | sha512sum --check --status; then
+        echo "setup: $ORT-$ORT_VERSION.tgz does not have the expected hash; not installed" >&2
+        exit 1
+    fi
+    rm -rf "$ORT_DIR"
+    mkdir -p "$ORT_DIR"
+    tar -xzf "$archive" -C "$ORT_DIR" --strip-components=1 --no-same-owner --wildcards \
+        package/package.json package/README.md "package/bin/napi-v*/linux/$machine/*.so*"
+    echo $ORT_VERSION >"$ORT_DIR/.version"
+}
+
+set_name=${1:-check}
+case $set_name in
+build | check) ;;
+*)
+    echo "usage: scripts/setup-debian.sh [build|check]" >&2
+    exit 2
+    ;;
+esac
+if ! command -v dpkg-query >/dev/null; then
+    echo "setup: not a Debian system: what docs/dependencies.md lists is expected to be there"
+else
+    install_packages "$set_name"
+fi
+if [ "$set_name" = check ]; then
+    make_locale
+    install_ort
+fi
