@@ -46,6 +46,7 @@ struct tro_compare_layer {
 
 struct tro_compare {
     struct tro_arena arena;
+    struct tro_side_opts side_opts;
     struct tro_compare_side *sides;
     int n_sides;
     int leader; /* the side whose inputs samples are made for; -1: all are folders */

@@ -72,8 +72,8 @@ int tro_compare_match(struct tro_compare *c, struct tro_err *err)
         if (c->sides[i].side.kind != TRO_SIDE_FOLDER)
             c->leader = i;
     for (int i = 0; i < c->n_sides; i++)
-        TRO_TRY(tro_err_prefix(err, match_side(c, &c->sides[i], err), "%s: ",
-                               c->sides[i].side.text));
+        TRO_TRY(
+            tro_err_prefix(err, match_side(c, &c->sides[i], err), "%s: ", c->sides[i].side.text));
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/image_decoder.h"
 #include "verbs.h"
 
 static const struct {
@@ -42,6 +43,7 @@ static void print_overview(FILE *to)
 
 int main(int argc, char **argv)
 {
+    tro_image_decoder_register();
     if (argc < 2) {
         print_overview(stderr);
         return TRO_EXIT_INPUT;

@@ -48,7 +48,7 @@ static int64_t size_of_symbol(const struct tro_samples *s, const char *symbol)
 static int set_given_shape(struct tro_samples *s, const char *spec, struct tro_err *err)
 {
     const char *text;
-    int i;
+    int i = 0;
     TRO_TRY(find_input(s, spec, &text, &i, err));
     const struct tro_io_info info = tro_side_input_info(s->side, i);
     struct tro_tensor *t = &s->forms[i];

@@ -55,21 +55,26 @@ static bool is_continuation(char c)
 
 void tro_table_text(struct tro_table *t, const char *p, size_t n)
 {
-    size_t head = n, tail = n;
-    if (n > TEXT_MAX) {
-        head = TEXT_MAX / 2 - 2;
-        tail = n - (TEXT_MAX - head - 3);
-        while (head && is_continuation(p[head]))
-            head--;
-        while (tail < n && is_continuation(p[tail]))
-            tail++;
-    }
-    char *text = tro_arena_printf(&t->arena, "%.*s%s%.*s", (int)head, p ? p : "",
-                                  head < n ? "..." : "", (int)(n - tail), p ? p + tail : "");
+    char *text = tro_arena_strndup(&t->arena, p ? p : "", n);
     for (char *c = text; c && *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
     add(t, text);
+}
+
+/* The text as printed: out has TEXT_MAX + 1 bytes. */
+static const char *cut(const char *text, char *out)
+{
+    const size_t n = strlen(text);
+    if (n <= TEXT_MAX)
+        return text;
+    size_t head = TEXT_MAX / 2 - 2, tail = n - (TEXT_MAX - head - 3);
+    while (head && is_continuation(text[head]))
+        head--;
+    while (is_continuation(text[tail]))
+        tail++;
+    snprintf(out, TEXT_MAX + 1, "%.*s...%s", (int)head, text, text + tail);
+    return out;
 }
 
 static void print_row(const struct tro_table *t, const char *const *cells, const size_t *widths,
@@ -79,9 +84,11 @@ static void print_row(const struct tro_table *t, const char *const *cells, const
     while (last > 0 && !cells[last][0])
         last--;
     for (int i = 0; i <= last; i++) {
-        const int pad = (int)(widths[i] - width_of(cells[i]));
+        char short_text[TEXT_MAX + 1];
+        const char *text = cut(cells[i], short_text);
+        const int pad = (int)(widths[i] - width_of(text));
         const bool is_right = t->heads[i][0] == '>';
-        fprintf(to, "%*s%s", is_right ? pad : 0, "", cells[i]);
+        fprintf(to, "%*s%s", is_right ? pad : 0, "", text);
         if (i < last)
             fprintf(to, "%*s", (is_right ? 0 : pad) + 2, "");
     }
@@ -101,7 +108,8 @@ void tro_table_print(const struct tro_table *t, FILE *to)
         widths[i] = width_of(heads[i]);
     }
     for (int i = 0; i < t->n_cells; i++) {
-        const size_t w = width_of(t->cells[i]);
+        char short_text[TEXT_MAX + 1];
+        const size_t w = width_of(cut(t->cells[i], short_text));
         if (w > widths[i % t->n_columns])
             widths[i % t->n_columns] = w;
     }

@@ -29,11 +29,11 @@ void tro_table_column(struct tro_table *t, const char *head);
 void tro_table_cell(struct tro_table *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Text from a model or a file: cut in its middle when it is longer than a column should be, control
- * characters shown as '?'. */
+/* Text from a model or a file: control characters are shown as '?'. */
 void tro_table_text(struct tro_table *t, const char *p, size_t n);
 
-/* Lines with two spaces between columns and the heads on top. */
+/* Lines with two spaces between columns and the heads on top; cells that are longer than a column
+ * should be are cut in their middle. */
 void tro_table_print(const struct tro_table *t, FILE *to);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "io/picture_codec.h"
 
-#define MAX_FILE_BYTES ((size_t)512 << 20)
+#define MAX_FILE_BYTES ((size_t)256 << 20)
 
 int tro_picture_check(int64_t width, int64_t height, int64_t bytes_per_pixel, size_t n_bytes,
                       int64_t max_per_byte, struct tro_err *err)
@@ -88,17 +88,29 @@ static int pnm_encode(struct tro_buf *buf, const struct tro_picture *p)
 
 /* ---- the kinds ------------------------------------------------------------------------- */
 
+static bool begins(struct tro_str file, size_t at, const char *magic, size_t n)
+{
+    return file.n >= at + n && memcmp(file.p + at, magic, n) == 0;
+}
+
 static int decode(struct tro_arena *arena, struct tro_str file, struct tro_picture *out,
                   struct tro_err *err)
 {
-    if (file.n >= 8 && memcmp(file.p, "\x89PNG\r\n\x1a\n", 8) == 0)
+    if (begins(file, 0, "\x89PNG\r\n\x1a\n", 8))
         return tro_picture_png_decode(arena, file, out, err);
-    if (file.n >= 3 && memcmp(file.p, "\xff\xd8\xff", 3) == 0)
+    if (begins(file, 0, "\xff\xd8\xff", 3))
         return tro_picture_jpeg_decode(arena, file, out, err);
+    if (begins(file, 0, "II*\0", 4) || begins(file, 0, "MM\0*", 4))
+        return tro_picture_tiff_decode(arena, file, out, err);
+    if (begins(file, 0, "RIFF", 4) && begins(file, 8, "WEBP", 4))
+        return tro_picture_webp_decode(arena, file, out, err);
+    if (begins(file, 0, "\0\0\0\fjP  ", 8) || begins(file, 0, "\xff\x4f\xff\x51", 4))
+        return tro_picture_jpeg2000_decode(arena, file, out, err);
     if (file.n >= 3 && file.p[0] == 'P' && (file.p[1] == '5' || file.p[1] == '6'))
         return pnm_decode(arena, file, out, err);
     return tro_fail(err, TRO_E_INPUT,
-                    "expected a picture (PNG, JPEG, or binary PGM or PPM), found other data");
+                    "expected a picture (PNG, JPEG, TIFF, WebP, JPEG 2000, or binary PGM or PPM), "
+                    "found other data");
 }
 
 /* Grey as JPEG weighs it: 0.299, 0.587, 0.114. */

@@ -5,9 +5,11 @@
  *   PNG        any kind: palette, 16-bit and 1- to 4-bit samples become 8-bit, transparency is
  *              left out, gamma is not applied
  *   JPEG       grey and colour; orientation tags are not followed
+ *   TIFF, WebP, JPEG 2000   read only
  *   PGM, PPM   binary (P5, P6), 8-bit
  *
- * PNG needs libpng and JPEG needs libturbojpeg at build time; without one, its pictures end in
+ * PNG needs libpng, JPEG libturbojpeg, TIFF libtiff, WebP libwebp and JPEG 2000 libopenjp2 at
+ * build time; without one, its pictures end in
  * TRO_E_DEVICE and a message that names the library. Pictures are untrusted: a file that is cut,
  * damaged or larger than it can be when unpacked ends in TRO_E_INPUT.
  */

@@ -11,6 +11,12 @@ int tro_picture_png_decode(struct tro_arena *arena, struct tro_str file, struct 
                            struct tro_err *err);
 int tro_picture_jpeg_decode(struct tro_arena *arena, struct tro_str file, struct tro_picture *out,
                             struct tro_err *err);
+int tro_picture_tiff_decode(struct tro_arena *arena, struct tro_str file, struct tro_picture *out,
+                            struct tro_err *err);
+int tro_picture_webp_decode(struct tro_arena *arena, struct tro_str file, struct tro_picture *out,
+                            struct tro_err *err);
+int tro_picture_jpeg2000_decode(struct tro_arena *arena, struct tro_str file,
+                                struct tro_picture *out, struct tro_err *err);
 
 int tro_picture_png_encode(struct tro_buf *buf, const struct tro_picture *picture,
                            struct tro_err *err);

@@ -22,6 +22,9 @@ static int decode(tjhandle handle, struct tro_arena *arena, struct tro_str file,
     int width, height, sampling, colors;
     if (tjDecompressHeader3(handle, bytes, file.n, &width, &height, &sampling, &colors) < 0)
         return fail_turbo(err, handle);
+    if (colors == TJCS_CMYK || colors == TJCS_YCCK)
+        return tro_fail(err, TRO_E_UNSUPPORTED,
+                        "expected a grey or RGB JPEG picture, found CMYK: convert it to RGB");
     const int channels = colors == TJCS_GRAY ? 1 : 3;
     TRO_TRY(tro_picture_check(width, height, channels, file.n, MAX_PER_BYTE, err));
     TRO_TRY(tro_picture_alloc(arena, width, height, channels, out, err));

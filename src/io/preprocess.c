@@ -85,7 +85,8 @@ int tro_preprocess_from_onnx(const struct tro_onnx_model *m, struct tro_preproce
 
 bool tro_is_picture_path(const char *path)
 {
-    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".ppm", ".pgm"};
+    static const char *const endings[] = {".png", ".jpg",  ".jpeg", ".ppm", ".pgm",
+                                          ".tif", ".tiff", ".webp", ".jp2"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (tro_path_has_ext(path, endings[i]))
             return true;
