@@ -40,13 +40,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fail("does not verify", err.text, &first);
     tro_graph_destroy(g);
 
-    struct tro_graph *const again =
-        tro_graph_parse((struct tro_str){(const char *)first.p, first.n}, "printed", &err);
+    struct tro_graph *const again = tro_graph_parse(
+        (struct tro_str){(const char *)first.p, first.n}, "printed", &err);
     if (!again)
         fail("does not read back", err.text, &first);
     print(again, &second);
     if (first.n != second.n || memcmp(first.p, second.p, first.n) != 0)
-        fail("prints otherwise the second time", (tro_buf_u8(&second, 0), (char *)second.p), &first);
+        fail("prints otherwise the second time", (tro_buf_u8(&second, 0), (char *)second.p),
+             &first);
     tro_graph_destroy(again);
     tro_buf_finish(&first);
     tro_buf_finish(&second);
