@@ -47,8 +47,8 @@ static int check(struct sim *s, struct tro_err *err)
     if (s->n_frames < 1 || s->n_frames > 1000000)
         return tro_fail(err, TRO_E_INPUT, "--frames: expected 1 to 1000000, found %" PRId64,
                         s->n_frames);
-    if (s->fps <= 0)
-        return tro_fail(err, TRO_E_INPUT, "--fps: expected a number above 0, found %g", s->fps);
+    if (s->fps == 0)
+        return tro_fail(err, TRO_E_INPUT, "--fps: expected 1 to 1000, found 0");
     return parse_size(s, err);
 }
 

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/instrument.h"
+
+#include <stddef.h>
+
+#include "sim/rand.h"
+
+#define SHAFT_LENGTH_MM 320.0f
+#define CONTACT_MM 1.0f /* how close to tissue a tip comes */
+
+/* Channels of the motion of one instrument. */
+enum { MOVE_X, MOVE_Y, MOVE_Z, MOVE_FINE_X, MOVE_FINE_Y, MOVE_ROLL, MOVE_OPEN, MOVE_AWAY };
+
+void tro_instrument_init(struct tro_instrument *tool, const struct tro_scene *scene, int index,
+                         uint64_t seed)
+{
+    struct tro_rand r = tro_rand_start(seed, TRO_STREAM_INSTRUMENT + (uint64_t)index);
+    const float side = index == 0 ? -1 : 1;
+    tool->kind = (enum tro_tool_kind)tro_rand_below(&r, TRO_N_TOOL_KINDS);
+    tool->port.x = side * tro_rand_range(&r, 52, 92);
+    tool->port.y = tro_rand_range(&r, -52, 26);
+    tool->port.z = tro_rand_range(&r, -15, 30);
+    tool->rest = scene->focus;
+    tool->rest.x += side * tro_rand_range(&r, -4, 9);
+    tool->rest.y += tro_rand_range(&r, -12, 4);
+    tool->rest.z += tro_rand_range(&r, -24, -10);
+    tool->range.x = tro_rand_range(&r, 10, 20);
+    tool->range.y = tro_rand_range(&r, 10, 18);
+    tool->range.z = tro_rand_range(&r, 8, 16);
+    tool->radius = tro_rand_range(&r, 2.5f, 3.6f);
+    tool->jaw_length = tro_rand_range(&r, 11, 17);
+    tool->away_share = tro_rand_range(&r, 0, 1);
+    tool->has_steel_shaft = tro_rand_below(&r, 5) < 2;
+    tool->motion_key = tro_rand_at(r.key, r.counter);
+}
+
+/* Where the end of the jaws is wanted, before tissue stops it. */
+static struct vec3 wanted_tip(const struct tro_instrument *tool, double seconds)
+{
+    const uint64_t key = tool->motion_key;
+    const double slow = seconds * 0.45, fine = seconds * 1.7;
+    const struct vec3 sway = v3(
+        tro_motion(key, MOVE_X, slow) + 0.12f * tro_motion(key, MOVE_FINE_X, fine),
+        tro_motion(key, MOVE_Y, slow) + 0.12f * tro_motion(key, MOVE_FINE_Y, fine),
+        tro_motion(key, MOVE_Z, slow));
+    const struct vec3 tip = v3_add(tool->rest, v3_mul(sway, tool->range));
+    const float away = tro_motion(key, MOVE_AWAY, seconds * 0.22) + 0.7f * tool->away_share;
+    const struct vec3 out = v3_normalize(v3_sub(tool->port, tip));
+    return v3_along(tip, out, 62 * f_smoothstep(0.62f, 1.15f, away));
+}
+
+/* Draws the tip back along the axis until neither its end nor the clevis is in tissue. */
+static struct vec3 keep_outside(const struct tro_scene *scene, struct vec3 tip, struct vec3 axis,
+                                float jaw_length)
+{
+    const struct tro_parts *all = &scene->outside.parts;
+    for (int i = 0; i < 6; i++) {
+        const float at_end = tro_scene_at(scene, all, tip).distance;
+        const struct vec3 hinge = v3_along(tip, axis, -jaw_length);
+        const float at_hinge = tro_scene_at(scene, all, hinge).distance;
+        const float missing = CONTACT_MM - f_min(at_end, at_hinge - 3);
+        if (missing <= 0)
+            break;
+        tip = v3_along(tip, axis, -1.3f * missing);
+    }
+    return tip;
+}
+
+void tro_instrument_place(struct tro_instrument_pose *pose, const struct tro_instrument *tool,
+                          const struct tro_scene *scene, double seconds)
+{
+    const uint64_t key = tool->motion_key;
+    const struct vec3 wanted = wanted_tip(tool, seconds);
+    const struct vec3 axis = v3_normalize(v3_sub(wanted, tool->port));
+    const struct vec3 tip = keep_outside(scene, wanted, axis, tool->jaw_length);
+    const float roll = 0.3f * tro_motion(key, MOVE_ROLL, seconds * 0.3);
+    const struct vec3 across = v3_normalize(v3_cross(v3(0, 1, 0), axis));
+    const struct vec3 up = v3_cross(axis, across);
+    const float s = f_sin_turns(roll), c = f_cos_turns(roll);
+    const float closed = tro_motion(key, MOVE_OPEN, seconds * 0.6);
+    const float open_turns = f_mix(0.005f, 0.085f, f_smoothstep(-0.5f, 0.6f, closed));
+    *pose = (struct tro_instrument_pose){
+        .tool = tool,
+        .x = v3_along(v3_scale(across, c), up, s),
+        .y = v3_along(v3_scale(up, c), across, -s),
+        .z = axis,
+        .clevis = 2.6f * tool->radius,
+        .sin_open = f_sin_turns(open_turns),
+        .cos_open = f_cos_turns(open_turns),
+    };
+    pose->origin = v3_along(tip, axis, -(pose->clevis + tool->jaw_length));
+}
+
+struct vec3 tro_instrument_local_direction(const struct tro_instrument_pose *pose, struct vec3 d)
+{
+    return v3(v3_dot(d, pose->x), v3_dot(d, pose->y), v3_dot(d, pose->z));
+}
+
+struct vec3 tro_instrument_local(const struct tro_instrument_pose *pose, struct vec3 p)
+{
+    return tro_instrument_local_direction(pose, v3_sub(p, pose->origin));
+}
+
+/* A box with rounded edges round the origin. */
+static float box_distance(struct vec3 p, struct vec3 half, float round)
+{
+    const struct vec3 q = v3(f_abs(p.x) - half.x + round, f_abs(p.y) - half.y + round,
+                             f_abs(p.z) - half.z + round);
+    const struct vec3 out = v3(f_max(q.x, 0), f_max(q.y, 0), f_max(q.z, 0));
+    return v3_length(out) + f_min(f_max(q.x, f_max(q.y, q.z)), 0) - round;
+}
+
+static float rod_distance(struct vec3 p, float radius, float z_lo, float z_hi, float round)
+{
+    const float side = sqrtf(p.x * p.x + p.y * p.y) - radius + round;
+    const float end = f_max(z_lo - p.z, p.z - z_hi) + round;
+    const float a = f_max(side, 0), b = f_max(end, 0);
+    return sqrtf(a * a + b * b) + f_min(f_max(side, end), 0) - round;
+}
+
+/* One jaw from its hinge at the origin along z, lying on the side y > 0. */
+static float jaw_distance(const struct tro_instrument *tool, struct vec3 p)
+{
+    const float length = tool->jaw_length, r = tool->radius;
+    const float t = f_clamp(p.z / length, 0, 1);
+    float width = 0.8f * r, thick = 0.42f * r, bend = 0;
+    if (tool->kind == TRO_TOOL_GRASPER) {
+        width *= 1 - 0.2f * t;
+        thick *= 1 - 0.35f * t;
+    } else if (tool->kind == TRO_TOOL_DISSECTOR) {
+        width *= 0.9f - 0.45f * t;
+        thick *= 1.15f - 0.6f * t;
+        bend = 0.28f * length * t * t;
+    } else {
+        width *= 0.45f;
+        thick *= 1.3f - 0.9f * t;
+        bend = 0.16f * length * t * t;
+    }
+    const struct vec3 q = v3(p.x - bend, p.y - thick, p.z - length * 0.5f);
+    float d = box_distance(q, v3(width, thick, length * 0.5f), 0.35f * thick);
+    if (tool->kind == TRO_TOOL_GRASPER) {
+        const float z = f_max(f_abs(p.z - 0.55f * length) - 0.26f * length, 0);
+        d = f_max(d, 0.4f * r - sqrtf(p.x * p.x + z * z));
+    }
+    return 0.85f * d;
+}
+
+float tro_instrument_distance(const struct tro_instrument_pose *pose, struct vec3 local,
+                              bool *is_tip)
+{
+    const struct tro_instrument *tool = pose->tool;
+    const float r = tool->radius, reach = pose->clevis + tool->jaw_length;
+    const float shaft = rod_distance(local, r, -SHAFT_LENGTH_MM, 0, 0.5f);
+    if (is_tip)
+        *is_tip = false;
+    const struct vec3 from_middle = v3(local.x, local.y, local.z - 0.5f * reach);
+    const float bound = v3_length(from_middle) - (0.5f * reach + 2 * r);
+    if (bound > f_max(shaft, 1))
+        return f_min(shaft, bound);
+
+    float tip = rod_distance(local, 0.88f * r, -1, pose->clevis, 0.5f);
+    const struct vec3 slot = v3(local.x, local.y, local.z - pose->clevis);
+    tip = f_max(tip, -box_distance(slot, v3(0.42f * r, 2 * r, 0.55f * pose->clevis), 0.1f));
+    const float y = slot.y, z = slot.z + 0.3f * pose->clevis;
+    const float s = pose->sin_open, c = pose->cos_open;
+    const float upper = jaw_distance(tool, v3(local.x, c * y - s * z, s * y + c * z));
+    const float lower = jaw_distance(tool, v3(local.x, -c * y - s * z, -s * y + c * z));
+    tip = f_min(tip, f_min(upper, lower));
+    if (is_tip)
+        *is_tip = tip < shaft;
+    return f_min(shaft, tip);
+}
+
+struct vec3 tro_instrument_normal(const struct tro_instrument_pose *pose, struct vec3 local)
+{
+    static const float h = 0.06f;
+    static const struct vec3 corners[4] = {{1, -1, -1}, {-1, -1, 1}, {-1, 1, -1}, {1, 1, 1}};
+    struct vec3 n = v3(0, 0, 0);
+    for (int i = 0; i < 4; i++)
+        n = v3_along(n, corners[i],
+                     tro_instrument_distance(pose, v3_along(local, corners[i], h), NULL));
+    return v3_normalize(n);
+}
+
+/* The nearest approach of the ray of light to the axis decides; the tip is taken as a rod. */
+float tro_instrument_shadow(const struct tro_instrument_pose *pose, struct vec3 p,
+                            struct vec3 light)
+{
+    const struct vec3 from = tro_instrument_local(pose, p);
+    const struct vec3 to = tro_instrument_local(pose, light);
+    const struct vec3 d = v3_sub(to, from);
+    const float d2 = d.x * d.x + d.y * d.y;
+    if (d2 < 1e-6f)
+        return 1;
+    const float t = f_clamp(-(from.x * d.x + from.y * d.y) / d2, 0.01f, 1);
+    const struct vec3 near = v3_along(from, d, t);
+    const float reach = pose->clevis + pose->tool->jaw_length;
+    const float beyond = f_max(near.z - (reach - 3), 0);
+    const float r = near.z > pose->clevis ? 0.7f * pose->tool->radius : pose->tool->radius;
+    const float gap = sqrtf(near.x * near.x + near.y * near.y + beyond * beyond) - r;
+    const float blur = 0.6f + 0.12f * t * v3_length(d);
+    return f_smoothstep(-blur, blur, gap);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Laparoscopic instruments: a shaft through a trocar, a clevis and two jaws that open. */
+#ifndef TRO_SIM_INSTRUMENT_H
+#define TRO_SIM_INSTRUMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim/scene.h"
+
+enum tro_tool_kind { TRO_TOOL_GRASPER, TRO_TOOL_DISSECTOR, TRO_TOOL_SCISSORS, TRO_N_TOOL_KINDS };
+
+/* What a procedure fixes. */
+struct tro_instrument {
+    enum tro_tool_kind kind;
+    struct vec3 port;  /* where the trocar goes through the wall */
+    struct vec3 rest;  /* middle of the region its tip works in */
+    struct vec3 range; /* half the size of that region */
+    float radius;      /* of the shaft, mm */
+    float jaw_length;  /* mm */
+    float away_share;  /* 0..1: how readily it is drawn out of the picture */
+    bool has_steel_shaft;
+    uint64_t motion_key;
+};
+
+/*
+ * Where it is in one frame. Local coordinates: z along the axis toward the tip, 0 where the
+ * clevis begins; the jaws open in the y-z plane.
+ *
+ *      z < 0            0 .. clevis          clevis .. clevis + jaw_length
+ *      shaft ===========[ clevis ]<========= jaws
+ */
+struct tro_instrument_pose {
+    const struct tro_instrument *tool;
+    struct vec3 origin, x, y, z;
+    float clevis;             /* its length, mm */
+    float sin_open, cos_open; /* of half the angle between the jaws */
+};
+
+/* index 0 comes from the left of the picture, 1 from the right. */
+void tro_instrument_init(struct tro_instrument *tool, const struct tro_scene *scene, int index,
+                         uint64_t seed);
+
+/* The tip stays outside the tissue. */
+void tro_instrument_place(struct tro_instrument_pose *pose, const struct tro_instrument *tool,
+                          const struct tro_scene *scene, double seconds);
+
+struct vec3 tro_instrument_local(const struct tro_instrument_pose *pose, struct vec3 p);
+struct vec3 tro_instrument_local_direction(const struct tro_instrument_pose *pose, struct vec3 d);
+
+/* Distance in local coordinates; *is_tip says which part is nearest (may be NULL). */
+float tro_instrument_distance(const struct tro_instrument_pose *pose, struct vec3 local,
+                              bool *is_tip);
+
+/* Outward direction near a local point, in local coordinates. */
+struct vec3 tro_instrument_normal(const struct tro_instrument_pose *pose, struct vec3 local);
+
+/* How much of a point-like light at `light` reaches p past the instrument: 0..1. */
+float tro_instrument_shadow(const struct tro_instrument_pose *pose, struct vec3 p,
+                            struct vec3 light);
+
+#endif

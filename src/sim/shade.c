@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/shade.h"
+
+#include "sim/rand.h"
+
+/* clang-format off */
+/* Starting points that a procedure varies: one row for each organ, in their order. */
+static const struct tro_tissue tissue_rows[TRO_N_ORGANS] = {
+    /* color             color_alt            mottle bump  /mm   gloss 2^n vessel /mm  soak */
+    {{.50f, .17f, .14f}, {.38f, .09f, .075f}, .10f, .10f, .14f, 0.25f, 6, .60f, .055f, .35f},
+    {{.19f, .042f, .03f}, {.13f, .026f, .022f}, .45f, .09f, .22f, 0.80f, 6, .00f, .100f, .15f},
+    {{.27f, .27f, .15f}, {.30f, .17f, .10f}, .06f, .07f, .20f, 0.90f, 6, .65f, .110f, .40f},
+    {{.66f, .38f, .10f}, {.54f, .23f, .06f}, .16f, .13f, .28f, 0.70f, 5, .35f, .080f, .45f},
+};
+/* clang-format on */
+
+static struct vec3 tint(struct tro_rand *r, struct vec3 color)
+{
+    const float level = tro_rand_range(r, 0.8f, 1.15f);
+    const float green = level * tro_rand_range(r, 0.85f, 1.18f);
+    const float blue = level * tro_rand_range(r, 0.8f, 1.25f);
+    return v3_mul(color, v3(level, green, blue));
+}
+
+void tro_materials_init(struct tro_materials *m, uint64_t seed)
+{
+    struct tro_rand r = tro_rand_start(seed, TRO_STREAM_MATERIAL);
+    for (int i = 0; i < TRO_N_ORGANS; i++) {
+        struct tro_tissue *t = &m->tissue[i];
+        *t = tissue_rows[i];
+        t->color = tint(&r, t->color);
+        t->color_alt = tint(&r, t->color_alt);
+        t->mottle_per_mm *= tro_rand_range(&r, 0.8f, 1.3f);
+        t->bump *= tro_rand_range(&r, 0.7f, 1.3f);
+        t->gloss *= tro_rand_range(&r, 0.6f, 1.3f);
+        t->vessel *= tro_rand_range(&r, 0.5f, 1.3f);
+        t->vessel_per_mm *= tro_rand_range(&r, 0.8f, 1.2f);
+    }
+    m->blood_threshold = tro_rand_range(&r, 0.3f, 0.75f);
+    m->noise_shift.x = tro_rand_range(&r, 0, 16);
+    m->noise_shift.y = tro_rand_range(&r, 0, 16);
+    m->noise_shift.z = tro_rand_range(&r, 0, 16);
+}
+
+static float smooth_at(const struct tro_stage *stage, struct vec3 p, float per_mm)
+{
+    const struct vec3 cell = v3_along(stage->materials->noise_shift, p, per_mm);
+    return tro_noise_value(&stage->scene->noise->smooth, cell);
+}
+
+/* A network of thin dark lines: where slow noise crosses zero, broken up by other noise. */
+static float vessels(const struct tro_stage *stage, const struct tro_tissue *t, struct vec3 p)
+{
+    const float there = f_smoothstep(-0.1f, 0.35f, smooth_at(stage, p, 0.6f * t->vessel_per_mm));
+    if (there * t->vessel <= 0)
+        return 0;
+    const float n = smooth_at(stage, v3(p.z, p.x, p.y), t->vessel_per_mm) +
+                    0.25f * smooth_at(stage, p, 3.1f * t->vessel_per_mm);
+    return t->vessel * there * f_smoothstep(0.085f, 0.02f, f_abs(n));
+}
+
+/* 0 = none, 1 = a full film. */
+static float blood(const struct tro_stage *stage, struct vec3 p)
+{
+    const float threshold = stage->materials->blood_threshold;
+    const float n = smooth_at(stage, v3(p.y, p.z, p.x), 0.045f);
+    if (n < threshold - 0.4f)
+        return 0;
+    const float ragged = smooth_at(stage, v3(p.x, 0.6f * p.y, p.z), 0.17f);
+    return f_smoothstep(threshold, threshold + 0.12f, n + 0.35f * ragged);
+}
+
+static struct vec3 tissue_color(const struct tro_stage *stage, const struct tro_tissue *t,
+                                struct vec3 p)
+{
+    const float fine = smooth_at(stage, v3(p.z, p.x, p.y), 5 * t->mottle_per_mm);
+    const float coarse = smooth_at(stage, p, t->mottle_per_mm);
+    const float mix = f_smoothstep(-0.55f, 0.55f, coarse + 0.4f * fine);
+    const struct vec3 base = v3_mix(t->color, t->color_alt, mix);
+    return v3_mix(base, v3(0.30f, 0.035f, 0.04f), vessels(stage, t, p));
+}
+
+/* Tilts the normal by the slope of fine noise. */
+static struct vec3 bumped(const struct tro_stage *stage, const struct tro_tissue *t, struct vec3 p,
+                          struct vec3 n)
+{
+    const struct vec3 cell = v3_along(stage->materials->noise_shift, p, t->bump_per_mm);
+    const struct vec3 slope = tro_noise_at(&stage->scene->noise->smooth, cell).slope;
+    return v3_normalize(v3_along(n, slope, -t->bump));
+}
+
+/* Light that arrives at p: fall-off with distance and with the angle from the axis. */
+static float light_at(const struct tro_stage *stage, struct vec3 p, struct vec3 *to_light)
+{
+    const struct vec3 d = v3_sub(stage->view.light, p);
+    const float d2 = f_max(v3_dot(d, d), 100);
+    *to_light = v3_scale(d, 1 / sqrtf(d2));
+    const float axis = f_max(-v3_dot(*to_light, stage->view.forward), 0);
+    return stage->light_power / d2 * axis * axis * axis;
+}
+
+/* Corners between organs and folds are darker: less room for light to come from. */
+static float openness(struct tro_scene_hit hit)
+{
+    const float corner = f_smoothstep(-0.5f, 4, hit.next_distance - hit.distance);
+    const float fold = f_smoothstep(1.1f, -0.2f, hit.sunk);
+    return (0.3f + 0.7f * corner) * (0.45f + 0.55f * fold);
+}
+
+static float highlight(struct vec3 n, struct vec3 to_light, struct vec3 dir, int doublings)
+{
+    const struct vec3 half = v3_normalize(v3_sub(to_light, dir));
+    return f_pow2n(f_max(v3_dot(n, half), 0), doublings);
+}
+
+struct vec3 tro_shade_tissue(const struct tro_stage *stage, struct tro_scene_hit hit, struct vec3 p,
+                             struct vec3 dir)
+{
+    const struct tro_tissue *t = &stage->materials->tissue[hit.organ];
+    const struct vec3 at = v3_sub(p, stage->view.tissue_at);
+    const struct tro_parts *parts = &tro_scene_cell(stage->scene, at)->parts;
+    const struct vec3 n = tro_organ_normal(stage->scene, parts, hit.organ, at);
+    struct vec3 to_light;
+    float light = light_at(stage, p, &to_light) * openness(hit);
+    for (int i = 0; i < TRO_N_INSTRUMENTS; i++)
+        light *= 0.25f +
+                 0.75f * tro_instrument_shadow(&stage->instruments[i], p, stage->view.light);
+
+    const struct vec3 relief = bumped(stage, t, at, n);
+    const float film = blood(stage, at);
+    const struct vec3 color = v3_mix(tissue_color(stage, t, at), v3(0.20f, 0.012f, 0.012f),
+                                     0.88f * film);
+    const float soak = t->soak * (1 - film);
+    const float facing = f_max((v3_dot(relief, to_light) + soak) / (1 + soak), 0);
+    const float gloss = t->gloss * (1 + 0.6f * film);
+    const float shine = 0.07f * gloss * highlight(relief, to_light, dir, t->gloss_doublings - 2) +
+                        1.7f * gloss * highlight(relief, to_light, dir, t->gloss_doublings + 2);
+    const struct vec3 lit = v3_scale(color, light * (0.06f + 0.94f * facing));
+    return v3_along(lit, v3(1, 0.96f, 0.92f), light * shine);
+}
+
+/* What polished steel mirrors: the light, the pale haze round it, and red tissue elsewhere. */
+static struct vec3 mirrored(const struct tro_stage *stage, struct vec3 p, struct vec3 r)
+{
+    const struct vec3 from_light = v3_normalize(v3_sub(stage->view.light, p));
+    const float toward = f_max(v3_dot(r, from_light), 0);
+    const float haze = f_smoothstep(-0.2f, 1, v3_dot(r, stage->view.up));
+    struct vec3 c = v3_mix(v3(0.045f, 0.014f, 0.012f), v3(0.12f, 0.085f, 0.08f), haze);
+    c = v3_along(c, v3(0.22f, 0.22f, 0.23f), f_pow2n(toward, 2));
+    return v3_along(c, v3(1, 1, 1), 2.5f * f_pow2n(toward, 6));
+}
+
+struct vec3 tro_shade_instrument(const struct tro_stage *stage, int instrument, struct vec3 p,
+                                 struct vec3 dir)
+{
+    const struct tro_instrument_pose *pose = &stage->instruments[instrument];
+    const struct vec3 local = tro_instrument_local(pose, p);
+    bool is_tip;
+    tro_instrument_distance(pose, local, &is_tip);
+    const struct vec3 ln = tro_instrument_normal(pose, local);
+    struct vec3 n = v3_along(v3_along(v3_scale(pose->x, ln.x), pose->y, ln.y), pose->z, ln.z);
+    struct vec3 to_light;
+    float light = light_at(stage, p, &to_light);
+    const int other = 1 - instrument;
+    light *= 0.3f + 0.7f * tro_instrument_shadow(&stage->instruments[other], p, stage->view.light);
+
+    const float grain = tro_noise_value(&stage->scene->noise->smooth,
+                                        v3(local.x * 1.1f, local.y * 1.1f, local.z * 0.25f));
+    const float facing = f_max(v3_dot(n, to_light), 0);
+    if (!is_tip && !pose->tool->has_steel_shaft) {
+        const float shine = 0.16f * highlight(n, to_light, dir, 4) +
+                            0.5f * highlight(n, to_light, dir, 7);
+        const float body = 0.022f + 0.006f * grain;
+        return v3_scale(v3(1, 0.98f, 1.02f), light * (body * (0.3f + facing) + shine));
+    }
+    n = v3_normalize(v3_along(n, pose->z, 0.10f * grain));
+    const struct vec3 r = v3_along(dir, n, -2 * v3_dot(dir, n));
+    struct vec3 c = v3_scale(mirrored(stage, p, r), f_min(light, 3));
+    c = v3_along(c, v3(0.07f, 0.07f, 0.075f), light * facing * (1 + 0.3f * grain));
+    const float smear = tro_noise_value(&stage->scene->noise->smooth, v3_scale(local, 0.17f));
+    return v3_mix(c, v3(0.22f * light * facing, 0.02f * light, 0.02f * light),
+                  is_tip ? 0.7f * f_smoothstep(0.35f, 0.6f, smear) : 0);
+}
