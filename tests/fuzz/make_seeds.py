@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the seeds of fuzz_onnx_read and fuzz_tensor with python3-onnx and python3-numpy:
-    tests/fuzz/make_seeds.py        into tests/fuzz/corpus/onnx_read and tests/fuzz/corpus/tensor
+"""Writes the seeds of fuzz_onnx_read, fuzz_tensor and fuzz_picture with python3-onnx, python3-numpy
+and python3-pil:
+    tests/fuzz/make_seeds.py        into tests/fuzz/corpus/{onnx_read,tensor,picture}
 """
 import io
 import os
@@ -11,6 +12,7 @@ import onnx
 from onnx import TensorProto as T
 from onnx import helper as h
 from onnx import numpy_helper
+from PIL import Image
 
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'corpus')
 
@@ -126,6 +128,27 @@ def tensor_seeds():
     save('tensor', 'lying_dims', b'\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x10\x01\x4a\x01x')
 
 
+def picture_seeds():
+    pixels = numpy.random.default_rng(1).integers(0, 256, (7, 9, 3), dtype='u1')
+    rgb = Image.fromarray(pixels)
+    deep = Image.fromarray(pixels[:, :, 0].astype('u2') * 257)
+    kinds = {'png_rgb': (rgb, 'PNG', {}), 'png_grey': (rgb.convert('L'), 'PNG', {}),
+             'png_palette': (rgb.convert('P'), 'PNG', {}), 'png_16': (deep, 'PNG', {}),
+             'png_bits': (rgb.convert('1'), 'PNG', {}), 'jpeg_rgb': (rgb, 'JPEG', {}),
+             'jpeg_grey': (rgb.convert('L'), 'JPEG', {}),
+             'jpeg_progressive': (rgb, 'JPEG', {'progressive': True}),
+             'tiff': (rgb, 'TIFF', {}), 'tiff_lzw': (rgb, 'TIFF', {'compression': 'tiff_lzw'}),
+             'webp': (rgb, 'WEBP', {}), 'webp_lossless': (rgb, 'WEBP', {'lossless': True}),
+             'jpeg2000': (rgb, 'JPEG2000', {}), 'bmp': (rgb, 'BMP', {}),
+             'bmp_palette': (rgb.convert('P'), 'BMP', {}), 'ppm': (rgb, 'PPM', {}),
+             'pgm': (rgb.convert('L'), 'PPM', {})}
+    for name, (picture, kind, options) in kinds.items():
+        out = io.BytesIO()
+        picture.save(out, kind, **options)
+        save('picture', name, out.getvalue())
+
+
 if __name__ == '__main__':
     model_seeds()
     tensor_seeds()
+    picture_seeds()
