@@ -23,7 +23,9 @@ TEST(infer_conv)
     INFER(TRO_OP_CONV, &causal, "bf16[1,2,T]; bf16[4,2,3]", "bf16[1,4,T]");
     INFER(TRO_OP_CONV, &crop, "f32[1,2,9]; f32[4,2,3]", "f32[1,4,4]");
     INFER(TRO_OP_CONV, &plain, "f32[1,C,9,9]; f32[M,C,1,K]", "f32[1,M,9,?]");
-    INFER(TRO_OP_CONV, &plain, "f32[*]; f32[M,C,1,K]", "f32[*]");
+    INFER(TRO_OP_CONV, &plain, "f32[*]; f32[M,C,1,K]", "f32[?,M,?,?]");
+    INFER(TRO_OP_CONV, &plain, "f32[1,2,3,4]; f32[*]", "f32[?,?,?,?]");
+    INFER(TRO_OP_CONV, &plain, "f32[*]; f32[*]", "f32[*]");
     INFER(TRO_OP_CONV, &plain, "f32[0,3,9,9]; f32[4,3,9,9]", "f32[0,4,1,1]");
 }
 
@@ -79,7 +81,7 @@ TEST(infer_conv_int)
     const struct tro_attrs_conv plain = {PLAIN2, .group = 1};
     INFER(TRO_OP_CONV_INT, &plain, "u8[1,8,9,9]; i8[4,8,3,3]; u8[]; i8[4]", "i32[1,4,7,7]");
     INFER(TRO_OP_CONV_INT, &plain, "u8[1,8,9,9]; u8[4,8,3,3]; -; u8[1]", "i32[1,4,7,7]");
-    INFER(TRO_OP_CONV_INT, &plain, "u8[*]; u8[4,8,3,3]", "i32[*]");
+    INFER(TRO_OP_CONV_INT, &plain, "u8[*]; u8[4,8,3,3]", "i32[?,4,?,?]");
     INFER(TRO_OP_CONV_INT, &plain, "u8[1,8,9,9]; i8[4,8,3,3]; i8[]", "!expected type u8");
     INFER(TRO_OP_CONV_INT, &plain, "u8[1,8,9,9]; i8[4,8,3,3]; u8[]; i8[3]", "!zero of w");
     INFER(TRO_OP_CONV_INT, &plain, "u8[1,8,9,9]; i8[4,8,3,3]; u8[8]", "!zero of x has 8");
@@ -99,6 +101,7 @@ TEST(infer_conv_transpose)
     INFER(TRO_OP_CONV_TRANSPOSE, &two, "f32[1,8,3,3]; f32[7,4,3,3]", "!w takes 7 channels");
     INFER(TRO_OP_CONV_TRANSPOSE, &two, "f32[1,8,3,3]; f32[8,4,3,3]; f32[8]", "!bias");
     INFER(TRO_OP_CONV_TRANSPOSE, &two, "f32[1,8,3]; f32[8,4,3]", "!strides has 2 entries");
+    INFER(TRO_OP_CONV_TRANSPOSE, &two, "f32[*]; f32[8,4,2,2]", "f32[?,?,?,?]");
     two.group = 2;
     INFER(TRO_OP_CONV_TRANSPOSE, &two, "f32[1,8,3,3]; f32[8,4,3,3]; f32[8]", "f32[1,8,7,7]");
     INFER(TRO_OP_CONV_TRANSPOSE, &two, "f32[1,7,3,3]; f32[7,4,3,3]", "!multiple of group 2");
@@ -299,7 +302,8 @@ TEST(infer_recurrent)
           "f32[T,N,3]; f32[1,32,3]; f32[1,32,8]; f32[1,64]; i32[N]; f32[1,N,8]; f32[1,N,8]; "
           "f32[1,24]",
           "f32[T,1,N,8]");
-    INFER(TRO_OP_RECURRENT, &a, "f32[*]; f32[1,32,3]; f32[1,32,8]", "f32[*]; f32[*]; f32[*]");
+    INFER(TRO_OP_RECURRENT, &a, "f32[*]; f32[1,32,3]; f32[1,32,8]",
+          "f32[?,1,?,8]; f32[1,?,8]; f32[1,?,8]");
     INFER(TRO_OP_RECURRENT, &a, "f32[T,N,3]; f32[1,24,3]; f32[1,32,8]", "!w [directions");
     INFER(TRO_OP_RECURRENT, &a, "f32[T,N,3]; f32[1,32,3]; f32[1,32,7]", "!r [directions");
     INFER(TRO_OP_RECURRENT, &a, "f32[T,N,3]; f32[1,32,3]; f32[1,32,8]; f32[1,32]", "!bias");

@@ -120,7 +120,7 @@ static void call_once(struct random *r, enum tro_op op, bool is_run_time)
     k = (struct kit){0};
     tro_dims_init(&k.dims, &k.arena);
     memset(attrs, 0, sizeof(attrs));
-    for (const struct tro_attr_field *f = info->fields; f->name; f++)
+    for (const struct tro_attr_field *f = info->fields(); f->name; f++)
         fill_attr(r, &k, f, attrs);
     static const enum tro_dtype usual[] = {TRO_F32, TRO_F32, TRO_F16, TRO_U8, TRO_I64, TRO_BOOL};
     const enum tro_dtype dtype = usual[pick(r, 6)];

@@ -301,11 +301,13 @@ void tro_graph_remove_node(struct tro_graph *g, tro_node_id n)
 {
     struct tro_node *const node = tro_node_get(g, n);
     struct tro_block *const b = tro_block_get(g, node->block);
-    size_t at = 0;
-    while (at < b->n_nodes && b->nodes[at].i != n.i)
-        at++;
-    if (at == b->n_nodes)
+    /* What is removed was mostly added last. */
+    size_t at = b->n_nodes;
+    while (at > 0 && b->nodes[at - 1].i != n.i)
+        at--;
+    if (at == 0)
         return;
+    at--;
     b->n_nodes--;
     memmove(&b->nodes[at], &b->nodes[at + 1], (b->n_nodes - at) * sizeof(b->nodes[0]));
     node->block = TRO_BLOCK_NONE;

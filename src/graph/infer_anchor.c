@@ -118,6 +118,16 @@ static int set_conv_shape(struct tro_infer_call *c)
     return 0;
 }
 
+/* Pictures with m channels, as far as the one known rank of x and w tells. */
+static void set_open_pictures(struct tro_infer_call *c, bool has_channels, tro_dim m)
+{
+    const struct tro_shape *const x = &c->in[0].shape, *const w = &c->in[1].shape;
+    struct tro_shape *const y = &c->out[0].shape;
+    y->rank = x->rank >= 0 ? x->rank : w->rank;
+    for (int i = 0; i < y->rank; i++)
+        y->dim[i] = i == 1 && has_channels ? m : tro_free_dim(c);
+}
+
 static int set_conv_types(struct tro_infer_call *c)
 {
     TRO_TRY(tro_want_type(c, 0, TRO_T_FLOAT));
@@ -129,8 +139,10 @@ static int set_conv_types(struct tro_infer_call *c)
 int tro_infer_conv(struct tro_infer_call *c)
 {
     TRO_TRY(set_conv_types(c));
-    if (!tro_ranks_known(c))
+    if (!tro_ranks_known(c)) {
+        set_open_pictures(c, c->in[1].shape.rank > 2, c->in[1].shape.dim[0]);
         return 0;
+    }
     TRO_TRY(set_conv_shape(c));
     return want_bias(c, 2, c->in[1].shape.dim[0]);
 }
@@ -155,8 +167,10 @@ int tro_infer_conv_int(struct tro_infer_call *c)
         if (tro_has(c, i))
             TRO_TRY(tro_want_same_type(c, i, i - 2));
     c->out[0].dtype = TRO_I32;
-    if (!tro_ranks_known(c))
+    if (!tro_ranks_known(c)) {
+        set_open_pictures(c, c->in[1].shape.rank > 2, c->in[1].shape.dim[0]);
         return 0;
+    }
     TRO_TRY(set_conv_shape(c));
     return want_zeros(c);
 }
@@ -216,8 +230,10 @@ int tro_infer_conv_transpose(struct tro_infer_call *c)
     const struct tro_attrs_conv_transpose *const a = c->attrs;
     struct tro_shape *const y = &c->out[0].shape;
     TRO_TRY(set_conv_types(c));
-    if (!tro_ranks_known(c))
+    if (!tro_ranks_known(c)) {
+        set_open_pictures(c, false, tro_dim_const(0));
         return 0;
+    }
     int n;
     TRO_TRY(want_pictures(c, &n));
     TRO_TRY(want_transpose_channels(c, a->group));

@@ -134,7 +134,7 @@ static int check_scatter_nd(const struct tro_infer_call *c)
     TRO_TRY(tuple_size(c, c->in[0].shape.rank, &k));
     if (k < 0)
         return 0;
-    struct tro_shape updates;
+    struct tro_shape updates = {.rank = 0};
     TRO_TRY(picked_shape(c, 0, k, &updates));
     return want_shape(c, 2, &updates, "updates and what the indices pick");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Types and shapes of operators that copy whole regions: transpose, concat, split, slice, pad ... */
+/* Types and shapes of operators that copy whole regions: transpose, concat, split, pad ... */
 #include "graph/infer_util.h"
 
 #include "base/dtype.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Types and shapes of pointwise operators, and of others whose result is as large as their input. */
+/* Types and shapes of pointwise operators, and of others with a result as large as the input. */
 #include "graph/infer_util.h"
 
 #include "base/dtype.h"

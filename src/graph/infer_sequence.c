@@ -4,11 +4,11 @@
 
 #include "base/dtype.h"
 
-/* Input i is absent or has this shape. Sizes that are -1 may be anything. */
+/* Input i is absent, of unknown rank or has this shape. Sizes that are -1 may be anything. */
 static int want_shape(const struct tro_infer_call *c, int i, int rank, const tro_dim *want,
                       const char *what)
 {
-    if (!tro_has(c, i))
+    if (!tro_has(c, i) || c->in[i].shape.rank < 0)
         return 0;
     TRO_TRY(tro_want_rank(c, i, rank, rank));
     tro_dim same;
@@ -47,19 +47,21 @@ static int set_recurrent_types(struct tro_infer_call *c)
     return 0;
 }
 
-static int read_recurrent(const struct tro_infer_call *c, struct recurrent *r)
+/* Without the rank of x, the attributes say most of the result. */
+static int read_recurrent(struct tro_infer_call *c, struct recurrent *r)
 {
     const struct tro_attrs_recurrent *const a = c->attrs;
-    TRO_TRY(tro_want_rank(c, 0, 3, 3));
-    TRO_TRY(tro_want_rank(c, 1, 3, 3));
-    TRO_TRY(tro_want_rank(c, 2, 3, 3));
+    struct tro_shape x = c->in[0].shape;
+    if (x.rank < 0)
+        x = (struct tro_shape){.dim = {tro_free_dim(c), tro_free_dim(c), tro_dim_const(-1)}};
+    else
+        TRO_TRY(tro_want_rank(c, 0, 3, 3));
     TRO_TRY(tro_want_attr(c, a->hidden_size, 1, INT32_MAX, "hidden_size"));
     const int n_gates = a->kind == tro_recurrent_lstm ? 4 : a->kind == tro_recurrent_gru ? 3 : 1;
-    const tro_dim *const x = c->in[0].shape.dim;
     r->batch_first = a->batch_first != 0;
-    r->time = x[r->batch_first ? 1 : 0];
-    r->batch = x[r->batch_first ? 0 : 1];
-    r->features = x[2];
+    r->time = x.dim[r->batch_first ? 1 : 0];
+    r->batch = x.dim[r->batch_first ? 0 : 1];
+    r->features = x.dim[2];
     r->directions = tro_dim_const(a->direction == tro_rnn_direction_bidirectional ? 2 : 1);
     r->hidden = tro_dim_const(a->hidden_size);
     r->gates = tro_dim_const(n_gates * a->hidden_size);
@@ -95,10 +97,8 @@ static int want_recurrent_shapes(const struct tro_infer_call *c, const struct re
 
 int tro_infer_recurrent(struct tro_infer_call *c)
 {
-    TRO_TRY(set_recurrent_types(c));
-    if (!tro_ranks_known(c))
-        return 0;
     struct recurrent r;
+    TRO_TRY(set_recurrent_types(c));
     TRO_TRY(read_recurrent(c, &r));
     TRO_TRY(want_recurrent_shapes(c, &r));
     c->out[0].shape = (struct tro_shape){.rank = 4,

@@ -13,8 +13,8 @@ struct cut {
     int64_t step;
 };
 
-/* A start or end as an index that is not negative to say "from the end"; the far ones are lo and hi.
- * False when its sign is open. */
+/* A start or end as an index from the begin; the far ones are lo and hi. False when its sign, and
+ * with it what it counts from, is open. */
 static bool find_index(struct tro_dims *t, tro_dim i, tro_dim size, tro_dim lo, tro_dim hi,
                        tro_dim *out)
 {

@@ -57,7 +57,7 @@ static void *copy_attrs(struct tro_graph *g, const struct tro_node_spec *spec)
     if (!copy || !spec->attrs)
         return copy;
     memcpy(copy, spec->attrs, info->attrs_size);
-    for (const struct tro_attr_field *f = info->fields; f->name; f++) {
+    for (const struct tro_attr_field *f = info->fields(); f->name; f++) {
         if (f->type != TRO_ATTR_STR)
             continue;
         const char *text;
@@ -195,6 +195,5 @@ int tro_graph_add_node(struct tro_graph *g, tro_block_id b, const struct tro_nod
         return tro_fail_nomem(err);
     const int rc = add_node(g, b, spec, operands, out, err);
     tro_free(operands);
-    return tro_err_prefix(err, rc, "node '%s' (%s): ", spec->name ? spec->name : "",
-                          tro_op_info(spec->op)->text);
+    return tro_err_prefix(err, rc, "%s: ", tro_op_info(spec->op)->text);
 }

@@ -76,7 +76,7 @@
 
 /* ---- operators ------------------------------------------------------------------------- */
 
-static struct tro_op_info infos[] = {
+static const struct tro_op_info infos[] = {
 #define OP(id, name, i0, i1, o0, o1, k, set, infer, ref, line) \
     {.text = name,                                             \
      .in_min = i0,                                             \
@@ -85,25 +85,12 @@ static struct tro_op_info infos[] = {
      .out_max = o1,                                            \
      .kind = TRO_KIND_##k,                                     \
      .kind_name = #k,                                          \
+     .fields = fields_##set,                                   \
      .attrs_size = sizeof(struct tro_attrs_##set),             \
      .doc = line},
 #include "graph/ops.def"
 #undef OP
 };
-
-typedef const struct tro_attr_field *fields_fn(void);
-
-static fields_fn *const fields_of[] = {
-#define OP(id, name, i0, i1, o0, o1, k, set, infer, ref, line) fields_##set,
-#include "graph/ops.def"
-#undef OP
-};
-
-__attribute__((constructor)) static void link_fields(void)
-{
-    for (int i = 0; i < TRO_N_OPS; i++)
-        infos[i].fields = fields_of[i]();
-}
 
 const struct tro_op_info *tro_op_info(enum tro_op op)
 {
@@ -171,7 +158,7 @@ static bool is_field_equal(const struct tro_attr_field *f, const void *a, const 
 
 bool tro_attrs_equal(enum tro_op op, const void *a, const void *b)
 {
-    for (const struct tro_attr_field *f = infos[op].fields; f->name; f++)
+    for (const struct tro_attr_field *f = infos[op].fields(); f->name; f++)
         if (!is_field_equal(f, a, b))
             return false;
     return true;

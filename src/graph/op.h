@@ -124,7 +124,7 @@ struct tro_op_info {
     int in_min, in_max, out_min, out_max; /* TRO_ANY_NUMBER = no limit */
     enum tro_op_kind kind;
     const char *kind_name;
-    const struct tro_attr_field *fields; /* ends with name NULL */
+    const struct tro_attr_field *(*fields)(void); /* a list that ends with name NULL */
     size_t attrs_size;
     const char *doc;
 };

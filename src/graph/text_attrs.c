@@ -79,7 +79,7 @@ void tro_text_print_attrs(const struct tro_dims *t, enum tro_op op, const void *
                           struct tro_buf *out)
 {
     bool is_first = true;
-    for (const struct tro_attr_field *f = tro_op_info(op)->fields; f->name; f++) {
+    for (const struct tro_attr_field *f = tro_op_info(op)->fields(); f->name; f++) {
         const void *const field = (const char *)attrs + f->offset;
         if (is_default(f, field))
             continue;

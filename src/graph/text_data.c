@@ -200,7 +200,7 @@ int tro_read_attrs(struct tro_reader *r, enum tro_op op, void *attrs)
         tro_read_peek(r);
         const size_t start = r->pos;
         const struct tro_str word = tro_read_word(r);
-        const struct tro_attr_field *const fields = tro_op_info(op)->fields;
+        const struct tro_attr_field *const fields = tro_op_info(op)->fields();
         int i = 0;
         while (fields[i].name && !tro_str_eqz(word, fields[i].name))
             i++;

@@ -80,7 +80,7 @@ static void mark_shape(struct printer *p, tro_value_id v)
 
 static void mark_attrs(struct printer *p, const struct tro_node *node)
 {
-    for (const struct tro_attr_field *f = tro_op_info(node->op)->fields; f->name; f++) {
+    for (const struct tro_attr_field *f = tro_op_info(node->op)->fields(); f->name; f++) {
         if (f->type != TRO_ATTR_DIMS)
             continue;
         const struct tro_dim_list *const list = (const void *)((const char *)node->attrs +

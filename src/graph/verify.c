@@ -137,7 +137,7 @@ static int check_attrs(struct verifier *v, const struct tro_node *node)
 {
     if (!node->attrs)
         return tro_fail(v->err, TRO_E_INTERNAL, "no attributes");
-    for (const struct tro_attr_field *f = tro_op_info(node->op)->fields; f->name; f++)
+    for (const struct tro_attr_field *f = tro_op_info(node->op)->fields(); f->name; f++)
         if (!is_field_valid(&v->g->dims, f, (const char *)node->attrs + f->offset))
             return tro_fail(v->err, TRO_E_INTERNAL, "attribute %s is out of its range", f->name);
     return 0;
