@@ -155,21 +155,27 @@ static int run_handler(struct tro_import *im, struct tro_scope *s, const struct 
 
 /* ---- local functions ------------------------------------------------------------------- */
 
-static int check_function_opsets(struct tro_import *im, const struct tro_onnx_function *f)
+/* More domains than any model has: each node looks its own up. */
+#define MAX_OPSETS 1000
+
+static int check_opsets(const struct tro_onnx_opset *opsets, size_t n, struct tro_err *err)
 {
-    for (size_t i = 0; i < f->n_opsets; i++)
-        if (!f->opsets[i].domain.n && f->opsets[i].version > TRO_ONNX_MAX_OPSET)
-            return tro_fail(im->err, TRO_E_UNSUPPORTED,
-                            "expected opset %d or lower, found a function of opset %lld: export with "
-                            "opset %d",
-                            TRO_ONNX_MAX_OPSET, (long long)f->opsets[i].version, TRO_ONNX_MAX_OPSET);
+    if (n > MAX_OPSETS)
+        return tro_fail(err, TRO_E_INPUT, "expected at most %d opset imports, found %zu",
+                        MAX_OPSETS, n);
+    for (size_t i = 0; i < n; i++)
+        if (!opsets[i].domain.n && opsets[i].version > TRO_ONNX_MAX_OPSET)
+            return tro_fail(err, TRO_E_UNSUPPORTED,
+                            "expected opset %d or lower, found %lld: export with opset %d",
+                            TRO_ONNX_MAX_OPSET, (long long)opsets[i].version, TRO_ONNX_MAX_OPSET);
     return 0;
 }
 
 static int expand_body(struct tro_import *im, struct tro_scope *outer, struct tro_scope *inner,
                        const struct tro_onnx_function *f, const struct tro_onnx_node *node)
 {
-    TRO_TRY(check_function_opsets(im, f));
+    TRO_TRY(check_opsets(f->opsets, f->n_opsets, im->err));
+    TRO_TRY(tro_import_spend(im, (double)f->n_inputs));
     TRO_TRY(check_count(im, "inputs", node->n_inputs, 0, (int)f->n_inputs));
     TRO_TRY(check_count(im, "outputs", node->n_outputs, 0, (int)f->n_outputs));
     for (size_t i = 0; i < f->n_inputs; i++) {
@@ -207,28 +213,59 @@ static int expand_function(struct tro_import *im, struct tro_scope *s,
     return rc;
 }
 
-static const struct tro_onnx_function *find_function(struct tro_import *im,
-                                                     const struct tro_onnx_node *node)
+/* Domain, name and overload hold no zero bytes. */
+static struct tro_str function_key(struct tro_import *im, struct tro_str domain,
+                                   struct tro_str name, struct tro_str overload)
+{
+    im->key.n = 0;
+    tro_buf_put(&im->key, domain.p, domain.n);
+    tro_buf_u8(&im->key, 0);
+    tro_buf_put(&im->key, name.p, name.n);
+    tro_buf_u8(&im->key, 0);
+    tro_buf_put(&im->key, overload.p, overload.n);
+    return (struct tro_str){(const char *)im->key.p, im->key.n};
+}
+
+static int index_functions(struct tro_import *im)
 {
     for (size_t i = 0; i < im->model->n_functions; i++) {
         const struct tro_onnx_function *f = &im->model->functions[i];
-        if (tro_str_eq(f->name, node->op_type) && tro_str_eq(f->domain, node->domain) &&
-            tro_str_eq(f->overload, node->overload))
-            return f;
+        struct tro_str key = function_key(im, f->domain, f->name, f->overload);
+        if (im->key.failed)
+            return tro_fail_nomem(im->err);
+        if (tro_map_get(&im->functions, key, NULL))
+            return tro_fail(im->err, TRO_E_INPUT,
+                            "expected each function once, found '%.*s' twice: remove one",
+                            (int)f->name.n, f->name.p);
+        key.p = tro_arena_memdup(&im->g->arena, key.p, key.n);
+        if (!key.p || tro_map_set(&im->functions, key, (uint32_t)i) < 0)
+            return tro_fail_nomem(im->err);
     }
-    return NULL;
+    return 0;
+}
+
+static int find_function(struct tro_import *im, const struct tro_onnx_node *node,
+                         const struct tro_onnx_function **out)
+{
+    uint32_t i;
+    *out = NULL;
+    if (!im->model->n_functions)
+        return 0;
+    const struct tro_str key = function_key(im, node->domain, node->op_type, node->overload);
+    if (im->key.failed)
+        return tro_fail_nomem(im->err);
+    if (tro_map_get(&im->functions, key, &i))
+        *out = &im->model->functions[i];
+    return 0;
 }
 
 /* ---- nodes ----------------------------------------------------------------------------- */
 
 static int import_node(struct tro_import *im, struct tro_scope *s, const struct tro_onnx_node *node)
 {
-    if (++im->n_expanded > im->max_expanded)
-        return tro_fail(im->err, TRO_E_INPUT,
-                        "expected functions that expand to at most %zu nodes, found more: the model "
-                        "multiplies itself",
-                        im->max_expanded);
-    const struct tro_onnx_function *f = find_function(im, node);
+    const struct tro_onnx_function *f;
+    TRO_TRY(tro_import_spend(im, tro_import_node_size(node)));
+    TRO_TRY(find_function(im, node, &f));
     if (f)
         return expand_function(im, s, node, f);
     const int64_t version = version_of(s, node->domain);
@@ -327,7 +364,7 @@ static int check_output(struct tro_import *im, const struct tro_onnx_value_info 
     enum tro_dtype dtype;
     struct tro_shape shape;
     const struct tro_value *v = tro_value_get(im->g, id);
-    if (vi->is_tensor && vi->elem_type == TRO_ONNX_UNDEFINED)
+    if (vi->is_tensor ? vi->elem_type == TRO_ONNX_UNDEFINED : !vi->has_type)
         return 0;
     TRO_TRY(tro_import_declared(im, vi, &dtype, &shape));
     if (dtype != v->dtype)
@@ -351,22 +388,36 @@ static int check_output(struct tro_import *im, const struct tro_onnx_value_info 
     return 0;
 }
 
+/* A value has one name, and an output keeps its own: what is an input or another output as well is
+ * copied, by broadcasting it to the shape of a scalar. */
+static int name_output(struct tro_import *im, struct tro_str name, tro_value_id *v)
+{
+    if (tro_str_eqz(name, tro_value_get(im->g, *v)->name))
+        return 0;
+    const char *own_name = tro_arena_strndup(&im->g->arena, name.p, name.n);
+    const struct tro_tensor scalar_shape = {.dtype = TRO_I64, .rank = 1, .data = (void *)""};
+    tro_value_id in[2] = {*v};
+    if (!own_name)
+        return tro_fail_nomem(im->err);
+    TRO_TRY(tro_graph_add_const_copy(im->g, "", &scalar_shape, &in[1], im->err));
+    const struct tro_node_spec copy = {
+        .op = TRO_OP_EXPAND, .n_in = 2, .n_out = 1, .in = in, .out_names = &own_name};
+    return tro_graph_add_node(im->g, TRO_MAIN_BLOCK, &copy, v, im->err);
+}
+
 static int import_output(struct tro_import *im, struct tro_scope *s,
                          const struct tro_onnx_value_info *vi)
 {
     tro_value_id v;
     TRO_TRY(tro_scope_find(im, s, vi->name, &v));
     TRO_TRY(check_output(im, vi, v));
+    TRO_TRY(name_output(im, vi->name, &v));
     return tro_block_add_output(im->g, TRO_MAIN_BLOCK, v, im->err);
 }
 
 static int check_model(const struct tro_onnx_model *m, struct tro_err *err)
 {
-    const int64_t version = tro_onnx_opset_version(m, TRO_STR(""));
-    if (version > TRO_ONNX_MAX_OPSET)
-        return tro_fail(err, TRO_E_UNSUPPORTED,
-                        "expected opset %d or lower, found %lld: export with opset %d",
-                        TRO_ONNX_MAX_OPSET, (long long)version, TRO_ONNX_MAX_OPSET);
+    TRO_TRY(check_opsets(m->opsets, m->n_opsets, err));
     if (m->graph.n_sparse_initializers)
         return tro_fail(err, TRO_E_UNSUPPORTED,
                         "expected dense initializers, found %zu sparse ones: export them dense",
@@ -379,6 +430,7 @@ static int check_model(const struct tro_onnx_model *m, struct tro_err *err)
 static int import_main(struct tro_import *im, struct tro_scope *s)
 {
     const struct tro_onnx_graph *graph = s->graph;
+    TRO_TRY(index_functions(im));
     TRO_TRY(tro_scope_add_initializers(im, s));
     for (size_t i = 0; i < graph->n_inputs; i++) {
         const struct tro_str name = graph->inputs[i].name;
@@ -394,19 +446,38 @@ static int import_main(struct tro_import *im, struct tro_scope *s)
     return 0;
 }
 
-/* Functions may expand to this many times the nodes the file holds, and some. */
-#define EXPANSION_FACTOR 64
-#define EXPANSION_FREE 4096
+/* What may be computed for a node at once is small; these are for the whole model. */
+#define FOLD_MAX_ELEMS (1 << 20)
+#define FOLD_MAX_WORK 2e8
 
-static size_t count_nodes(const struct tro_onnx_model *m)
+static int import_into(struct tro_onnx_model *m, struct tro_graph *g, struct tro_map *names,
+                       struct tro_err *err)
 {
-    size_t n = m->graph.n_nodes;
-    for (size_t i = 0; i < m->n_functions; i++)
-        n += m->functions[i].n_nodes;
-    return n;
+    struct tro_import im = {.model = m,
+                            .g = g,
+                            .err = err,
+                            .size_left = tro_import_model_size(m),
+                            .fold_elems_left = FOLD_MAX_ELEMS,
+                            .fold_work_left = FOLD_MAX_WORK};
+    struct tro_scope s = {.graph = &m->graph,
+                          .opsets = m->opsets,
+                          .n_opsets = m->n_opsets,
+                          .block = TRO_MAIN_BLOCK};
+    int rc = import_main(&im, &s);
+    if (rc >= 0 && g->dims.failed)
+        rc = tro_fail_nomem(err);
+    if (names && rc >= 0) {
+        *names = s.names;
+        s.names = (struct tro_map){0};
+    }
+    tro_scope_finish(&s);
+    tro_map_finish(&im.functions);
+    tro_buf_finish(&im.key);
+    return rc;
 }
 
-int tro_onnx_import(struct tro_onnx_model *m, struct tro_graph **out, struct tro_err *err)
+int tro_onnx_import_named(struct tro_onnx_model *m, struct tro_graph **out, struct tro_map *names,
+                          struct tro_err *err)
 {
     *out = NULL;
     TRO_TRY(check_model(m, err));
@@ -416,22 +487,15 @@ int tro_onnx_import(struct tro_onnx_model *m, struct tro_graph **out, struct tro
     struct tro_graph *g = tro_graph_create(name, err);
     if (!g)
         return err ? err->status : TRO_E_NOMEM;
-    struct tro_import im = {.model = m,
-                            .g = g,
-                            .err = err,
-                            .max_expanded = count_nodes(m) * EXPANSION_FACTOR + EXPANSION_FREE};
-    struct tro_scope s = {.graph = &m->graph,
-                          .opsets = m->opsets,
-                          .n_opsets = m->n_opsets,
-                          .block = TRO_MAIN_BLOCK};
-    int rc = import_main(&im, &s);
-    if (rc >= 0 && g->dims.failed)
-        rc = tro_fail_nomem(err);
-    tro_scope_finish(&s);
-    if (rc < 0) {
+    const int rc = import_into(m, g, names, err);
+    if (rc < 0)
         tro_graph_destroy(g);
-        return rc;
-    }
-    *out = g;
-    return 0;
+    else
+        *out = g;
+    return rc;
+}
+
+int tro_onnx_import(struct tro_onnx_model *m, struct tro_graph **out, struct tro_err *err)
+{
+    return tro_onnx_import_named(m, out, NULL, err);
 }

@@ -156,6 +156,7 @@ struct tro_body {
 struct tro_body_input {
     enum tro_dtype dtype;
     struct tro_shape shape;
+    bool is_loose[TRO_MAX_RANK]; /* this size may change from iteration to iteration */
 };
 int tro_import_body(struct tro_import_call *c, const struct tro_onnx_graph *graph,
                     const struct tro_body_input *inputs, int n_inputs, struct tro_body *out);

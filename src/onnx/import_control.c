@@ -139,26 +139,30 @@ static int inline_branch(struct tro_import_call *c, const struct tro_onnx_graph 
     return c->rc;
 }
 
-/* Index of v among values, or n. */
-static int position(const tro_value_id *values, int n, tro_value_id v)
+static struct tro_str id_key(const tro_value_id *id)
+{
+    return (struct tro_str){(const char *)id, sizeof *id};
+}
+
+/* Where each value stands among values, which outlive the map. */
+static int map_places(struct tro_import_call *c, const tro_value_id *values, int n,
+                      struct tro_map *places)
 {
     for (int i = 0; i < n; i++)
-        if (tro_value_eq(values[i], v))
-            return i;
-    return n;
+        if (tro_map_set(places, id_key(&values[i]), (uint32_t)i) < 0)
+            return tro_fail_nomem(c->err);
+    return 0;
 }
 
 /* Makes a branch's inputs stand for `all` in this order: those it has are moved to their places, the
  * others are added. */
-static int spread_captures(struct tro_import_call *c, const struct tro_body *body,
-                           const tro_value_id *all, int n_all)
+static int order_captures(struct tro_import_call *c, const struct tro_body *body,
+                          const struct tro_map *places, const tro_value_id *all, int n_all,
+                          tro_value_id *order)
 {
-    tro_value_id *order = TRO_NEW_N(&c->g->arena, tro_value_id, (size_t)n_all + 1);
-    if (!order)
-        return tro_fail_nomem(c->err);
     for (int i = 0; i < n_all; i++) {
-        const int at = position(body->captures, body->n_captures, all[i]);
-        if (at < body->n_captures) {
+        uint32_t at;
+        if (tro_map_get(places, id_key(&all[i]), &at)) {
             order[i] = tro_block_get(c->g, body->block)->inputs[at];
             continue;
         }
@@ -170,13 +174,32 @@ static int spread_captures(struct tro_import_call *c, const struct tro_body *bod
     return 0;
 }
 
+static int spread_captures(struct tro_import_call *c, const struct tro_body *body,
+                           const tro_value_id *all, int n_all)
+{
+    struct tro_map places = {0};
+    tro_value_id *order = TRO_NEW_N(&c->g->arena, tro_value_id, (size_t)n_all + 1);
+    if (!order)
+        return tro_fail_nomem(c->err);
+    int rc = map_places(c, body->captures, body->n_captures, &places);
+    if (rc >= 0 && n_all > 0)
+        rc = order_captures(c, body, &places, all, n_all, order);
+    tro_map_finish(&places);
+    return rc;
+}
+
 static int unite_branches(struct tro_import_call *c, const struct tro_body bodies[2],
                           tro_value_id *all, int *n_all)
 {
-    for (int b = 0; b < 2; b++)
-        for (int i = 0; i < bodies[b].n_captures; i++)
-            if (position(all, *n_all, bodies[b].captures[i]) == *n_all)
-                all[(*n_all)++] = bodies[b].captures[i];
+    struct tro_map first = {0};
+    int rc = map_places(c, bodies[0].captures, bodies[0].n_captures, &first);
+    for (int i = 0; i < bodies[0].n_captures; i++)
+        all[(*n_all)++] = bodies[0].captures[i];
+    for (int i = 0; i < bodies[1].n_captures && rc >= 0; i++)
+        if (!tro_map_get(&first, id_key(&bodies[1].captures[i]), NULL))
+            all[(*n_all)++] = bodies[1].captures[i];
+    tro_map_finish(&first);
+    TRO_TRY(rc);
     TRO_TRY(spread_captures(c, &bodies[0], all, *n_all));
     return spread_captures(c, &bodies[1], all, *n_all);
 }
@@ -241,8 +264,9 @@ static bool loosen(struct tro_import_call *c, tro_block_id body, int first_out,
             continue;
         }
         for (int a = 0; a < in->rank; a++) {
-            if (tro_dim_eq(in->dim[a], now->dim[a]) || !tro_dim_is_const(in->dim[a]))
+            if (tro_dim_eq(in->dim[a], now->dim[a]) || inputs[i].is_loose[a])
                 continue;
+            inputs[i].is_loose[a] = true;
             in->dim[a] = tro_dim_fresh(&c->g->dims, 0, INT32_MAX);
             changed = true;
         }

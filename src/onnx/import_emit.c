@@ -1,113 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making values: nodes, constants, and results of constants computed at once. */
+/* Making values: nodes, constants. */
 #include "onnx/import_state.h"
 
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/dtype.h"
 #include "base/err.h"
-#include "ref/ref.h"
-
-/* Results of constants up to this size are computed while importing: shape arithmetic, not weights. */
-#define FOLD_MAX_ELEMS 4096
-
-static bool as_const_elems(const struct tro_graph *g, const struct tro_value *v, int64_t *n)
-{
-    *n = 1;
-    for (int i = 0; i < v->shape.rank; i++) {
-        if (!tro_dim_is_const(v->shape.dim[i]))
-            return false;
-        *n *= tro_dim_value(v->shape.dim[i]);
-    }
-    (void)g;
-    return v->elems && v->shape.rank >= 0;
-}
-
-/* The contents of a value when they are known as constants; data of values known as sizes lies in
- * the graph's arena. */
-static bool known_tensor(struct tro_graph *g, tro_value_id id, struct tro_tensor *t)
-{
-    if (tro_is_const(g, id)) {
-        *t = tro_const_tensor(g, id);
-        return true;
-    }
-    const struct tro_value *v = tro_value_get(g, id);
-    int64_t n;
-    if (!as_const_elems(g, v, &n))
-        return false;
-    for (int64_t i = 0; i < n; i++)
-        if (!tro_dim_is_const(v->elems[i]))
-            return false;
-    *t = (struct tro_tensor){.dtype = v->dtype, .rank = v->shape.rank};
-    for (int i = 0; i < t->rank; i++)
-        t->shape[i] = tro_dim_value(v->shape.dim[i]);
-    t->data = tro_arena_alloc(&g->arena, (size_t)n, tro_dtype_size(v->dtype));
-    if (!t->data)
-        return false;
-    for (int64_t i = 0; i < n; i++)
-        tro_store_i64(v->dtype, t->data, i, tro_dim_value(v->elems[i]));
-    return true;
-}
-
-static bool is_small(const struct tro_tensor *t)
-{
-    return tro_tensor_n_elems(t) <= FOLD_MAX_ELEMS;
-}
-
-/* All inputs known and small? */
-static bool gather_known(struct tro_import_call *c, const tro_value_id *in, int n_in,
-                         struct tro_tensor *t)
-{
-    for (int i = 0; i < n_in; i++)
-        if (in[i].i && (!known_tensor(c->g, in[i], &t[i]) || !is_small(&t[i])))
-            return false;
-    return true;
-}
-
-/* Computes the node now. True when it is done; otherwise the node is to be added as usual (its
- * results are large, or it fails, which is an error only if it is ever run). */
-static bool fold(struct tro_import_call *c, enum tro_op op, const void *attrs,
-                 const tro_value_id *in, int n_in, tro_value_id *out, int n_out)
-{
-    struct tro_tensor t_in[16] = {0}, t_out[16] = {0};
-    if (n_in > 16 || n_out > 16 || tro_op_info(op)->kind == TRO_KIND_CONTROL || op == TRO_OP_DIMS)
-        return false;
-    /* A result far larger than its inputs would cost time before it is found to be too large. */
-    if (op == TRO_OP_EXPAND || op == TRO_OP_TILE || op == TRO_OP_RANGE || op == TRO_OP_PAD ||
-        op == TRO_OP_ONE_HOT || op == TRO_OP_RESIZE)
-        return false;
-    if (!gather_known(c, in, n_in, t_in))
-        return false;
-    if (tro_ref_eval(op, attrs, n_in, t_in, n_out, t_out, NULL, &c->g->dims, NULL))
-        return false;
-    bool done = true;
-    for (int i = 0; i < n_out; i++)
-        done = done && is_small(&t_out[i]);
-    for (int i = 0; i < n_out; i++) {
-        if (done)
-            out[i] = tro_const_any(c, &t_out[i]);
-        tro_free(t_out[i].data);
-    }
-    return done;
-}
 
 /* Integer vectors and scalars whose contents follow from sizes stand for themselves: the arithmetic
  * that made them is dropped. */
 static tro_value_id replace_by_sizes(struct tro_import_call *c, tro_value_id id)
 {
     const struct tro_value *v = tro_value_get(c->g, id);
-    int64_t n;
-    if (v->data || !as_const_elems(c->g, v, &n))
+    if (v->data || !v->elems)
         return id;
     struct tro_tensor t;
     const tro_node_id def = v->def;
-    const enum tro_dtype dtype = v->dtype;
     const int rank = v->shape.rank;
+    const int64_t n = rank == 1 ? tro_dim_value(v->shape.dim[0]) : 1;
     tro_value_id made;
-    if (known_tensor(c->g, id, &t)) {
+    if (tro_import_known(c->g, id, &t)) {
         made = tro_const_any(c, &t);
-    } else if (dtype == TRO_I64 && rank <= 1 && n > 0) {
+    } else if (v->dtype == TRO_I64 && rank <= 1 && n > 0) {
         struct tro_attrs_dims a = {.values.n = (int32_t)n, .is_scalar = rank == 0};
         memcpy(a.values.v, v->elems, (size_t)n * sizeof(tro_dim));
         made = tro_emit(c, TRO_OP_DIMS, &a, NULL, 0);
@@ -126,7 +40,7 @@ void tro_emit_n(struct tro_import_call *c, enum tro_op op, const void *attrs,
         out[i] = TRO_VALUE_NONE;
     while (n_in > 0 && !in[n_in - 1].i)
         n_in--;
-    if (c->rc < 0 || fold(c, op, attrs, in, n_in, out, n_out) || c->rc < 0)
+    if (c->rc < 0 || tro_import_fold(c, op, attrs, in, n_in, out, n_out) || c->rc < 0)
         return;
     const struct tro_node_spec spec = {.op = op,
                                        .name = tro_arena_strndup(&c->g->arena, c->node->name.p,
@@ -316,7 +230,7 @@ tro_value_id tro_back(struct tro_import_call *c, int i, tro_value_id v)
 
 bool tro_known_tensor(struct tro_import_call *c, tro_value_id v, struct tro_tensor *out)
 {
-    return c->rc >= 0 && v.i && known_tensor(c->g, v, out);
+    return c->rc >= 0 && v.i && tro_import_known(c->g, v, out);
 }
 
 bool tro_known_const_ints(struct tro_import_call *c, tro_value_id v, struct tro_ints *out)

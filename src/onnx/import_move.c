@@ -10,11 +10,15 @@ int tro_import_transpose(struct tro_import_call *c)
     const bool has_perm = tro_attr_ints(c, "perm", &perm);
     const int rank = has_perm ? perm.n : tro_rank_needed(c, c->in[0]);
     int axes[TRO_MAX_INTS];
-    for (int i = 0; i < rank; i++)
-        axes[i] = has_perm ? (int)perm.v[i] : rank - 1 - i;
     if (has_perm && tro_rank_of(c, c->in[0]) >= 0 && perm.n != tro_rank_of(c, c->in[0]))
         return tro_import_fail(c, TRO_E_INPUT, "attribute 'perm': expected %d axes, found %d",
                                tro_rank_of(c, c->in[0]), perm.n);
+    for (int i = 0; i < rank; i++) {
+        if (has_perm && (perm.v[i] < 0 || perm.v[i] >= rank))
+            return tro_import_fail(c, TRO_E_INPUT, "attribute 'perm': expected axes of 0 to %d, found "
+                                   "%lld", rank - 1, (long long)perm.v[i]);
+        axes[i] = has_perm ? (int)perm.v[i] : rank - 1 - i;
+    }
     tro_set_out(c, 0, tro_emit_transpose(c, c->in[0], axes, rank));
     return c->rc;
 }

@@ -8,6 +8,7 @@ void tro_scope_finish(struct tro_scope *s)
 {
     tro_map_finish(&s->names);
     tro_map_finish(&s->initializers);
+    tro_map_finish(&s->captured);
     tro_free(s->captures);
     *s = (struct tro_scope){0};
 }
@@ -25,6 +26,7 @@ int tro_scope_set(struct tro_import *im, struct tro_scope *s, struct tro_str nam
 
 int tro_scope_add_initializers(struct tro_import *im, struct tro_scope *s)
 {
+    TRO_TRY(tro_import_spend(im, (double)s->graph->n_initializers));
     for (size_t i = 0; i < s->graph->n_initializers; i++) {
         const struct tro_str name = s->graph->initializers[i].name;
         if (tro_map_get(&s->initializers, name, NULL))
@@ -46,6 +48,7 @@ static int find_initializer(struct tro_import *im, struct tro_scope *s, struct t
                             uint32_t index, tro_value_id *out)
 {
     struct tro_tensor t = {0};
+    TRO_TRY(tro_import_spend(im, tro_import_tensor_size(&s->graph->initializers[index])));
     const int rc = tro_onnx_tensor_decode(im->model, &im->g->arena, &s->graph->initializers[index],
                                           &t, im->err);
     TRO_TRY(tro_err_prefix(im->err, rc, "initializer '%.*s': ", (int)name.n, name.p));
@@ -53,18 +56,24 @@ static int find_initializer(struct tro_import *im, struct tro_scope *s, struct t
     return tro_map_set(&s->names, name, out->i) ? tro_fail_nomem(im->err) : 0;
 }
 
+static struct tro_str id_key(const tro_value_id *id)
+{
+    return (struct tro_str){(const char *)id, sizeof *id};
+}
+
 /* Brings a value of the outer block in as one more input of this scope's block. */
 static int capture(struct tro_import *im, struct tro_scope *s, struct tro_str name,
                    tro_value_id outer, tro_value_id *out)
 {
-    for (size_t i = 0; i < s->n_captures; i++) {
-        if (!tro_value_eq(s->captures[i], outer))
-            continue;
+    uint32_t i;
+    if (tro_map_get(&s->captured, id_key(&outer), &i)) {
         const struct tro_block *b = tro_block_get(im->g, s->block);
         *out = b->inputs[b->n_inputs - s->n_captures + i];
         return 0;
     }
-    if (TRO_GROW(&s->captures, s->n_captures, &s->cap_captures))
+    tro_value_id *key = tro_arena_memdup(&im->g->arena, &outer, sizeof outer);
+    if (!key || TRO_GROW(&s->captures, s->n_captures, &s->cap_captures) < 0 ||
+        tro_map_set(&s->captured, id_key(key), (uint32_t)s->n_captures) < 0)
         return tro_fail_nomem(im->err);
     const struct tro_value *v = tro_value_get(im->g, outer);
     const struct tro_shape shape = v->shape;
