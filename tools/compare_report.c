@@ -96,7 +96,7 @@ static void print_worst(const struct tro_compare *c)
 {
     const struct tro_compare_check *k = tro_compare_worst(c);
     char sample[256];
-    if (!k || k->worst_sample < 0)
+    if (!k || k->worst_sample < 0 || (!k->is_form_different && !k->n_nan && k->max_abs == 0))
         return;
     tro_samples_print_name(&c->samples, k->worst_sample, sample, sizeof sample);
     printf("\nworst: output '%s' of %s, %s: ", k->name, c->sides[k->side].side.text, sample);

@@ -30,7 +30,7 @@ static struct tro_str str_of(const char *s)
 
 /* ---- --extract ------------------------------------------------------------------------- */
 
-#define MAX_NAMES 64
+#define MAX_NAMES 256
 
 /* Splits at commas; false when a name is not in the model (names of all: NULL = none). */
 static bool split_names(struct tro_str text, const struct tro_map *known, struct tro_str *out,
@@ -124,8 +124,8 @@ static const char *parse_numbers(const char *p, char stop, double *out, int *n)
 
 static int normalize(struct edit *e, struct tro_err *err)
 {
-    struct tro_edit_normalize n = {.scale = e->pixel_scale,
-                                   .is_nhwc = e->layout && strcmp(e->layout, "nhwc") == 0};
+    const struct tro_str layout = tro_onnx_metadata(e->m, "trocar.input.layout");
+    struct tro_edit_normalize n = {.scale = e->pixel_scale, .is_nhwc = tro_str_eqz(layout, "nhwc")};
     const char *p = parse_numbers(e->normalize, '/', n.mean, &n.n_mean);
     if (!p || !parse_numbers(p + 1, '\0', n.std, &n.n_std))
         return tro_fail(err, TRO_E_INPUT,
@@ -191,6 +191,7 @@ static int write_model(const struct edit *e, struct tro_err *err)
 
 static int apply(struct edit *e, struct tro_err *err)
 {
+    TRO_TRY(tro_edit_check(e->m, err));
     TRO_TRY(tro_edit_embed(e->m, err));
     if (e->extract)
         TRO_TRY(extract(e, err));
