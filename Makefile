@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #   make            build/trocar and build/libtrocar.so
-#   make demo       set-up, build, and a network at work on a synthetic operation
+#   make demo       set-up, build, and a network at work on a synthetic operation, or on
+#                   PICTURES="a.png b.jpg"
 #   make check      set-up and every check; CHECK="--only unit,cli" runs some of them
 #   make check-all  the same, longer: more tests under sanitizers, a minute of each fuzzer
 #   make fuzz       each fuzz target for FUZZ_SECONDS (600)
@@ -17,7 +18,7 @@ all:
 demo:
 	@scripts/setup-debian.sh build
 	@scripts/build.sh build
-	@scripts/demo.sh
+	@scripts/demo.sh $(PICTURES)
 
 check:
 	@scripts/setup-debian.sh check

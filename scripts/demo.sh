@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The demonstration:  scripts/demo.sh [PICTURE...]
+# The demonstration:  scripts/demo.sh [OPTION...] [PICTURE...]
+# Without pictures a network segments a synthetic operation. Overlays go to build/demo, tables to
+# standard output; --help tells the options.
 set -eu
-cd "$(dirname "$0")/.."
-missing=0
-for file in build/trocar models/endoscopy.onnx; do
-    if [ ! -e "$file" ]; then
-        echo "demo: $file is missing" >&2
-        missing=1
-    fi
-done
-exit $missing
+root=$(cd "$(dirname "$0")/.." && pwd)
+prefix=$root/
+[ "$root" != "$(pwd)" ] || prefix=
+if [ ! -x "$root/build/trocar-demo" ]; then
+    echo "demo: ${prefix}build/trocar-demo is missing; run make first" >&2
+    exit 2
+fi
+exec "$root/build/trocar-demo" --model "${prefix}models/endoscopy_unet.onnx" \
+    --output "${prefix}build/demo" "$@"
