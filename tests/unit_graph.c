@@ -62,7 +62,7 @@ TEST(graph_ops)
         CHECK_INT(op, i); /* so no two have one name */
         CHECK(info->in_min <= info->in_max && info->out_min <= info->out_max && *info->doc);
         size_t end = 0;
-        for (const struct tro_attr_field *f = info->fields; f->name; f++) {
+        for (const struct tro_attr_field *f = info->fields(); f->name; f++) {
             CHECK(f->offset > end && f->offset < info->attrs_size);
             CHECK((f->type == TRO_ATTR_ENUM) == (f->enum_names != NULL));
             end = f->offset;
@@ -73,10 +73,10 @@ TEST(graph_ops)
     const struct tro_op_info *const conv = tro_op_info(TRO_OP_CONV);
     CHECK_STR(conv->text, "conv");
     CHECK_STR(conv->kind_name, "ANCHOR");
-    CHECK_STR(conv->fields[0].name, "strides");
-    CHECK_INT(conv->fields[0].offset, offsetof(struct tro_attrs_conv, strides));
-    CHECK_STR(tro_op_info(TRO_OP_REDUCE)->fields[0].enum_names[2], "max");
-    CHECK(tro_op_info(TRO_OP_REDUCE)->fields[0].enum_names[5] == NULL);
+    CHECK_STR(conv->fields()[0].name, "strides");
+    CHECK_INT(conv->fields()[0].offset, offsetof(struct tro_attrs_conv, strides));
+    CHECK_STR(tro_op_info(TRO_OP_REDUCE)->fields()[0].enum_names[2], "max");
+    CHECK(tro_op_info(TRO_OP_REDUCE)->fields()[0].enum_names[5] == NULL);
 }
 
 /* ---- building --------------------------------------------------------------------------- */
@@ -202,18 +202,18 @@ TEST(graph_refuses)
     CHECK(tro_graph_add_block(c.g, &inner, NULL) == 0);
     struct tro_node_spec spec = {.op = TRO_OP_NEG, .name = "n", .n_in = 1, .n_out = 1, .in = &c.x};
     CHECK_INT(tro_graph_add_node(c.g, inner, &spec, &out, &err), TRO_E_INPUT);
-    CHECK_STR(err.text, "node 'n' (neg): input 0: value 'x' belongs to another block");
+    CHECK_STR(err.text, "neg: input 0: value 'x' belongs to another block");
     spec.in = &(tro_value_id){1000};
     CHECK_INT(tro_graph_add_node(c.g, TRO_MAIN_BLOCK, &spec, &out, &err), TRO_E_INPUT);
-    CHECK_STR(err.text, "node 'n' (neg): input 0 is no value of the graph");
+    CHECK_STR(err.text, "neg: input 0 is no value of the graph");
     spec.in = &c.x;
     spec.n_out = 2;
     CHECK_INT(tro_graph_add_node(c.g, TRO_MAIN_BLOCK, &spec, &out, &err), TRO_E_INPUT);
-    CHECK_STR(err.text, "node 'n' (neg): expected 1 output, found 2");
+    CHECK_STR(err.text, "neg: expected 1 output, found 2");
     spec.n_out = 1;
     spec.blocks[0] = inner;
     CHECK_INT(tro_graph_add_node(c.g, TRO_MAIN_BLOCK, &spec, &out, &err), TRO_E_INPUT);
-    CHECK_STR(err.text, "node 'n' (neg): expected 0 blocks");
+    CHECK_STR(err.text, "neg: expected 0 blocks");
     spec.blocks[0] = TRO_BLOCK_NONE;
     spec.before = (tro_node_id){77};
     CHECK_INT(tro_graph_add_node(c.g, TRO_MAIN_BLOCK, &spec, &out, &err), TRO_E_INPUT);

@@ -345,18 +345,18 @@ static void check_op_attrs(struct tro_reader *r, enum tro_op op)
     char *const attrs = tro_arena_alloc(&r->g->arena, 1, info->attrs_size);
     char *const back = tro_arena_alloc(&r->g->arena, 1, info->attrs_size);
     CHECK_OR_RETURN(attrs && back);
-    for (const struct tro_attr_field *f = info->fields; f->name; f++)
+    for (const struct tro_attr_field *f = info->fields(); f->name; f++)
         fill_field(r, f, attrs + f->offset);
     struct tro_buf b = {0};
     tro_text_print_attrs(&r->g->dims, op, attrs, &b);
     r->text = (struct tro_str){(const char *)b.p, b.n};
     r->pos = 0;
-    if (info->fields->name)
+    if (info->fields()->name)
         test_check(tro_read_attrs(r, op, back) == 0 && r->pos == b.n, __FILE__, __LINE__,
                    "%s: %.*s: %s", info->text, (int)b.n, (const char *)b.p, r->err->text);
     CHECK(tro_attrs_equal(op, attrs, back));
     /* A change of any field is noticed. */
-    for (const struct tro_attr_field *f = info->fields; f->name; f++) {
+    for (const struct tro_attr_field *f = info->fields(); f->name; f++) {
         memcpy(back, attrs, info->attrs_size);
         back[f->offset] ^= 1;
         if (f->type == TRO_ATTR_STR)
