@@ -191,8 +191,10 @@ static int add_layer(struct tro_inspect *x, const struct costing *c, int64_t n_m
     if (failed || !layer.form || TRO_GROW(&x->layers, x->n_layers, &x->cap_layers) < 0)
         return tro_fail_nomem(err);
     x->layers[x->n_layers++] = layer;
-    if (n_macs < 0 || __builtin_add_overflow(x->n_macs, n_macs, &x->n_macs))
+    const int64_t total = sum(x->n_macs, n_macs);
+    if (total < 0)
         return 0;
+    x->n_macs = total;
     x->n_layers_known++;
     return 0;
 }

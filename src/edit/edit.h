@@ -30,12 +30,19 @@ struct tro_edit_report {
 #undef TRO_EDIT_COUNT
 };
 
+/* Names and order: each tensor is made once and before it is used; the message names the node. Inner
+ * tensors that hide one of a graph around theirs get names of their own. Holds for models with
+ * operators that are not known, too. */
+int tro_edit_check(struct tro_onnx_model *m, struct tro_err *err);
+
 /* Nodes of the main graph and of all graphs in attributes. */
 int64_t tro_edit_n_nodes(const struct tro_onnx_graph *g);
 
 /* Constant folding, shape folding, no-operations, duplicates, dead code, until nothing changes.
- * Initializers that are also inputs become constants alone. Quantize and Dequantize nodes on weights
- * are kept: they are what makes a model run in integers. */
+ * Initializers that are also inputs become constants alone, external data is read in. Quantize and
+ * Dequantize nodes on weights are kept: they are what makes a model run in integers. Nodes that are
+ * not known stay as they are; a model that contradicts itself is an error. What is computed and kept
+ * is bounded by the model's size. */
 int tro_edit_simplify(struct tro_onnx_model *m, struct tro_edit_report *report,
                       struct tro_err *err);
 
@@ -53,7 +60,7 @@ int tro_edit_rename(struct tro_onnx_model *m, struct tro_str from, struct tro_st
                     struct tro_err *err);
 
 /* An NCHW picture input becomes NHWC: a Transpose is put behind it. input empty: the only input of
- * rank 4. */
+ * rank 4. Needs opset 7. */
 int tro_edit_input_nhwc(struct tro_onnx_model *m, struct tro_str input, struct tro_err *err);
 
 /* A float picture input becomes u8: behind it stand Cast, Mul and Add that compute
@@ -74,7 +81,8 @@ int tro_edit_set_metadata(struct tro_onnx_model *m, const char *key, const char 
 int tro_edit_embed(struct tro_onnx_model *m, struct tro_err *err);
 
 /* Types and shapes of inner tensors and outputs as they follow from the inputs, where the importer
- * knows the model; a model with operators it does not know keeps what it has, less what is gone. */
+ * knows the model; a model with operators it does not know keeps what it has, less what is gone. One
+ * that contradicts itself is an error. */
 int tro_edit_refresh_shapes(struct tro_onnx_model *m, struct tro_err *err);
 
 #endif

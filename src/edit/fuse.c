@@ -8,17 +8,31 @@
 #include "base/dtype.h"
 #include "base/err.h"
 
-/* The node that makes a name that is used once and is no output of the graph; NULL otherwise. */
-static struct tro_onnx_node *only_maker(struct tro_onnx_graph *g, const struct tro_map *uses,
+struct neighbours {
+    struct tro_map uses, makers;
+};
+
+static int find_neighbours(const struct tro_onnx_graph *g, struct neighbours *n)
+{
+    const int rc = tro_edit_count_uses(g, &n->uses);
+    return rc < 0 ? rc : tro_edit_maker_map(g, &n->makers);
+}
+
+static void neighbours_finish(struct neighbours *n)
+{
+    tro_map_finish(&n->uses);
+    tro_map_finish(&n->makers);
+}
+
+/* The node that makes a name which is used once, so by the node at hand alone; NULL otherwise. */
+static struct tro_onnx_node *only_maker(struct tro_onnx_graph *g, const struct neighbours *around,
                                         struct tro_str name)
 {
-    if (tro_edit_n_uses(uses, name) != 1)
+    uint32_t i;
+    if (tro_edit_n_uses(&around->uses, name) != 1 || !tro_map_get(&around->makers, name, &i) ||
+        tro_edit_is_dropped(&g->nodes[i]))
         return NULL;
-    for (size_t i = 0; i < g->n_nodes; i++)
-        for (size_t k = 0; k < g->nodes[i].n_outputs; k++)
-            if (tro_str_eq(g->nodes[i].outputs[k], name))
-                return &g->nodes[i];
-    return NULL;
+    return &g->nodes[i];
 }
 
 /* ---- chains ---------------------------------------------------------------------------- */
@@ -44,14 +58,14 @@ static bool join_transposes(struct tro_edit *e, const struct tro_onnx_node *firs
 }
 
 /* A Reshape whose target copies no size of its input may take what came before. */
-static bool join_reshapes(const struct tro_edit *e, const struct tro_edit_scope *s,
+static bool join_reshapes(struct tro_edit *e, const struct tro_edit_scope *s,
                           const struct tro_onnx_node *first, struct tro_onnx_node *second)
 {
     static const char *const before[] = {"Reshape", "Flatten", "Squeeze", "Unsqueeze"};
     struct tro_ints shape;
     bool keeps_elements = false;
     for (size_t i = 0; i < sizeof before / sizeof *before; i++)
-        keeps_elements = keeps_elements || tro_edit_is_op(first, before[i]);
+        keeps_elements = keeps_elements || tro_edit_is_op(e, first, before[i]);
     if (!keeps_elements || second->n_inputs != 2 ||
         !tro_edit_constant_ints(e, s, second->inputs[1], &shape))
         return false;
@@ -62,28 +76,28 @@ static bool join_reshapes(const struct tro_edit *e, const struct tro_edit_scope 
     return true;
 }
 
+static bool join(struct tro_edit *e, const struct tro_edit_scope *s,
+                 const struct tro_onnx_node *first, struct tro_onnx_node *second)
+{
+    if (tro_edit_is_op(e, second, "Transpose"))
+        return tro_edit_is_op(e, first, "Transpose") && join_transposes(e, first, second);
+    return tro_edit_is_op(e, second, "Reshape") && join_reshapes(e, s, first, second);
+}
+
 int tro_edit_join_chains(struct tro_edit *e, struct tro_edit_scope *s)
 {
-    struct tro_map uses = {0};
+    struct neighbours around = {0};
     struct tro_onnx_graph *g = s->graph;
-    int rc = tro_edit_count_uses(g, &uses);
+    const int rc = find_neighbours(g, &around);
     for (size_t i = 0; i < g->n_nodes && rc >= 0; i++) {
         struct tro_onnx_node *n = &g->nodes[i];
-        const bool is_transpose = tro_edit_is_op(n, "Transpose");
-        if (!n->n_inputs || (!is_transpose && !tro_edit_is_op(n, "Reshape")))
-            continue;
-        struct tro_onnx_node *before = only_maker(g, &uses, n->inputs[0]);
-        if (!before || tro_edit_is_dropped(before) || !before->n_inputs)
-            continue;
-        const bool is_joined = is_transpose ? tro_edit_is_op(before, "Transpose") &&
-                                                  join_transposes(e, before, n)
-                                            : join_reshapes(e, s, before, n);
-        if (!is_joined)
+        struct tro_onnx_node *before = n->n_inputs ? only_maker(g, &around, n->inputs[0]) : NULL;
+        if (!before || !before->n_inputs || !join(e, s, before, n))
             continue;
         tro_edit_drop(before);
         e->report->n_chain++;
     }
-    tro_map_finish(&uses);
+    neighbours_finish(&around);
     return rc < 0 ? tro_fail_nomem(e->err) : 0;
 }
 
@@ -101,7 +115,7 @@ static bool is_vector_of(const struct tro_tensor *t, int64_t n)
     return t->rank == 1 && t->shape[0] == n;
 }
 
-static bool read_folding(const struct tro_edit *e, const struct tro_edit_scope *s,
+static bool read_folding(struct tro_edit *e, const struct tro_edit_scope *s,
                          const struct tro_onnx_node *conv, const struct tro_onnx_node *norm,
                          struct folding *f)
 {
@@ -110,7 +124,7 @@ static bool read_folding(const struct tro_edit *e, const struct tro_edit_scope *
     struct tro_tensor *const params[4] = {&f->scale, &f->shift, &f->mean, &f->variance};
     f->epsilon = epsilon ? (double)epsilon->f : (double)1e-5F;
     f->has_bias = conv->n_inputs > 2 && conv->inputs[2].n;
-    if ((training && training->i) || norm->n_inputs != 5 ||
+    if ((training && training->i) || norm->n_inputs != 5 || conv->n_inputs < 2 ||
         !tro_edit_constant_value(e, s, conv->inputs[1], &f->w) || f->w.rank < 3 ||
         (f->w.dtype != TRO_F32 && f->w.dtype != TRO_F64))
         return false;
@@ -140,33 +154,29 @@ static void compute_folding(const struct folding *f, struct tro_tensor *w, struc
     }
 }
 
-static struct tro_str suffixed(struct tro_edit *e, struct tro_str stem, const char *suffix,
-                               struct tro_map *names)
+static struct tro_str suffixed(struct tro_edit *e, struct tro_str stem, const char *suffix)
 {
     const char *text = tro_arena_printf(&e->m->arena, "%.*s%s", (int)stem.n, stem.p, suffix);
     if (!text)
         return (struct tro_str){0};
-    return tro_edit_fresh(e->m, names, (struct tro_str){text, stem.n + strlen(suffix)});
+    return tro_edit_fresh(e->m, &e->names, (struct tro_str){text, stem.n + strlen(suffix)});
 }
 
 static int fold_one(struct tro_edit *e, struct tro_edit_scope *s, struct tro_onnx_node *conv,
-                    struct tro_onnx_node *norm, const struct folding *f, struct tro_map *names)
+                    struct tro_onnx_node *norm, const struct folding *f)
 {
-    struct tro_onnx_graph *g = s->graph;
     struct tro_tensor w = f->w;
     struct tro_tensor bias = {.dtype = w.dtype, .rank = 1, .shape = {w.shape[0]}};
-    w.data = tro_arena_alloc64(&e->m->arena, tro_tensor_n_bytes(&w));
-    bias.data = tro_arena_alloc64(&e->m->arena, tro_tensor_n_bytes(&bias));
-    const struct tro_str w_name = suffixed(e, conv->inputs[1], "_folded", names);
-    const struct tro_str b_name = suffixed(e, norm->inputs[2], "_folded", names);
+    w.data = tro_arena_alloc64(&e->scratch, tro_tensor_n_bytes(&w));
+    bias.data = tro_arena_alloc64(&e->scratch, tro_tensor_n_bytes(&bias));
+    const struct tro_str w_name = suffixed(e, conv->inputs[1], "_folded");
+    const struct tro_str b_name = suffixed(e, norm->inputs[2], "_folded");
     struct tro_str *inputs = TRO_NEW_N(&e->m->arena, struct tro_str, 3);
     if (!w.data || !bias.data || !w_name.n || !b_name.n || !inputs)
         return tro_fail_nomem(e->err);
     compute_folding(f, &w, &bias);
-    TRO_TRY(tro_onnx_tensor_encode(&e->m->arena, w_name, &w,
-                                   &g->initializers[g->n_initializers++], e->err));
-    TRO_TRY(tro_onnx_tensor_encode(&e->m->arena, b_name, &bias,
-                                   &g->initializers[g->n_initializers++], e->err));
+    TRO_TRY(tro_edit_add_tensor(e, s, w_name, &w));
+    TRO_TRY(tro_edit_add_tensor(e, s, b_name, &bias));
     inputs[0] = conv->inputs[0];
     inputs[1] = w_name;
     inputs[2] = b_name;
@@ -180,25 +190,21 @@ static int fold_one(struct tro_edit *e, struct tro_edit_scope *s, struct tro_onn
 
 int tro_edit_fold_normalization(struct tro_edit *e, struct tro_edit_scope *s)
 {
-    struct tro_map uses = {0}, names = {0};
+    struct neighbours around = {0};
     struct tro_onnx_graph *g = s->graph;
-    int rc = tro_edit_count_uses(g, &uses);
-    if (rc >= 0)
-        rc = tro_edit_all_names(&e->m->graph, &names);
-    if (rc >= 0)
-        rc = tro_edit_reserve_initializers(e->m, g, 2 * g->n_nodes);
-    rc = rc < 0 ? tro_fail_nomem(e->err) : 0;
+    int rc = find_neighbours(g, &around) < 0 ? tro_fail_nomem(e->err) : 0;
     for (size_t i = 0; i < g->n_nodes && rc >= 0; i++) {
         struct tro_onnx_node *norm = &g->nodes[i];
         struct folding f = {0};
-        if (!tro_edit_is_op(norm, "BatchNormalization") || norm->n_outputs != 1 || !norm->n_inputs)
+        if (!tro_edit_is_op(e, norm, "BatchNormalization") || norm->n_outputs != 1 ||
+            !norm->n_inputs)
             continue;
-        struct tro_onnx_node *conv = only_maker(g, &uses, norm->inputs[0]);
-        if (conv && tro_edit_is_op(conv, "Conv") && conv->n_outputs == 1 &&
-            read_folding(e, s, conv, norm, &f))
-            rc = fold_one(e, s, conv, norm, &f, &names);
+        struct tro_onnx_node *conv = only_maker(g, &around, norm->inputs[0]);
+        if (conv && tro_edit_is_op(e, conv, "Conv") && conv->n_outputs == 1 &&
+            read_folding(e, s, conv, norm, &f) &&
+            tro_edit_afford(e, (double)tro_tensor_n_bytes(&f.w), 0))
+            rc = fold_one(e, s, conv, norm, &f);
     }
-    tro_map_finish(&uses);
-    tro_map_finish(&names);
+    neighbours_finish(&around);
     return rc;
 }

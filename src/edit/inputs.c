@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inputs: sizes, names, layout, camera pixels. */
+/* Inputs: sizes, layout, camera pixels. */
+#include <math.h>
 #include <string.h>
 
 #include "base/dtype.h"
@@ -30,18 +31,11 @@ static int find_input(struct tro_onnx_graph *g, struct tro_str name,
                     name.p);
 }
 
-/* The named input, or the only one of rank 4. */
-static int find_picture(struct tro_onnx_graph *g, struct tro_str name,
-                        struct tro_onnx_value_info **out, struct tro_err *err)
+/* The only input of rank 4. */
+static int find_only_picture(struct tro_onnx_graph *g, struct tro_onnx_value_info **out,
+                             struct tro_err *err)
 {
     *out = NULL;
-    if (name.n) {
-        TRO_TRY(find_input(g, name, out, err));
-        if ((*out)->has_shape && (*out)->n_dims == 4)
-            return 0;
-        return tro_fail(err, TRO_E_INPUT, "input '%.*s': expected rank 4, found %zu", (int)name.n,
-                        name.p, (*out)->n_dims);
-    }
     for (size_t i = 0; i < g->n_inputs; i++) {
         struct tro_onnx_value_info *v = &g->inputs[i];
         if (!v->is_tensor || v->n_dims != 4 || has_initializer(g, v->name))
@@ -52,18 +46,45 @@ static int find_picture(struct tro_onnx_graph *g, struct tro_str name,
                             (int)(*out)->name.n, (*out)->name.p, (int)v->name.n, v->name.p);
         *out = v;
     }
-    if (!*out)
-        return tro_fail(err, TRO_E_INPUT, "expected an input of rank 4, found none");
+    return *out ? 0 : tro_fail(err, TRO_E_INPUT, "expected an input of rank 4, found none");
+}
+
+/* The named input, or the only one of rank 4. Nodes can be put behind it when it is known whose
+ * version they are, and nobody outside takes it as it comes. */
+static int find_picture(struct tro_onnx_model *m, struct tro_str name,
+                        struct tro_onnx_value_info **out, struct tro_err *err)
+{
+    struct tro_onnx_graph *g = &m->graph;
+    const int64_t version = tro_onnx_opset_version(m, TRO_STR(""));
+    TRO_TRY(name.n ? find_input(g, name, out, err) : find_only_picture(g, out, err));
+    const struct tro_onnx_value_info *v = *out;
+    if (!v->has_shape || v->n_dims != 4)
+        return tro_fail(err, TRO_E_INPUT, "input '%.*s': expected rank 4, found %zu", (int)v->name.n,
+                        v->name.p, v->n_dims);
+    for (size_t i = 0; i < g->n_outputs; i++)
+        if (tro_str_eq(g->outputs[i].name, v->name))
+            return tro_fail(err, TRO_E_INPUT,
+                            "input '%.*s': expected an input that is no output, found one that is",
+                            (int)v->name.n, v->name.p);
+    if (version < 7)
+        return tro_fail(err, TRO_E_UNSUPPORTED,
+                        "expected opset 7 or newer, found %lld: export with a newer opset",
+                        (long long)version);
     return 0;
 }
 
-/* ---- sizes and names ------------------------------------------------------------------- */
+/* ---- sizes ----------------------------------------------------------------------------- */
 
-static void forget_outputs(struct tro_onnx_graph *g)
+/* In arrays of their own: an output that is an input as well may share its sizes. */
+static int forget_outputs(struct tro_onnx_model *m)
 {
-    for (size_t i = 0; i < g->n_outputs; i++)
-        for (size_t k = 0; k < g->outputs[i].n_dims; k++)
-            g->outputs[i].dims[k] = (struct tro_onnx_dim){0};
+    for (size_t i = 0; i < m->graph.n_outputs; i++) {
+        struct tro_onnx_value_info *v = &m->graph.outputs[i];
+        v->dims = TRO_NEW_N(&m->arena, struct tro_onnx_dim, v->n_dims);
+        if (!v->dims)
+            return TRO_E_NOMEM;
+    }
+    return 0;
 }
 
 int tro_edit_set_shape(struct tro_onnx_model *m, struct tro_str input, const int64_t *shape,
@@ -74,7 +95,11 @@ int tro_edit_set_shape(struct tro_onnx_model *m, struct tro_str input, const int
     if (!v->is_tensor || (v->has_shape && v->n_dims != (size_t)rank))
         return tro_fail(err, TRO_E_INPUT, "input '%.*s': expected %zu sizes, found %d", (int)input.n,
                         input.p, v->n_dims, rank);
-    v->dims = TRO_NEW_N(&m->arena, struct tro_onnx_dim, (size_t)rank + 1);
+    for (int i = 0; i < rank; i++)
+        if (shape[i] < 0)
+            return tro_fail(err, TRO_E_INPUT, "input '%.*s': expected sizes of 0 or more, found %lld",
+                            (int)input.n, input.p, (long long)shape[i]);
+    v->dims = TRO_NEW_N(&m->arena, struct tro_onnx_dim, (size_t)rank);
     if (!v->dims)
         return tro_fail_nomem(err);
     v->n_dims = (size_t)rank;
@@ -82,28 +107,7 @@ int tro_edit_set_shape(struct tro_onnx_model *m, struct tro_str input, const int
     for (int i = 0; i < rank; i++)
         v->dims[i] = (struct tro_onnx_dim){.has_value = true, .value = shape[i]};
     m->graph.n_value_infos = 0;
-    forget_outputs(&m->graph);
-    return tro_edit_refresh_shapes(m, err);
-}
-
-int tro_edit_rename(struct tro_onnx_model *m, struct tro_str from, struct tro_str to,
-                    struct tro_err *err)
-{
-    struct tro_map names = {0};
-    int rc = tro_edit_all_names(&m->graph, &names) < 0 ? tro_fail_nomem(err) : 0;
-    if (rc >= 0 && !tro_map_get(&names, from, NULL))
-        rc = tro_fail(err, TRO_E_INPUT, "expected the name of a tensor, found '%.*s'", (int)from.n,
-                      from.p);
-    if (rc >= 0 && (!to.n || tro_map_get(&names, to, NULL)))
-        rc = tro_fail(err, TRO_E_INPUT, "expected a new name that is free, found '%.*s'", (int)to.n,
-                      to.p);
-    tro_map_finish(&names);
-    TRO_TRY(rc);
-    const struct tro_str copy = {tro_arena_strndup(&m->arena, to.p, to.n), to.n};
-    if (!copy.p)
-        return tro_fail_nomem(err);
-    tro_edit_rename_all(&m->graph, from, copy);
-    return 0;
+    return forget_outputs(m) < 0 ? tro_fail_nomem(err) : tro_edit_refresh_shapes(m, err);
 }
 
 /* ---- nodes behind an input ------------------------------------------------------------- */
@@ -164,8 +168,9 @@ static int put_transpose(struct tro_onnx_model *m, struct tro_str input, struct 
     const struct tro_str y = name_behind(m, names, input, "nchw");
     if (!y.n)
         return TRO_E_NOMEM;
-    tro_edit_replace_inputs(&m->graph, input, y);
-    struct tro_onnx_node *n = tro_edit_insert_nodes(m, &m->graph, 0, 1);
+    struct tro_onnx_node *n = tro_edit_replace_inputs(&m->graph, input, y) < 0
+                                  ? NULL
+                                  : tro_edit_insert_nodes(m, &m->graph, 0, 1);
     if (!n || set_node(m, n, "Transpose", input, (struct tro_str){0}, y) < 0)
         return TRO_E_NOMEM;
     return set_int_attr(m, n, "perm", TRO_ONNX_ATTR_INTS, perm, 4);
@@ -175,7 +180,7 @@ int tro_edit_input_nhwc(struct tro_onnx_model *m, struct tro_str input, struct t
 {
     struct tro_onnx_value_info *v;
     struct tro_map names = {0};
-    TRO_TRY(find_picture(&m->graph, input, &v, err));
+    TRO_TRY(find_picture(m, input, &v, err));
     const struct tro_onnx_dim nhwc[4] = {v->dims[0], v->dims[2], v->dims[3], v->dims[1]};
     v->dims = tro_arena_memdup(&m->arena, nhwc, sizeof nhwc);
     int rc = v->dims ? tro_edit_all_names(&m->graph, &names) : TRO_E_NOMEM;
@@ -227,9 +232,10 @@ static int put_normalization(struct tro_onnx_model *m, struct tro_str input, enu
         return tro_fail_nomem(err);
     TRO_TRY(put_constant(m, f, dtype, factor, n, p->is_nhwc, err));
     TRO_TRY(put_constant(m, o, dtype, offset, n, p->is_nhwc, err));
-    tro_edit_replace_inputs(&m->graph, input, y);
     const int64_t to = tro_onnx_from_dtype(dtype);
-    struct tro_onnx_node *nodes = tro_edit_insert_nodes(m, &m->graph, 0, 3);
+    struct tro_onnx_node *nodes = tro_edit_replace_inputs(&m->graph, input, y) < 0
+                                      ? NULL
+                                      : tro_edit_insert_nodes(m, &m->graph, 0, 3);
     if (!nodes || set_node(m, &nodes[0], "Cast", input, (struct tro_str){0}, x) < 0 ||
         set_int_attr(m, &nodes[0], "to", TRO_ONNX_ATTR_INT, &to, 1) < 0 ||
         set_node(m, &nodes[1], "Mul", x, f, scaled) < 0 ||
@@ -238,21 +244,30 @@ static int put_normalization(struct tro_onnx_model *m, struct tro_str input, enu
     return 0;
 }
 
-static int check_channels(const struct tro_onnx_value_info *v, const struct tro_edit_normalize *p,
-                          struct tro_err *err)
+static bool is_usable(const double *v, int n, bool may_be_zero)
+{
+    for (int i = 0; i < n; i++)
+        if (!isfinite(v[i]) || (!may_be_zero && v[i] == 0))
+            return false;
+    return n >= 1 && n <= 4;
+}
+
+static int check_normalize(const struct tro_onnx_value_info *v, const struct tro_edit_normalize *p,
+                           struct tro_err *err)
 {
     const struct tro_onnx_dim *c = &v->dims[p->is_nhwc ? 3 : 1];
     const int n = p->n_mean > p->n_std ? p->n_mean : p->n_std;
+    if (!is_usable(p->mean, p->n_mean, true) || !is_usable(p->std, p->n_std, false) ||
+        !isfinite(p->scale))
+        return tro_fail(err, TRO_E_INPUT,
+                        "expected 1 to 4 finite means and stds, and no std of 0, found others");
     if ((p->n_mean > 1 && p->n_std > 1 && p->n_mean != p->n_std) ||
         (n > 1 && c->has_value && c->value != n))
         return tro_fail(err, TRO_E_INPUT,
-                        "input '%.*s': expected 1 mean and std, or one for each of %lld channels, "
-                        "found %d and %d",
+                        "input '%.*s': expected 1 mean and std, or one for each of its channels (%lld "
+                        "on axis %d), found %d and %d",
                         (int)v->name.n, v->name.p, c->has_value ? (long long)c->value : -1LL,
-                        p->n_mean, p->n_std);
-    for (int i = 0; i < p->n_std; i++)
-        if (p->std[i] == 0)
-            return tro_fail(err, TRO_E_INPUT, "expected a std other than 0, found 0");
+                        p->is_nhwc ? 3 : 1, p->n_mean, p->n_std);
     return 0;
 }
 
@@ -261,76 +276,16 @@ int tro_edit_normalize(struct tro_onnx_model *m, struct tro_str input,
 {
     struct tro_onnx_value_info *v;
     struct tro_map names = {0};
-    TRO_TRY(find_picture(&m->graph, input, &v, err));
-    const enum tro_dtype dtype = tro_onnx_to_dtype(v->elem_type);
+    TRO_TRY(find_picture(m, input, &v, err));
+    const enum tro_dtype dtype = v->is_tensor ? tro_onnx_to_dtype(v->elem_type) : TRO_DTYPE_NONE;
     if (dtype != TRO_F32 && dtype != TRO_F16)
         return tro_fail(err, TRO_E_INPUT, "input '%.*s': expected float or float16, found %s",
                         (int)v->name.n, v->name.p, tro_onnx_type_name(v->elem_type));
-    TRO_TRY(check_channels(v, p, err));
+    TRO_TRY(check_normalize(v, p, err));
     v->elem_type = TRO_ONNX_UINT8;
     int rc = tro_edit_all_names(&m->graph, &names) < 0 ? tro_fail_nomem(err) : 0;
     if (rc >= 0)
         rc = put_normalization(m, v->name, dtype, p, &names, err);
     tro_map_finish(&names);
     return rc < 0 ? rc : tro_edit_refresh_shapes(m, err);
-}
-
-/* ---- metadata, external data ----------------------------------------------------------- */
-
-int tro_edit_set_metadata(struct tro_onnx_model *m, const char *key, const char *value,
-                          struct tro_err *err)
-{
-    const struct tro_str v = {tro_arena_strdup(&m->arena, value), strlen(value)};
-    const struct tro_str k = {tro_arena_strdup(&m->arena, key), strlen(key)};
-    if (!v.p || !k.p)
-        return tro_fail_nomem(err);
-    for (size_t i = 0; i < m->n_metadata; i++) {
-        if (!tro_str_eq(m->metadata[i].key, k))
-            continue;
-        m->metadata[i].value = v;
-        return 0;
-    }
-    struct tro_onnx_pair *all = TRO_NEW_N(&m->arena, struct tro_onnx_pair, m->n_metadata + 1);
-    if (!all)
-        return tro_fail_nomem(err);
-    if (m->n_metadata)
-        memcpy(all, m->metadata, m->n_metadata * sizeof *all);
-    all[m->n_metadata++] = (struct tro_onnx_pair){.key = k, .value = v};
-    m->metadata = all;
-    return 0;
-}
-
-struct embedding {
-    struct tro_onnx_model *m;
-    struct tro_err *err;
-    int rc;
-};
-
-static void embed_tensor(struct embedding *e, struct tro_onnx_tensor *t)
-{
-    struct tro_tensor data;
-    if (e->rc < 0 || !t->is_external)
-        return;
-    e->rc = tro_onnx_tensor_decode(e->m, &e->m->arena, t, &data, e->err);
-    if (e->rc >= 0)
-        e->rc = tro_onnx_tensor_encode(&e->m->arena, t->name, &data, t, e->err);
-}
-
-static void embed_graph(struct tro_onnx_graph *g, void *ctx)
-{
-    for (size_t i = 0; i < g->n_initializers; i++)
-        embed_tensor(ctx, &g->initializers[i]);
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        for (size_t k = 0; k < g->nodes[i].n_attrs; k++)
-            if (g->nodes[i].attrs[k].t)
-                embed_tensor(ctx, g->nodes[i].attrs[k].t);
-        tro_edit_each_graph(&g->nodes[i], embed_graph, ctx);
-    }
-}
-
-int tro_edit_embed(struct tro_onnx_model *m, struct tro_err *err)
-{
-    struct embedding e = {.m = m, .err = err};
-    embed_graph(&m->graph, &e);
-    return e.rc;
 }

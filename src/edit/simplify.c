@@ -1,67 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edit/steps.h"
 
-#include "base/alloc.h"
 #include "base/dtype.h"
 #include "base/err.h"
-#include "edit/shapes.h"
 #include "onnx/import.h"
-
-/* ---- what the steps share -------------------------------------------------------------- */
-
-struct tro_onnx_tensor *tro_edit_constant(const struct tro_edit_scope *s, struct tro_str name)
-{
-    uint32_t i;
-    for (; s; s = s->parent)
-        if (tro_map_get(&s->initializers, name, &i))
-            return &s->graph->initializers[i];
-    return NULL;
-}
-
-bool tro_edit_constant_value(const struct tro_edit *e, const struct tro_edit_scope *s,
-                             struct tro_str name, struct tro_tensor *out)
-{
-    const struct tro_onnx_tensor *t = tro_edit_constant(s, name);
-    return t && tro_onnx_tensor_decode(e->m, &e->m->arena, t, out, NULL) >= 0;
-}
-
-bool tro_edit_constant_ints(const struct tro_edit *e, const struct tro_edit_scope *s,
-                            struct tro_str name, struct tro_ints *out)
-{
-    struct tro_tensor t;
-    if (!tro_edit_constant_value(e, s, name, &t) || tro_dtype_is_float(t.dtype) ||
-        tro_tensor_n_elems(&t) > TRO_MAX_INTS)
-        return false;
-    out->n = (int32_t)tro_tensor_n_elems(&t);
-    for (int i = 0; i < out->n; i++)
-        out->v[i] = tro_load_i64(t.dtype, t.data, i);
-    return true;
-}
-
-void tro_edit_drop(struct tro_onnx_node *n)
-{
-    n->op_type = (struct tro_str){0};
-    n->n_inputs = n->n_outputs = n->n_attrs = 0;
-}
-
-bool tro_edit_is_dropped(const struct tro_onnx_node *n)
-{
-    return n->op_type.n == 0;
-}
-
-void tro_edit_compact(struct tro_onnx_graph *g)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < g->n_nodes; i++)
-        if (!tro_edit_is_dropped(&g->nodes[i]))
-            g->nodes[n++] = g->nodes[i];
-    g->n_nodes = n;
-}
-
-bool tro_edit_is_op(const struct tro_onnx_node *n, const char *op_type)
-{
-    return !n->domain.n && tro_str_eqz(n->op_type, op_type);
-}
 
 static void count_nodes(struct tro_onnx_graph *g, void *ctx)
 {
@@ -77,15 +19,15 @@ int64_t tro_edit_n_nodes(const struct tro_onnx_graph *g)
     return n;
 }
 
-/* ---- the rounds ------------------------------------------------------------------------ */
+/* ---- one round ------------------------------------------------------------------------- */
 
 static tro_edit_step *const main_steps[] = {
-    tro_edit_fold_shapes,        tro_edit_fold_constants,  tro_edit_inline_branches,
-    tro_edit_drop_identities,    tro_edit_join_chains,     tro_edit_fold_normalization,
-    tro_edit_drop_duplicates,    tro_edit_drop_dead,
+    tro_edit_drop_identities, tro_edit_fold_shapes, tro_edit_fold_constants,
+    tro_edit_inline_branches, tro_edit_join_chains, tro_edit_fold_normalization,
+    tro_edit_drop_duplicates, tro_edit_drop_dead,
 };
 static tro_edit_step *const inner_steps[] = {
-    tro_edit_fold_constants, tro_edit_inline_branches, tro_edit_drop_identities,
+    tro_edit_drop_identities, tro_edit_fold_constants, tro_edit_inline_branches,
     tro_edit_drop_dead,
 };
 
@@ -95,6 +37,12 @@ struct inner {
     int rc;
 };
 
+static int map_initializers(struct tro_edit *e, struct tro_edit_scope *s)
+{
+    tro_map_finish(&s->initializers);
+    return tro_edit_initializer_map(s->graph, &s->initializers) < 0 ? tro_fail_nomem(e->err) : 0;
+}
+
 static int run_steps(struct tro_edit *e, struct tro_edit_scope *s, tro_edit_step *const *steps,
                      size_t n);
 
@@ -102,31 +50,148 @@ static void simplify_inner(struct tro_onnx_graph *g, void *ctx)
 {
     struct inner *in = ctx;
     struct tro_edit_scope s = {.parent = in->parent, .graph = g};
-    if (in->rc < 0)
-        return;
-    in->rc = run_steps(in->e, &s, inner_steps, sizeof inner_steps / sizeof *inner_steps);
+    if (in->rc >= 0)
+        in->rc = run_steps(in->e, &s, inner_steps, sizeof inner_steps / sizeof *inner_steps);
     tro_map_finish(&s.initializers);
+    tro_map_finish(&s.outputs);
 }
 
-/* Each step sees the initializers as the one before it left them. */
+/* The graph itself, then the graphs within, which see the initializers it is left with. */
 static int run_steps(struct tro_edit *e, struct tro_edit_scope *s, tro_edit_step *const *steps,
                      size_t n)
 {
+    TRO_TRY(map_initializers(e, s));
+    if (tro_edit_info_map(s->graph->outputs, s->graph->n_outputs, &s->outputs) < 0)
+        return tro_fail_nomem(e->err);
     for (size_t i = 0; i < n; i++) {
-        tro_map_finish(&s->initializers);
-        if (tro_edit_initializer_map(s->graph, &s->initializers) < 0)
-            return tro_fail_nomem(e->err);
         TRO_TRY(steps[i](e, s));
         tro_edit_compact(s->graph);
     }
-    tro_map_finish(&s->initializers);
-    if (tro_edit_initializer_map(s->graph, &s->initializers) < 0)
-        return tro_fail_nomem(e->err);
+    TRO_TRY(map_initializers(e, s));
     struct inner in = {.e = e, .parent = s};
     for (size_t i = 0; i < s->graph->n_nodes; i++)
         tro_edit_each_graph(&s->graph->nodes[i], simplify_inner, &in);
     return in.rc;
 }
+
+/* Operators that are not known are no reason to stop: what depends on the import is left undone. */
+static int import(struct tro_edit *e)
+{
+    struct tro_err err = {0};
+    const int rc = tro_onnx_import_named(e->m, &e->ir, &e->values, &err);
+    if (rc >= 0 || rc == TRO_E_UNSUPPORTED)
+        return 0;
+    return tro_fail(e->err, (enum tro_status)rc, "%s", err.text);
+}
+
+static int run_round(struct tro_edit *e)
+{
+    struct tro_edit_scope s = {.graph = &e->m->graph};
+    int rc = import(e);
+    if (rc >= 0)
+        rc = run_steps(e, &s, main_steps, sizeof main_steps / sizeof *main_steps);
+    tro_map_finish(&s.initializers);
+    tro_map_finish(&s.outputs);
+    tro_map_finish(&e->values);
+    tro_graph_destroy(e->ir);
+    e->ir = NULL;
+    tro_arena_finish(&e->scratch);
+    return rc;
+}
+
+/* ---- before the first round ------------------------------------------------------------ */
+
+/* What simplifying computes and keeps is at most in proportion to the model, and some. */
+#define FREE_BYTES 8e6
+#define BYTES_PER_BYTE 8
+#define MAX_WORK 1e9
+
+/* Inputs that have an initializer are constants; declaring them so needs IR version 4. */
+static int make_constants(struct tro_edit *e)
+{
+    struct tro_onnx_graph *g = &e->m->graph;
+    struct tro_map initializers = {0};
+    size_t n = 0;
+    const int rc = tro_edit_initializer_map(g, &initializers);
+    for (size_t i = 0; i < g->n_inputs && rc >= 0; i++)
+        if (!tro_map_get(&initializers, g->inputs[i].name, NULL))
+            g->inputs[n++] = g->inputs[i];
+    tro_map_finish(&initializers);
+    if (rc < 0)
+        return tro_fail_nomem(e->err);
+    g->n_inputs = n;
+    if (e->m->ir_version < 4)
+        e->m->ir_version = 4;
+    return 0;
+}
+
+/* Data where elements have their alignment, so that it need not be copied each time it is looked at;
+ * tensors that cannot be decoded stay as they are. */
+static int align_data(struct tro_edit *e, struct tro_onnx_graph *g)
+{
+    for (size_t i = 0; i < g->n_initializers; i++) {
+        struct tro_onnx_tensor *t = &g->initializers[i];
+        struct tro_tensor data;
+        const int rc = tro_onnx_tensor_decode(e->m, &e->m->arena, t, &data, NULL);
+        if (rc == TRO_E_NOMEM)
+            return tro_fail_nomem(e->err);
+        if (rc < 0)
+            continue;
+        e->bytes_left += BYTES_PER_BYTE * (double)tro_tensor_n_bytes(&data);
+        if (t->has_raw && (t->raw.p == data.data || tro_dtype_bits(data.dtype) == 4))
+            continue;
+        struct tro_onnx_tensor raw;
+        TRO_TRY(tro_onnx_tensor_encode(&e->m->arena, t->name, &data, &raw, e->err));
+        t->raw = raw.raw;
+        t->has_raw = true;
+        t->typed = (struct tro_str){0};
+        t->typed_field = 0;
+    }
+    return 0;
+}
+
+struct preparing {
+    struct tro_edit *e;
+    int rc;
+};
+
+static void count_declared(struct tro_str name, void *ctx)
+{
+    struct preparing *p = ctx;
+    uint32_t n = 0;
+    tro_map_get(&p->e->n_declared, name, &n);
+    if (p->rc >= 0)
+        p->rc = tro_map_set(&p->e->n_declared, name, n + 1);
+}
+
+static void prepare_graph(struct tro_onnx_graph *g, void *ctx)
+{
+    struct preparing *p = ctx;
+    tro_edit_each_declared(g, count_declared, p);
+    if (p->rc >= 0)
+        p->rc = align_data(p->e, g);
+    for (size_t i = 0; i < g->n_nodes; i++)
+        tro_edit_each_graph(&g->nodes[i], prepare_graph, p);
+}
+
+static int prepare(struct tro_edit *e)
+{
+    TRO_TRY(tro_edit_check(e->m, e->err));
+    TRO_TRY(tro_edit_embed(e->m, e->err));
+    TRO_TRY(make_constants(e));
+    e->bytes_left = FREE_BYTES;
+    e->work_left = MAX_WORK;
+    struct preparing p = {.e = e};
+    prepare_graph(&e->m->graph, &p);
+    if (p.rc >= 0)
+        p.rc = tro_edit_all_names(&e->m->graph, &e->names);
+    for (size_t i = 0; i < e->m->n_functions && p.rc >= 0; i++)
+        if (!e->m->functions[i].domain.n)
+            p.rc = tro_map_set(&e->functions, e->m->functions[i].name, 0);
+    return p.rc < 0 ? tro_fail_nomem(e->err) : 0;
+}
+
+/* ---- rounds ---------------------------------------------------------------------------- */
 
 static int64_t n_changes(const struct tro_edit_report *r)
 {
@@ -137,46 +202,24 @@ static int64_t n_changes(const struct tro_edit_report *r)
     return n;
 }
 
-/* Inputs that have an initializer are constants; declaring them so needs IR version 4. */
-static void make_constants(struct tro_onnx_model *m)
-{
-    struct tro_onnx_graph *g = &m->graph;
-    size_t n = 0;
-    for (size_t i = 0; i < g->n_inputs; i++) {
-        bool is_constant = false;
-        for (size_t k = 0; k < g->n_initializers && !is_constant; k++)
-            is_constant = tro_str_eq(g->initializers[k].name, g->inputs[i].name);
-        if (!is_constant)
-            g->inputs[n++] = g->inputs[i];
-    }
-    g->n_inputs = n;
-    if (m->ir_version < 4)
-        m->ir_version = 4;
-    m->has_ir_version = true;
-}
-
 /* Many rounds at most: each one opens the way for a few more changes, networks need three or four. */
-#define MAX_ROUNDS 64
+#define MAX_ROUNDS 32
 
 int tro_edit_simplify(struct tro_onnx_model *m, struct tro_edit_report *report, struct tro_err *err)
 {
+    struct tro_edit e = {.m = m, .report = report, .err = err};
     *report = (struct tro_edit_report){.n_nodes_before = tro_edit_n_nodes(&m->graph)};
-    make_constants(m);
     int64_t before = -1;
-    int rc = 0;
+    int rc = prepare(&e);
     for (int i = 0; i < MAX_ROUNDS && rc >= 0 && n_changes(report) != before; i++) {
-        struct tro_edit e = {.m = m, .report = report, .err = err};
-        struct tro_edit_scope s = {.graph = &m->graph};
         before = n_changes(report);
-        tro_onnx_import(m, &e.ir, NULL);
-        if (e.ir && tro_edit_value_map(e.ir, &e.values) < 0)
-            rc = tro_fail_nomem(err);
-        if (rc >= 0)
-            rc = run_steps(&e, &s, main_steps, sizeof main_steps / sizeof *main_steps);
-        tro_map_finish(&s.initializers);
-        tro_map_finish(&e.values);
-        tro_graph_destroy(e.ir);
+        rc = run_round(&e);
     }
+    tro_map_finish(&e.names);
+    tro_map_finish(&e.n_declared);
+    tro_map_finish(&e.functions);
+    tro_map_finish(&e.failed);
+    tro_map_finish(&e.rooms);
     report->n_nodes_after = tro_edit_n_nodes(&m->graph);
     return rc < 0 ? rc : tro_edit_refresh_shapes(m, err);
 }
