@@ -213,8 +213,8 @@ static void print_subject(const struct demo *d)
     }
     printf(", %d classes\n", d->network.classes.n);
     if (!d->n_pictures)
-        printf("synthetic procedure %" PRId64 ": %" PRId64 " frames of %dx%d, %d s apart\n",
-               d->seed, d->n_frames, WIDTH, HEIGHT, STEP_SECONDS);
+        printf("synthetic procedure %" PRId64 ": %" PRId64 " frame%s of %dx%d, %d s apart\n",
+               d->seed, d->n_frames, d->n_frames == 1 ? "" : "s", WIDTH, HEIGHT, STEP_SECONDS);
     fflush(stdout);
 }
 
