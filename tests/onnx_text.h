@@ -73,12 +73,14 @@ static inline void onnx_text_tensor(struct onnx_text *t, struct tro_str name,
 {
     struct tro_tensor v = {0}, copy;
     onnx_text_is(t, 1);
-    t->p = ref_kit_read(t->p, &v);
+    const size_t n = strcspn(t->p, ";}\n");
+    ref_kit_read(onnx_text_copy(t, t->p, n).p, &v);
+    t->p += n;
     copy = v;
     copy.data = tro_arena_alloc64(&t->m->arena, tro_tensor_n_bytes(&v));
     if (tro_tensor_n_bytes(&v))
         memcpy(copy.data, v.data, tro_tensor_n_bytes(&v));
-    tro_free(v.data);
+    free(v.data);
     tro_onnx_tensor_encode(&t->m->arena, name, &copy, out, NULL);
 }
 
@@ -148,6 +150,21 @@ static inline bool onnx_text_is_tensor(struct onnx_text *t)
     return tro_dtype_from_name(type) != TRO_DTYPE_NONE;
 }
 
+static inline void onnx_text_braces(struct onnx_text *t, struct tro_onnx_attr *a)
+{
+    if (onnx_text_is_tensor(t)) {
+        a->type = TRO_ONNX_ATTR_TENSOR;
+        a->t = TRO_NEW(&t->m->arena, struct tro_onnx_tensor);
+        onnx_text_tensor(t, (struct tro_str){0}, a->t);
+    } else {
+        a->type = TRO_ONNX_ATTR_GRAPH;
+        a->g = TRO_NEW(&t->m->arena, struct tro_onnx_graph);
+        a->g->name = TRO_STR("inner");
+        onnx_text_graph(t, a->g);
+    }
+    onnx_text_want(t, '}');
+}
+
 static inline void onnx_text_attr(struct onnx_text *t, struct tro_onnx_attr *a)
 {
     *a = (struct tro_onnx_attr){.name = onnx_text_name(t)};
@@ -159,17 +176,8 @@ static inline void onnx_text_attr(struct onnx_text *t, struct tro_onnx_attr *a)
         a->type = TRO_ONNX_ATTR_STRING;
         a->s = onnx_text_copy(t, t->p, n);
         t->p += n + 1;
-    } else if (onnx_text_is(t, '{') && onnx_text_is_tensor(t)) {
-        a->type = TRO_ONNX_ATTR_TENSOR;
-        a->t = TRO_NEW(&t->m->arena, struct tro_onnx_tensor);
-        onnx_text_tensor(t, (struct tro_str){0}, a->t);
-        onnx_text_want(t, '}');
-    } else if (t->p[-1] == '{' || t->p[-1] == ' ' || t->p[-1] == '\n') {
-        a->type = TRO_ONNX_ATTR_GRAPH;
-        a->g = TRO_NEW(&t->m->arena, struct tro_onnx_graph);
-        a->g->name = TRO_STR("inner");
-        onnx_text_graph(t, a->g);
-        onnx_text_want(t, '}');
+    } else if (onnx_text_is(t, '{')) {
+        onnx_text_braces(t, a);
     } else {
         onnx_text_number(t, a);
     }

@@ -468,8 +468,7 @@ def attention(m):
     for i, mask in enumerate(masks(m, batch, length, length)):
         hidden = heads * head
         inputs = [m.add(m.floats(batch, length, width)), m.floats(width, 3 * hidden),
-                  m.floats(3 * hidden),
-                  m.add(mask) if isinstance(mask, np.ndarray) else '']
+                  m.floats(3 * hidden), m.add(mask) if isinstance(mask, np.ndarray) else '']
         m.node('Attention', inputs, [(F32, 'float')], MS, num_heads=heads)
         m.node('Attention', inputs, [(F32, 'float')], MS, num_heads=heads,
                unidirectional=int(i < 2), scale=0.3)
@@ -481,8 +480,7 @@ def attention(m):
            qkv_hidden_sizes=[12, 12, 18])
     past = m.add(m.floats(2, batch, heads, 3, head))
     m.node('Attention', [m.add(m.floats(batch, length, width)), m.floats(width, 36), m.floats(36),
-                         '',
-                         past], [(F32, 'float'), (F32, 'float')], MS, num_heads=heads,
+                         '', past], [(F32, 'float'), (F32, 'float')], MS, num_heads=heads,
            unidirectional=1)
 
 
@@ -494,17 +492,17 @@ def qattention(m):
     for i, mask in enumerate(masks(m, batch, length, length)):
         for w_dtype in EIGHT:
             columns = (3 * hidden,) if i % 2 else ()
-            inputs = [m.add(m.codes((batch, length, width), U8)), m.weights((width, 3 * hidden),
-                                                                            w_dtype),
+            inputs = [m.add(m.codes((batch, length, width), U8)),
+                      m.weights((width, 3 * hidden), w_dtype),
                       m.floats(3 * hidden), m.scale(0.005, 0.01), m.scale(0.005, 0.01, columns),
                       m.add(mask) if isinstance(mask, np.ndarray) else '', m.zero(U8, i),
                       m.codes(columns, w_dtype)]
             m.node('QAttention', inputs, [(F32, 'float')], MS, num_heads=heads)
     past = m.add(m.floats(2, batch, heads, 3, head))
-    m.node('QAttention', [m.add(m.codes((batch, length, width), U8)), m.weights((width,
-                                                                                 3 * hidden), I8),
-                          m.floats(3 * hidden), m.scale(0.005, 0.01), m.scale(0.005, 0.01), '',
-                          m.zero(U8, 0), np.int8(0), past], [(F32, 'float'), (F32, 'float')], MS,
+    m.node('QAttention', [m.add(m.codes((batch, length, width), U8)),
+                          m.weights((width, 3 * hidden), I8), m.floats(3 * hidden),
+                          m.scale(0.005, 0.01), m.scale(0.005, 0.01), '', m.zero(U8, 0),
+                          np.int8(0), past], [(F32, 'float'), (F32, 'float')], MS,
            num_heads=heads, unidirectional=1)
 
 
@@ -580,8 +578,8 @@ def qlinear_matmul(m):
         shape = (n,) if i % 4 == 3 else ()
         m.node('QLinearMatMul',
                [m.add(m.codes((2, 3, k) if i % 2 else (6, k), dtype)), m.scale(), m.zero(dtype, i),
-                m.weights((k, n), w_dtype), m.scale(shape=shape), np.full(shape,
-                                                                          m.zero(w_dtype, i)),
+                m.weights((k, n), w_dtype), m.scale(shape=shape),
+                np.full(shape, m.zero(w_dtype, i)),
                 m.scale(0.02, 0.2) if i % 5 else m.scale(0.0005, 0.001), m.zero(dtype, i + 2)],
                [(dtype, 'exact')])
 
@@ -593,15 +591,15 @@ def matmul_integer(m):
         k, n = m.shape((5, 60), (4, 20))
         inputs = [m.add(m.codes((2, 3, k), dtype)), m.weights((k, n), w_dtype)]
         if i >= 4:
-            inputs += [m.zero(dtype, i // 4), m.codes((n,), w_dtype) if i % 3 else m.zero(w_dtype,
-                                                                                          i)]
+            inputs += [m.zero(dtype, i // 4),
+                       m.codes((n,), w_dtype) if i % 3 else m.zero(w_dtype, i)]
         m.node('MatMulInteger', inputs, [(I32, 'exact')])
 
 
 @test('ConvInteger')
 def conv_integer(m):
     for i in range(8):
-        inputs, attrs = conv_case(m, 4 * i, U8, U8)
+        inputs, attrs = conv_case(m, i, U8, U8)
         x, _, zero, w, _, w_zero = inputs[:6]
         zeros = [zero, w_zero.reshape(-1)[0]] if i else []
         m.node('ConvInteger', [x, w, *zeros], [(I32, 'exact')], **attrs)

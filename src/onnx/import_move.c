@@ -141,13 +141,15 @@ int tro_import_center_crop_pad(struct tro_import_call *c)
 
 /* ---- blocks of pixels ------------------------------------------------------------------ */
 
-/* n, c, h, w of a picture and the block size; all zero after an error. */
+/* n, c, h, w of a picture and the block size; zero sizes, and blocks of 1, after an error. */
 static void pixel_sizes(struct tro_import_call *c, tro_dim d[4], int64_t *block)
 {
     *block = tro_attr_int(c, "blocksize", 0);
-    if (*block <= 0 || *block > 65536)
-        tro_import_fail(c, TRO_E_INPUT, "attribute 'blocksize': expected 1 or more, found %lld",
+    if (*block <= 0 || *block > 65536) {
+        tro_import_fail(c, TRO_E_INPUT, "attribute 'blocksize': expected [1, 65536], found %lld",
                         (long long)*block);
+        *block = 1;
+    }
     if (tro_rank_needed(c, c->in[0]) != 4)
         tro_import_fail(c, TRO_E_INPUT, "expected rank 4, found %d", tro_rank_of(c, c->in[0]));
     for (int i = 0; i < 4; i++)
