@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from . import builds
 from . import report as rp
 
-C_FOLDERS = ('include', 'src', 'tools', 'tests', 'examples')
+C_FOLDERS = ('include', 'src', 'tools', 'demo', 'tests', 'examples')
 
 
 def _files(folders, extensions):
@@ -162,8 +162,8 @@ def cppcheck(report, _):
                         '--enable=warning,portability', '--inline-suppr', '--error-exitcode=1',
                         '--suppressions-list=tests/cppcheck.supp',
                         '--template={file}:{line}: {id}: {message}',
-                        '--cppcheck-build-dir=' + cache, '-Iinclude', '-Isrc',
-                        *[f for f in ('src', 'tools', 'examples')
+                        '--cppcheck-build-dir=' + cache, '-Iinclude', '-Isrc', '-Itools', '-Idemo',
+                        *[f for f in ('src', 'tools', 'demo', 'examples')
                           if os.path.isdir(os.path.join(rp.ROOT, f))]], 900)
     report.write(out)
     findings = re.findall(r'^(\S+:\d+): (\w+): (.*)$', out, re.M)
