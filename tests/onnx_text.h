@@ -59,13 +59,13 @@ static inline struct tro_str onnx_text_name(struct onnx_text *t)
 }
 
 /* A longer copy of an array with n elements; the new last one is zero. */
-#define ONNX_TEXT_MORE(t, array, n)                                                            \
-    do {                                                                                       \
-        void *more_ = tro_arena_alloc(&(t)->m->arena, (n) + 1, sizeof *(array));               \
-        if (n)                                                                                 \
-            memcpy(more_, (array), (n) * sizeof *(array));                                     \
-        (array) = more_;                                                                       \
-        (n)++;                                                                                 \
+#define ONNX_TEXT_MORE(t, array, n)                                              \
+    do {                                                                         \
+        void *more_ = tro_arena_alloc(&(t)->m->arena, (n) + 1, sizeof *(array)); \
+        if (n)                                                                   \
+            memcpy(more_, (array), (n) * sizeof *(array));                       \
+        (array) = more_;                                                         \
+        (n)++;                                                                   \
     } while (0)
 
 static inline void onnx_text_tensor(struct onnx_text *t, struct tro_str name,

@@ -27,20 +27,20 @@ bool test_check_near(double a, double b, double tol, const char *what, const cha
 bool test_check_has(const char *text, const char *part, const char *file, int line);
 void test_skip(const char *reason);
 
-#define TEST(id)                                                           \
-    static void test_fn_##id(void);                                        \
-    static struct test_case test_case_##id = {#id, test_fn_##id, NULL};    \
-    __attribute__((constructor)) static void test_reg_##id(void)           \
-    {                                                                      \
-        test_register(&test_case_##id);                                    \
-    }                                                                      \
+#define TEST(id)                                                        \
+    static void test_fn_##id(void);                                     \
+    static struct test_case test_case_##id = {#id, test_fn_##id, NULL}; \
+    __attribute__((constructor)) static void test_reg_##id(void)        \
+    {                                                                   \
+        test_register(&test_case_##id);                                 \
+    }                                                                   \
     static void test_fn_##id(void)
 
 #define CHECK(cond) test_check((cond), __FILE__, __LINE__, "%s", #cond)
-#define CHECK_OR_RETURN(cond)  \
-    do {                       \
-        if (!CHECK(cond))      \
-            return;            \
+#define CHECK_OR_RETURN(cond) \
+    do {                      \
+        if (!CHECK(cond))     \
+            return;           \
     } while (0)
 #define CHECK_INT(a, b) test_check_int((int64_t)(a), (int64_t)(b), #a, __FILE__, __LINE__)
 #define CHECK_STR(a, b) test_check_str((a), (b), #a, __FILE__, __LINE__)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors, memory, bytes, hashes and maps. */
-#include "test.h"
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/bytes.h"
@@ -8,6 +7,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/utf8.h"
+#include "test.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,7 @@
 
 TEST(identity_goes)
 {
-    CHECK_STR(simplified("in x f32[2]; a = Identity(x); y = Relu(a); out y f32[2]"),
-              "y = Relu(x)");
+    CHECK_STR(simplified("in x f32[2]; a = Identity(x); y = Relu(a); out y f32[2]"), "y = Relu(x)");
     CHECK_INT(report.n_identity, 1);
     CHECK_INT(report.n_nodes_before, 2);
     CHECK_INT(report.n_nodes_after, 1);
@@ -46,9 +45,10 @@ TEST(identity_without_a_name_leaves_absent_inputs_absent)
 
 TEST(identity_is_followed_into_branches)
 {
-    CHECK_STR(simplified("in x f32[2]; in c bool[]; a = Relu(x); b = Identity(a);"
-                         "y = If(c) then_branch={ t = Neg(b); out t } else_branch={ out b }; out y"),
-              "a = Relu(x); y = If(c) then_branch={t = Neg(a); out t} else_branch={out a}");
+    CHECK_STR(
+        simplified("in x f32[2]; in c bool[]; a = Relu(x); b = Identity(a);"
+                   "y = If(c) then_branch={ t = Neg(b); out t } else_branch={ out b }; out y"),
+        "a = Relu(x); y = If(c) then_branch={t = Neg(a); out t} else_branch={out a}");
     CHECK_STR(simplified("in x f32[2]; in c bool[]; a = Relu(x);"
                          "y = If(c) then_branch={ t = Neg(a); out t } else_branch={ out a };"
                          "z = Identity(a); out y; out z f32[2]"),
@@ -122,14 +122,15 @@ TEST(branches_in_branches_are_put_in_place)
 
 TEST(names_of_branches_stay_apart)
 {
-    CHECK_STR(simplified("in x f32[2]; w c bool[] 1;"
-                         "p = If(c) then_branch={ t = Neg(x); t_1 = Abs(t); u = Add(t, t_1); out u }"
-                         "else_branch={ out x };"
-                         "q = If(c) then_branch={ t = Exp(x); t_1 = Sin(t); u = Sub(t, t_1); out u }"
-                         "else_branch={ out x };"
-                         "y = Mul(p, q); out y f32[2]"),
-              "t = Neg(x); t_1 = Abs(t); u = Add(t, t_1); t_2 = Exp(x); t_1_1 = Sin(t_2);"
-              " u_1 = Sub(t_2, t_1_1); y = Mul(u, u_1)");
+    CHECK_STR(
+        simplified("in x f32[2]; w c bool[] 1;"
+                   "p = If(c) then_branch={ t = Neg(x); t_1 = Abs(t); u = Add(t, t_1); out u }"
+                   "else_branch={ out x };"
+                   "q = If(c) then_branch={ t = Exp(x); t_1 = Sin(t); u = Sub(t, t_1); out u }"
+                   "else_branch={ out x };"
+                   "y = Mul(p, q); out y f32[2]"),
+        "t = Neg(x); t_1 = Abs(t); u = Add(t, t_1); t_2 = Exp(x); t_1_1 = Sin(t_2);"
+        " u_1 = Sub(t_2, t_1_1); y = Mul(u, u_1)");
 }
 
 TEST(unknown_branch_stays)
@@ -172,7 +173,8 @@ TEST(sizes_that_are_outputs_stay)
     CHECK_STR(simplified("in x f32[2,6]; s = Shape(x); out s"), "s = Shape(x)");
 }
 
-/* The importer knows what comes out of DequantizeLinear here, but the weights are to stay integers. */
+/* The importer knows what comes out of DequantizeLinear here, but the weights are to stay
+ * integers. */
 TEST(quantized_weights_stay)
 {
     CHECK_STR(simplified("in x f32[2,2]; w q i8[2,2] 1 2 3 4; w s f32[] .5; w z i8[] 0;"
@@ -336,7 +338,8 @@ TEST(much_that_is_small_stays)
     char text[60000];
     int n = snprintf(text, sizeof text, "in x f32[16384]; w s i64[1] 16384;");
     for (int i = 0; i < 1000; i++)
-        n += snprintf(text + n, sizeof text - (size_t)n, "a%d = ConstantOfShape(s) value={f32[1] %d};", i, i);
+        n += snprintf(text + n, sizeof text - (size_t)n,
+                      "a%d = ConstantOfShape(s) value={f32[1] %d};", i, i);
     n += snprintf(text + n, sizeof text - (size_t)n, "y = Sum(x");
     for (int i = 0; i < 1000; i++)
         n += snprintf(text + n, sizeof text - (size_t)n, ", a%d", i);
@@ -408,9 +411,10 @@ TEST(reshapes_are_joined)
 
 TEST(reshape_that_copies_a_size_stays)
 {
-    CHECK_STR(simplified("in x f32[2,3]; w s i64[2] 3 2; w t i64[3] 0 1 2; a = Reshape(x, s);"
-                         "b = Reshape(a, t); y = Relu(b); out y"),
-              "a = Reshape(x, s); b = Reshape(a, t); y = Relu(b); w s i64[2] 3 2; w t i64[3] 0 1 2");
+    CHECK_STR(
+        simplified("in x f32[2,3]; w s i64[2] 3 2; w t i64[3] 0 1 2; a = Reshape(x, s);"
+                   "b = Reshape(a, t); y = Relu(b); out y"),
+        "a = Reshape(x, s); b = Reshape(a, t); y = Relu(b); w s i64[2] 3 2; w t i64[3] 0 1 2");
     CHECK_STR(simplified("in x f32[2,3]; in t i64[2]; w s i64[2] 3 2; a = Reshape(x, s);"
                          "b = Reshape(a, t); y = Relu(b); out y"),
               "a = Reshape(x, s); b = Reshape(a, t); y = Relu(b); w s i64[2] 3 2");
@@ -525,16 +529,18 @@ TEST(weights_of_other_form_stay)
 
 TEST(weights_that_are_outputs_stay)
 {
-    CHECK_STR(simplified("in x f32[2]; w a f32[2] 1 2; w b f32[2] 1 2; y = Add(x, b); out a; out y"),
-              "y = Add(x, b); w a f32[2] 1 2; w b f32[2] 1 2");
+    CHECK_STR(
+        simplified("in x f32[2]; w a f32[2] 1 2; w b f32[2] 1 2; y = Add(x, b); out a; out y"),
+        "y = Add(x, b); w a f32[2] 1 2; w b f32[2] 1 2");
 }
 
 /* ---- dead ------------------------------------------------------------------------------ */
 
 TEST(dead_nodes_go)
 {
-    CHECK_STR(simplified("in x f32[2]; w k f32[2] 1 2; a = Add(x, k); b = Neg(a); y = Relu(x); out y"),
-              "y = Relu(x)");
+    CHECK_STR(
+        simplified("in x f32[2]; w k f32[2] 1 2; a = Add(x, k); b = Neg(a); y = Relu(x); out y"),
+        "y = Relu(x)");
     CHECK_INT(report.n_dead, 2);
     CHECK_INT(report.n_unused_weight, 1);
     CHECK_STR(simplified("in x f32[2]; in c bool[]; a = Neg(x); d = If(c)"
@@ -564,8 +570,8 @@ TEST(unknown_operators_that_are_used_by_nobody_go)
 
 TEST(unknown_operators_without_results_stay)
 {
-    struct tro_onnx_model *m = onnx_text_read("in x f32[2]; a = my.own::Print(x); y = Relu(x); out y",
-                                              13);
+    struct tro_onnx_model *m = onnx_text_read(
+        "in x f32[2]; a = my.own::Print(x); y = Relu(x); out y", 13);
     m->graph.nodes[0].n_outputs = 0;
     onnx_text_opset(m, "my.own", 1);
     CHECK_STR(simplified_model(m, "a node without outputs"), " = my.own::Print(x); y = Relu(x)");
@@ -589,7 +595,8 @@ TEST(declarations_follow)
 {
     struct tro_onnx_model *m = onnx_text_read(
         "in x f32[N,2]; info a f32[9]; info gone f32[1]; a = Neg(x); b = Identity(a);"
-        "y = MatMul(b, w2); w w2 f32[2,1] 1 1; out y f32[?,?]; out a", 13);
+        "y = MatMul(b, w2); w w2 f32[2,1] 1 1; out y f32[?,?]; out a",
+        13);
     CHECK_INT(tro_edit_simplify(m, &report, NULL), 0);
     CHECK_STR(onnx_text_ends(m), "x float[N,2] -> y float[N,1], a float[N,2]");
     CHECK_INT(m->graph.n_value_infos, 0);
@@ -600,7 +607,8 @@ TEST(what_contradicts_itself_is_refused)
 {
     CHECK_HAS(simplify_error("in x f32[2]; y = Add(x, z); z = Neg(y); out z"),
               "node 'y' (Add): expected tensor 'z' to be made by an earlier node");
-    CHECK_HAS(simplify_error("in x f32[2]; y = Neg(y); out y"), "'y' to be made by an earlier node");
+    CHECK_HAS(simplify_error("in x f32[2]; y = Neg(y); out y"),
+              "'y' to be made by an earlier node");
     CHECK_HAS(simplify_error("in x f32[2]; y = Neg(x); y = Abs(x); out y"),
               "node 'y' (Abs): expected each tensor to be made once, found 'y' twice");
     CHECK_HAS(simplify_error("in x f32[2]; in x f32[2]; y = Abs(x); out y"), "found 'x' twice");

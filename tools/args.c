@@ -30,7 +30,8 @@ static int set_int(const struct tro_opt *o, const char *value, struct tro_err *e
     errno = 0;
     const long long v = strtoll(value, &end, 10);
     if (end == value || *end || errno || v < 0)
-        return tro_fail(err, TRO_E_INPUT, "%s: expected a whole number, found '%s'", o->name, value);
+        return tro_fail(err, TRO_E_INPUT, "%s: expected a whole number, found '%s'", o->name,
+                        value);
     *(int64_t *)o->target = v;
     return 0;
 }
@@ -100,14 +101,16 @@ static int parse_option(const struct tro_usage *u, int argc, char **argv, int *i
             return tro_fail(err, TRO_E_INPUT, "%s: expected no value, found '%s'", o->name, value);
         if (o->type != TRO_OPT_FLAG && !value) {
             if (*i + 1 >= argc)
-                return tro_fail(err, TRO_E_INPUT, "%s: expected %s after it, found nothing", argv[*i],
-                                o->arg);
+                return tro_fail(err, TRO_E_INPUT, "%s: expected %s after it, found nothing",
+                                argv[*i], o->arg);
             value = argv[++*i];
         }
         return set(o, value, err);
     }
-    return tro_fail(err, TRO_E_INPUT, "expected an option of 'trocar %s', found '%s': see trocar %s "
-                    "--help", argv[0], argv[*i], argv[0]);
+    return tro_fail(err, TRO_E_INPUT,
+                    "expected an option of 'trocar %s', found '%s': see trocar %s "
+                    "--help",
+                    argv[0], argv[*i], argv[0]);
 }
 
 int tro_args_parse(const struct tro_usage *u, int argc, char **argv, struct tro_list *args,

@@ -24,18 +24,19 @@ struct tro_opt {
     const char *name; /* "--rtol"; a one-letter form may follow a comma: "--input,-i" */
     enum tro_opt_type type;
     void *target;
-    const char *arg;  /* "FILE"; NULL for flags */
+    const char *arg; /* "FILE"; NULL for flags */
     const char *help;
 };
 
 struct tro_usage {
-    const char *synopsis; /* "trocar run MODEL [-i [NAME=]FILE]..." */
-    const char *about;    /* paragraphs */
+    const char *synopsis;       /* "trocar run MODEL [-i [NAME=]FILE]..." */
+    const char *about;          /* paragraphs */
     const struct tro_opt *opts; /* ends with name NULL */
     int min_args, max_args;     /* positional; max_args -1 = any */
 };
 
-/* Fills targets and collects positional arguments. --help prints and sets *is_help. Options may stand
+/* Fills targets and collects positional arguments. --help prints and sets *is_help. Options may
+ * stand
  * anywhere; "--" ends them; "--name=value" and "--name value" are the same. */
 int tro_args_parse(const struct tro_usage *u, int argc, char **argv, struct tro_list *args,
                    bool *is_help, struct tro_err *err);

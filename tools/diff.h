@@ -7,8 +7,9 @@
 #include <trocar/trocar.h>
 
 struct tro_diff {
-    bool is_same_form;   /* type and shape equal; otherwise nothing else is filled */
-    int64_t n, n_bad;    /* elements; those beyond tolerance, and NaN without a NaN on the other side */
+    bool is_same_form; /* type and shape equal; otherwise nothing else is filled */
+    int64_t n,
+        n_bad; /* elements; those beyond tolerance, and NaN without a NaN on the other side */
     int64_t n_nan_alone; /* NaN on one side only */
     int64_t n_unequal;   /* not bit for bit the same value */
     int64_t worst;       /* index of the greatest error */

@@ -14,7 +14,8 @@ void tro_html_text(struct tro_buf *out, const char *text);
 /* <tag>text</tag> */
 void tro_html_element(struct tro_buf *out, const char *tag, const char *text);
 
-/* A table of text cells. shares, when not NULL, has a number from 0 to 1 for each row, drawn as a bar
+/* A table of text cells. shares, when not NULL, has a number from 0 to 1 for each row, drawn as a
+ * bar
  * in a last column. */
 void tro_html_table(struct tro_buf *out, const struct tro_table *t, const double *shares);
 

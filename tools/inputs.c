@@ -98,7 +98,8 @@ int tro_inputs_read(const struct tro_side *s, const struct tro_list *specs, stru
     }
     for (int i = 0; i < n; i++)
         if (!taken[i])
-            return tro_fail(err, TRO_E_INPUT, "expected a file for input '%s', found none: add -i %s=FILE",
-                            names[i], names[i]);
+            return tro_fail(err, TRO_E_INPUT,
+                            "expected a file for input '%s', found none: add -i %s=FILE", names[i],
+                            names[i]);
     return 0;
 }

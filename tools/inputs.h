@@ -15,7 +15,8 @@ int tro_match_name(const char *spec, const char *const *names, bool *taken, int 
 int tro_input_read(const char *path, const struct tro_io_info *info, const struct tro_preprocess *p,
                    struct tro_arena *arena, struct tro_tensor *out, struct tro_err *err);
 
-/* The same elements under the type `want` when the file's type is its raw bits: bf16 as u16 or f8 as
+/* The same elements under the type `want` when the file's type is its raw bits: bf16 as u16 or f8
+ * as
  * u8, 4-bit types as i8 or u8. */
 void tro_reinterpret_raw(struct tro_tensor *t, enum tro_dtype want);
 

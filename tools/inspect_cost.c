@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a run takes: multiplications, and memory for activations in the order of the nodes. Free sizes
+/* What a run takes: multiplications, and memory for activations in the order of the nodes. Free
+ * sizes
  * of inputs count as 1; what depends on data is left out and counted. */
 #include "inspect.h"
 

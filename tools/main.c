@@ -38,7 +38,8 @@ static void print_overview(FILE *to)
     fprintf(to, "usage: trocar VERB ...\n\n");
     for (size_t i = 0; i < N_VERBS; i++)
         fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
-    fprintf(to, "\n'trocar VERB --help' describes a verb; 'trocar --version' prints the version.\n");
+    fprintf(to,
+            "\n'trocar VERB --help' describes a verb; 'trocar --version' prints the version.\n");
 }
 
 int main(int argc, char **argv)

@@ -4,7 +4,8 @@
  *   files     one sample, as `trocar run -i` takes it
  *   random    N samples, seeded (random.h); free sizes are 1 unless a shape is given
  *   a folder  each picture or tensor in it is a sample for a model of one input, and each folder in
- *             it a sample with a file for each input: NAME.npy for the input NAME, input_<i>.npy for
+ *             it a sample with a file for each input: NAME.npy for the input NAME, input_<i>.npy
+ * for
  *             input i, else in order. A folder with a file input_0.* is one sample itself. Names
  *             that begin with output_, label_ or a dot are left out, as are other kinds of file.
  */

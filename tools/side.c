@@ -22,8 +22,9 @@ static int retype(struct tro_tensor *t, const char *type, struct tro_err *err)
 {
     const enum tro_dtype want = tro_dtype_from_name(type);
     if (!want || tro_dtype_size(want) != tro_dtype_size(t->dtype))
-        return tro_fail(err, TRO_E_INPUT, "expected elements of type %s as outputs.tsv says, found %s",
-                        type, tro_dtype_name(t->dtype));
+        return tro_fail(err, TRO_E_INPUT,
+                        "expected elements of type %s as outputs.tsv says, found %s", type,
+                        tro_dtype_name(t->dtype));
     t->dtype = want;
     return 0;
 }

@@ -51,7 +51,8 @@ static bool split_names(struct tro_str text, const struct tro_map *known, struct
     return true;
 }
 
-/* Names may hold ':' themselves: the colon is the first that leaves names of the model on both sides. */
+/* Names may hold ':' themselves: the colon is the first that leaves names of the model on both
+ * sides. */
 static int extract(struct edit *e, struct tro_err *err)
 {
     struct tro_map known = {0};
@@ -59,7 +60,8 @@ static int extract(struct edit *e, struct tro_err *err)
     size_t n_in = 0, n_out = 0;
     bool is_found = false;
     int rc = tro_edit_all_names(&e->m->graph, &known) < 0 ? tro_fail_nomem(err) : 0;
-    for (const char *p = strchr(e->extract, ':'); p && rc >= 0 && !is_found; p = strchr(p + 1, ':')) {
+    for (const char *p = strchr(e->extract, ':'); p && rc >= 0 && !is_found;
+         p = strchr(p + 1, ':')) {
         const struct tro_str left = {e->extract, (size_t)(p - e->extract)};
         is_found = split_names(left, &known, in, &n_in) &&
                    split_names(str_of(p + 1), &known, out, &n_out);
@@ -128,10 +130,11 @@ static int normalize(struct edit *e, struct tro_err *err)
     struct tro_edit_normalize n = {.scale = e->pixel_scale, .is_nhwc = tro_str_eqz(layout, "nhwc")};
     const char *p = parse_numbers(e->normalize, '/', n.mean, &n.n_mean);
     if (!p || !parse_numbers(p + 1, '\0', n.std, &n.n_std))
-        return tro_fail(err, TRO_E_INPUT,
-                        "--normalize: expected MEAN/STD, each a number or one a channel with commas, "
-                        "found '%s'",
-                        e->normalize);
+        return tro_fail(
+            err, TRO_E_INPUT,
+            "--normalize: expected MEAN/STD, each a number or one a channel with commas, "
+            "found '%s'",
+            e->normalize);
     TRO_TRY(tro_edit_normalize(e->m, str_of(e->input ? e->input : ""), &n, err));
     TRO_TRY(tro_edit_set_metadata(e->m, "trocar.input.scale", "1", err));
     TRO_TRY(tro_edit_set_metadata(e->m, "trocar.input.mean", "0", err));
@@ -150,10 +153,10 @@ static int set_layout(struct edit *e, struct tro_err *err)
 
 static void print_report(const struct edit *e)
 {
-    printf("%s: %" PRId64 " nodes, %" PRId64 " before\n", e->output,
-           tro_edit_n_nodes(&e->m->graph), e->n_nodes_before);
-#define ROW(id, text)                                       \
-    if (e->report.n_##id)                                   \
+    printf("%s: %" PRId64 " nodes, %" PRId64 " before\n", e->output, tro_edit_n_nodes(&e->m->graph),
+           e->n_nodes_before);
+#define ROW(id, text)     \
+    if (e->report.n_##id) \
         printf("%8" PRId64 "  %s\n", e->report.n_##id, text);
     TRO_EDIT_STEPS(ROW)
 #undef ROW
@@ -229,7 +232,8 @@ int tro_verb_edit(int argc, char **argv)
          "fold constants and shapes, drop no-operations, duplicates, dead code"},
         {"--extract", TRO_OPT_STRING, &e.extract, "IN,..:OUT,..",
          "the part between these tensors; nothing before or after ':' keeps the model's own"},
-        {"--shape", TRO_OPT_LIST, &e.shapes, "IN=SHAPE", "fix an input's sizes, e.g. x=1x3x224x224"},
+        {"--shape", TRO_OPT_LIST, &e.shapes, "IN=SHAPE",
+         "fix an input's sizes, e.g. x=1x3x224x224"},
         {"--rename", TRO_OPT_LIST, &e.renames, "OLD=NEW", "rename a tensor"},
         {"--input", TRO_OPT_STRING, &e.input, "IN",
          "the picture of the options below (the only input of rank 4)"},
@@ -241,10 +245,11 @@ int tro_verb_edit(int argc, char **argv)
         {0}};
     const struct tro_usage usage = {
         .synopsis = "trocar edit MODEL -o MODEL [--simplify] [--extract IN,..:OUT,..] ...",
-        .about = "Changes a model and writes it as ONNX, external data included. Options apply in the "
-                 "order\nextract, shape, rename, input-layout, normalize, simplify. Operators that are "
-                 "not known here\nstay as they are. 'trocar compare OLD NEW --random 3' shows that both "
-                 "give the same.",
+        .about =
+            "Changes a model and writes it as ONNX, external data included. Options apply in the "
+            "order\nextract, shape, rename, input-layout, normalize, simplify. Operators that are "
+            "not known here\nstay as they are. 'trocar compare OLD NEW --random 3' shows that both "
+            "give the same.",
         .opts = opts,
         .min_args = 1,
         .max_args = 1};

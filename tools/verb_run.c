@@ -171,9 +171,12 @@ int tro_verb_run(int argc, char **argv)
     struct tro_err err = {0};
     bool is_help;
     const struct tro_opt opts[] = {
-        {"--input,-i", TRO_OPT_LIST, &r.inputs, "[NAME=]FILE", "tensor (.npy, .pb, raw) or picture"},
-        {"--output,-o", TRO_OPT_STRING, &r.dir, "DIR", "write output_<i>.npy and outputs.tsv there"},
-        {"--expect", TRO_OPT_LIST, &r.expected, "[NAME=]FILE", "compare an output with this tensor"},
+        {"--input,-i", TRO_OPT_LIST, &r.inputs, "[NAME=]FILE",
+         "tensor (.npy, .pb, raw) or picture"},
+        {"--output,-o", TRO_OPT_STRING, &r.dir, "DIR",
+         "write output_<i>.npy and outputs.tsv there"},
+        {"--expect", TRO_OPT_LIST, &r.expected, "[NAME=]FILE",
+         "compare an output with this tensor"},
         {"--rtol", TRO_OPT_DOUBLE, &r.rtol, "R", "relative tolerance of --expect (1e-3)"},
         {"--atol", TRO_OPT_DOUBLE, &r.atol, "A", "absolute tolerance of --expect (1e-5)"},
         {"--device", TRO_OPT_STRING, &r.device, "D", "ref: the reference kernels"},
@@ -182,9 +185,10 @@ int tro_verb_run(int argc, char **argv)
         {0}};
     const struct tro_usage usage = {
         .synopsis = "trocar run MODEL [-i [NAME=]FILE]... [-o DIR] [--expect [NAME=]FILE]...",
-        .about = "Runs a model once. Files without a name go to the inputs in the model's order; "
-                 "inputs\nthat have an initializer take none. MODEL may also be ort:MODEL, to run it "
-                 "in ONNX Runtime.",
+        .about =
+            "Runs a model once. Files without a name go to the inputs in the model's order; "
+            "inputs\nthat have an initializer take none. MODEL may also be ort:MODEL, to run it "
+            "in ONNX Runtime.",
         .opts = opts,
         .min_args = 1,
         .max_args = 1};

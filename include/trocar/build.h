@@ -20,8 +20,8 @@ TRO_API struct tro_model *tro_model_open(const char *path, struct tro_err *err);
 
 /* The same from memory, which is copied; name stands in messages instead of a path. External
  * data files are refused. */
-TRO_API struct tro_model *tro_model_open_memory(const void *bytes, size_t n_bytes,
-                                                const char *name, struct tro_err *err);
+TRO_API struct tro_model *tro_model_open_memory(const void *bytes, size_t n_bytes, const char *name,
+                                                struct tro_err *err);
 
 TRO_API void tro_model_close(struct tro_model *m);
 

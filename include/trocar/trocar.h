@@ -58,26 +58,26 @@ struct tro_err {
  * and half a byte in ONNX files. bool is one byte, 0 or 1. FP8 names follow ONNX:
  * FN = finite and NaN, UZ = no negative zero.
  */
-#define TRO_DTYPES(X)                  \
-    X(F32, "f32", 32)                  \
-    X(F16, "f16", 16)                  \
-    X(BF16, "bf16", 16)                \
-    X(F64, "f64", 64)                  \
-    X(F8E4M3FN, "f8e4m3fn", 8)         \
-    X(F8E4M3FNUZ, "f8e4m3fnuz", 8)     \
-    X(F8E5M2, "f8e5m2", 8)             \
-    X(F8E5M2FNUZ, "f8e5m2fnuz", 8)     \
-    X(F4E2M1, "f4e2m1", 4)             \
-    X(I8, "i8", 8)                     \
-    X(I16, "i16", 16)                  \
-    X(I32, "i32", 32)                  \
-    X(I64, "i64", 64)                  \
-    X(I4, "i4", 4)                     \
-    X(U8, "u8", 8)                     \
-    X(U16, "u16", 16)                  \
-    X(U32, "u32", 32)                  \
-    X(U64, "u64", 64)                  \
-    X(U4, "u4", 4)                     \
+#define TRO_DTYPES(X)              \
+    X(F32, "f32", 32)              \
+    X(F16, "f16", 16)              \
+    X(BF16, "bf16", 16)            \
+    X(F64, "f64", 64)              \
+    X(F8E4M3FN, "f8e4m3fn", 8)     \
+    X(F8E4M3FNUZ, "f8e4m3fnuz", 8) \
+    X(F8E5M2, "f8e5m2", 8)         \
+    X(F8E5M2FNUZ, "f8e5m2fnuz", 8) \
+    X(F4E2M1, "f4e2m1", 4)         \
+    X(I8, "i8", 8)                 \
+    X(I16, "i16", 16)              \
+    X(I32, "i32", 32)              \
+    X(I64, "i64", 64)              \
+    X(I4, "i4", 4)                 \
+    X(U8, "u8", 8)                 \
+    X(U16, "u16", 16)              \
+    X(U32, "u32", 32)              \
+    X(U64, "u64", 64)              \
+    X(U4, "u4", 4)                 \
     X(BOOL, "bool", 8)
 
 enum tro_dtype {

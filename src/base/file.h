@@ -25,7 +25,8 @@ int tro_dir_create(const char *path, struct tro_err *err);
 bool tro_file_exists(const char *path);
 bool tro_dir_exists(const char *path);
 
-/* Last component; extension with its dot in lower case compared, e.g. tro_path_has_ext(p, ".onnx"). */
+/* Last component; extension with its dot in lower case compared, e.g. tro_path_has_ext(p,
+ * ".onnx"). */
 const char *tro_path_base(const char *path);
 bool tro_path_has_ext(const char *path, const char *ext);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON writer into a buffer: keys in the order given, two-space indent, numbers in the fewest digits
+/* JSON writer into a buffer: keys in the order given, two-space indent, numbers in the fewest
+ * digits
  * printf finds that read back to the same double, NaN and infinity as null, U+FFFD for bytes that
  * are not UTF-8. Commas and nesting are kept by the writer; a value at the top level ends its line.
  * More than 63 levels, or an end without its begin, set buf.failed. */

@@ -86,7 +86,8 @@ struct tro_session *tro_model_session(struct tro_model *m, const struct tro_sess
                                       struct tro_err *err)
 {
     if (opts && opts->device && strcmp(opts->device, "ref") != 0) {
-        tro_fail(err, TRO_E_DEVICE, "expected device ref, found '%s': models run on ref", opts->device);
+        tro_fail(err, TRO_E_DEVICE, "expected device ref, found '%s': models run on ref",
+                 opts->device);
         return NULL;
     }
     return tro_session_create_ref(m->graph, err);

@@ -14,8 +14,8 @@ static struct tro_onnx_graph *known_branch(struct tro_edit *e, struct tro_edit_s
     if (!tro_edit_is_op(e, n, "If") || n->n_inputs != 1 ||
         !tro_edit_constant_ints(e, s, n->inputs[0], &cond) || cond.n != 1)
         return NULL;
-    const struct tro_onnx_attr *a =
-        tro_onnx_find_attr(n, cond.v[0] ? "then_branch" : "else_branch");
+    const struct tro_onnx_attr *a = tro_onnx_find_attr(n,
+                                                       cond.v[0] ? "then_branch" : "else_branch");
     if (!a || !a->g || a->g->n_outputs != n->n_outputs || a->g->n_inputs ||
         a->g->n_sparse_initializers)
         return NULL;

@@ -31,7 +31,7 @@ static int fail_twice(const struct checking *c, struct tro_str name)
 
 static int fail_at(const struct checking *c, const struct tro_onnx_node *n, int rc)
 {
-    const struct tro_str label = n->name.n        ? n->name
+    const struct tro_str label = n->name.n          ? n->name
                                  : n->n_outputs > 0 ? n->outputs[0]
                                                     : n->op_type;
     return tro_err_prefix(c->err, rc, "node '%.*s' (%.*s): ", (int)label.n, label.p,
@@ -63,8 +63,7 @@ static int declare_all(struct checking *c, struct level *l)
         TRO_TRY(declare(c, l, g->initializers[i].name, INITIALIZER));
     for (size_t i = 0; i < g->n_nodes; i++)
         for (size_t k = 0; k < g->nodes[i].n_outputs; k++)
-            TRO_TRY(fail_at(c, &g->nodes[i],
-                            declare(c, l, g->nodes[i].outputs[k], TO_BE_MADE)));
+            TRO_TRY(fail_at(c, &g->nodes[i], declare(c, l, g->nodes[i].outputs[k], TO_BE_MADE)));
     return 0;
 }
 
@@ -155,8 +154,8 @@ static int check_graph(struct checking *c, struct level *l)
         TRO_TRY(fail_at(c, &l->graph->nodes[i], check_node(c, l, &l->graph->nodes[i])));
     for (size_t i = 0; i < l->graph->n_outputs; i++) {
         const struct tro_str name = l->graph->outputs[i].name;
-        TRO_TRY(tro_err_prefix(c->err, check_made(c, l, name), "output '%.*s': ", (int)name.n,
-                               name.p));
+        TRO_TRY(
+            tro_err_prefix(c->err, check_made(c, l, name), "output '%.*s': ", (int)name.n, name.p));
     }
     return 0;
 }

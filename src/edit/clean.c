@@ -82,8 +82,8 @@ static bool has_no_pads(struct tro_edit *e, const struct tro_edit_scope *s,
 static bool passes_on(struct tro_edit *e, const struct tro_edit_scope *s,
                       const struct tro_onnx_node *n)
 {
-    static const char *const by_form[] = {"Cast",   "Reshape", "Flatten", "Squeeze", "Unsqueeze",
-                                          "Expand", "Tile",    "CastLike"};
+    static const char *const by_form[] = {"Cast",      "Reshape", "Flatten", "Squeeze",
+                                          "Unsqueeze", "Expand",  "Tile",    "CastLike"};
     static const char *const of_one[] = {"Concat", "Sum", "Max", "Min", "Mean"};
     if (n->domain.n || !n->n_inputs || !n->n_outputs || !n->inputs[0].n || !n->outputs[0].n)
         return false;

@@ -56,8 +56,8 @@ static int declare_all(struct tro_onnx_model *m, const struct tro_edit_types *t,
         const struct tro_str name = names[i];
         if (!name.n || !is_there(&m->graph, name))
             return tro_fail(err, TRO_E_INPUT,
-                            "expected a tensor of the model's main graph, found '%.*s'", (int)name.n,
-                            name.p);
+                            "expected a tensor of the model's main graph, found '%.*s'",
+                            (int)name.n, name.p);
         if (find_info(*out, i, name))
             return tro_fail(err, TRO_E_INPUT, "expected each tensor once, found '%.*s' twice",
                             (int)name.n, name.p);
@@ -75,7 +75,8 @@ static int declare_all(struct tro_onnx_model *m, const struct tro_edit_types *t,
 
 /* ---- cutting --------------------------------------------------------------------------- */
 
-/* What makes a tensor that is now an input no longer does: an initializer goes, a node's output gets
+/* What makes a tensor that is now an input no longer does: an initializer goes, a node's output
+ * gets
  * another name, which nobody uses. */
 static int cut_before(struct tro_onnx_model *m, const struct tro_map *inputs, struct tro_err *err)
 {
@@ -112,10 +113,11 @@ static int check_closed(const struct tro_onnx_model *m, const struct tro_onnx_va
     for (size_t i = 0; i < n_old && rc >= 0; i++)
         if (!tro_map_get(inputs, old[i].name, NULL) && tro_edit_n_uses(&uses, old[i].name) &&
             !tro_map_get(&initializers, old[i].name, NULL))
-            rc = tro_fail(err, TRO_E_INPUT,
-                          "expected the part to depend on its inputs alone, found that it also needs "
-                          "'%.*s': name it among the inputs",
-                          (int)old[i].name.n, old[i].name.p);
+            rc = tro_fail(
+                err, TRO_E_INPUT,
+                "expected the part to depend on its inputs alone, found that it also needs "
+                "'%.*s': name it among the inputs",
+                (int)old[i].name.n, old[i].name.p);
     tro_map_finish(&uses);
     tro_map_finish(&initializers);
     return rc;

@@ -17,8 +17,9 @@
 /* Operators whose result is not a function of their inputs, or that must stay. */
 static bool must_stay(const struct tro_edit *e, const struct tro_onnx_node *n)
 {
-    return tro_str_eqz(n->op_type, "QuantizeLinear") || tro_str_eqz(n->op_type, "DequantizeLinear") ||
-           tro_edit_is_random(n) || tro_edit_is_op(e, n, "Constant");
+    return tro_str_eqz(n->op_type, "QuantizeLinear") ||
+           tro_str_eqz(n->op_type, "DequantizeLinear") || tro_edit_is_random(n) ||
+           tro_edit_is_op(e, n, "Constant");
 }
 
 static bool has_constant_inputs(const struct tro_edit_scope *s, const struct tro_onnx_node *n)
@@ -102,8 +103,8 @@ static int make_single(struct tro_edit *e, const struct tro_edit_scope *s, struc
     tro_map_finish(&names);
     for (size_t i = 0; i < n->n_outputs; i++)
         if (n->outputs[i].n)
-            g->outputs[g->n_outputs++] =
-                (struct tro_onnx_value_info){.name = n->outputs[i], .is_tensor = true};
+            g->outputs[g->n_outputs++] = (struct tro_onnx_value_info){.name = n->outputs[i],
+                                                                      .is_tensor = true};
     return rc < 0 ? tro_fail_nomem(e->err) : 0;
 }
 

@@ -59,8 +59,8 @@ static int find_picture(struct tro_onnx_model *m, struct tro_str name,
     TRO_TRY(name.n ? find_input(g, name, out, err) : find_only_picture(g, out, err));
     const struct tro_onnx_value_info *v = *out;
     if (!v->has_shape || v->n_dims != 4)
-        return tro_fail(err, TRO_E_INPUT, "input '%.*s': expected rank 4, found %zu", (int)v->name.n,
-                        v->name.p, v->n_dims);
+        return tro_fail(err, TRO_E_INPUT, "input '%.*s': expected rank 4, found %zu",
+                        (int)v->name.n, v->name.p, v->n_dims);
     for (size_t i = 0; i < g->n_outputs; i++)
         if (tro_str_eq(g->outputs[i].name, v->name))
             return tro_fail(err, TRO_E_INPUT,
@@ -93,12 +93,13 @@ int tro_edit_set_shape(struct tro_onnx_model *m, struct tro_str input, const int
     struct tro_onnx_value_info *v;
     TRO_TRY(find_input(&m->graph, input, &v, err));
     if (!v->is_tensor || (v->has_shape && v->n_dims != (size_t)rank))
-        return tro_fail(err, TRO_E_INPUT, "input '%.*s': expected %zu sizes, found %d", (int)input.n,
-                        input.p, v->n_dims, rank);
+        return tro_fail(err, TRO_E_INPUT, "input '%.*s': expected %zu sizes, found %d",
+                        (int)input.n, input.p, v->n_dims, rank);
     for (int i = 0; i < rank; i++)
         if (shape[i] < 0)
-            return tro_fail(err, TRO_E_INPUT, "input '%.*s': expected sizes of 0 or more, found %lld",
-                            (int)input.n, input.p, (long long)shape[i]);
+            return tro_fail(err, TRO_E_INPUT,
+                            "input '%.*s': expected sizes of 0 or more, found %lld", (int)input.n,
+                            input.p, (long long)shape[i]);
     v->dims = TRO_NEW_N(&m->arena, struct tro_onnx_dim, (size_t)rank);
     if (!v->dims)
         return tro_fail_nomem(err);
@@ -263,11 +264,12 @@ static int check_normalize(const struct tro_onnx_value_info *v, const struct tro
                         "expected 1 to 4 finite means and stds, and no std of 0, found others");
     if ((p->n_mean > 1 && p->n_std > 1 && p->n_mean != p->n_std) ||
         (n > 1 && c->has_value && c->value != n))
-        return tro_fail(err, TRO_E_INPUT,
-                        "input '%.*s': expected 1 mean and std, or one for each of its channels (%lld "
-                        "on axis %d), found %d and %d",
-                        (int)v->name.n, v->name.p, c->has_value ? (long long)c->value : -1LL,
-                        p->is_nhwc ? 3 : 1, p->n_mean, p->n_std);
+        return tro_fail(
+            err, TRO_E_INPUT,
+            "input '%.*s': expected 1 mean and std, or one for each of its channels (%lld "
+            "on axis %d), found %d and %d",
+            (int)v->name.n, v->name.p, c->has_value ? (long long)c->value : -1LL,
+            p->is_nhwc ? 3 : 1, p->n_mean, p->n_std);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of tensors in a graph and the graphs within. Everything here takes time in proportion to the
+/* Names of tensors in a graph and the graphs within. Everything here takes time in proportion to
+ * the
  * graph, so steps gather what they change and change it in one pass. */
 #ifndef TRO_EDIT_NAMES_H
 #define TRO_EDIT_NAMES_H

@@ -100,7 +100,8 @@ static int declare_inner(struct tro_onnx_model *m, const struct tro_edit_types *
 }
 
 /* A size the importer knows is put in; a declared symbol or size stays where it knows none. */
-static void merge_output(struct tro_onnx_value_info *declared, const struct tro_onnx_value_info *now)
+static void merge_output(struct tro_onnx_value_info *declared,
+                         const struct tro_onnx_value_info *now)
 {
     if (declared->has_shape && !now->has_shape)
         return;

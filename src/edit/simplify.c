@@ -27,7 +27,9 @@ static tro_edit_step *const main_steps[] = {
     tro_edit_drop_duplicates, tro_edit_drop_dead,
 };
 static tro_edit_step *const inner_steps[] = {
-    tro_edit_drop_identities, tro_edit_fold_constants, tro_edit_inline_branches,
+    tro_edit_drop_identities,
+    tro_edit_fold_constants,
+    tro_edit_inline_branches,
     tro_edit_drop_dead,
 };
 
@@ -125,7 +127,8 @@ static int make_constants(struct tro_edit *e)
     return 0;
 }
 
-/* Data where elements have their alignment, so that it need not be copied each time it is looked at;
+/* Data where elements have their alignment, so that it need not be copied each time it is looked
+ * at;
  * tensors that cannot be decoded stay as they are. */
 static int align_data(struct tro_edit *e, struct tro_onnx_graph *g)
 {
@@ -202,7 +205,8 @@ static int64_t n_changes(const struct tro_edit_report *r)
     return n;
 }
 
-/* Many rounds at most: each one opens the way for a few more changes, networks need three or four. */
+/* Many rounds at most: each one opens the way for a few more changes, networks need three or four.
+ * */
 #define MAX_ROUNDS 32
 
 int tro_edit_simplify(struct tro_onnx_model *m, struct tro_edit_report *report, struct tro_err *err)

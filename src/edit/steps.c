@@ -18,8 +18,8 @@ const struct tro_onnx_tensor *tro_edit_constant(const struct tro_edit_scope *s, 
     return NULL;
 }
 
-bool tro_edit_constant_value(struct tro_edit *e, const struct tro_edit_scope *s, struct tro_str name,
-                             struct tro_tensor *out)
+bool tro_edit_constant_value(struct tro_edit *e, const struct tro_edit_scope *s,
+                             struct tro_str name, struct tro_tensor *out)
 {
     const struct tro_onnx_tensor *t = tro_edit_constant(s, name);
     return t && tro_onnx_tensor_decode(e->m, &e->scratch, t, out, NULL) >= 0;
@@ -51,11 +51,10 @@ static int make_room(struct tro_edit *e, struct tro_onnx_graph *g)
     if (g->n_initializers < room)
         return 0;
     const size_t more = g->n_initializers + 8;
-    if (g->n_initializers > UINT32_MAX / 4 ||
-        tro_edit_reserve_initializers(e->m, g, more) < 0)
+    if (g->n_initializers > UINT32_MAX / 4 || tro_edit_reserve_initializers(e->m, g, more) < 0)
         return tro_fail_nomem(e->err);
-    struct tro_onnx_tensor **key =
-        tro_arena_memdup(&e->m->arena, &g->initializers, sizeof g->initializers);
+    struct tro_onnx_tensor **key = tro_arena_memdup(&e->m->arena, &g->initializers,
+                                                    sizeof g->initializers);
     room = (uint32_t)(g->n_initializers + more);
     return key && tro_map_set(&e->rooms, address_key(key), room) >= 0 ? 0 : tro_fail_nomem(e->err);
 }
@@ -138,9 +137,9 @@ bool tro_edit_is_op(const struct tro_edit *e, const struct tro_onnx_node *n, con
 
 bool tro_edit_is_random(const struct tro_onnx_node *n)
 {
-    static const char *const names[] = {"RandomNormal",      "RandomNormalLike", "RandomUniform",
-                                        "RandomUniformLike", "Multinomial",      "Bernoulli",
-                                        "Dropout"};
+    static const char *const names[] = {
+        "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
+        "Multinomial",  "Bernoulli",        "Dropout"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (tro_str_eqz(n->op_type, names[i]))
             return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The steps of simplifying. Each changes one graph of the model (not the graphs within, unless it says
+ * The steps of simplifying. Each changes one graph of the model (not the graphs within, unless it
+ * says
  * so) in one pass or two, and adds what it did to the report; a negative return is a failure. Names
  * are as tro_edit_check leaves them: made once, nodes in order, no inner one hides an outer one.
  */
@@ -20,9 +21,9 @@ struct tro_edit_scope {
 
 struct tro_edit {
     struct tro_onnx_model *m;
-    struct tro_graph *ir;   /* the model as imported at the round's begin; NULL when it cannot be */
-    struct tro_map values;  /* its values by the names of the main graph */
-    struct tro_map names;   /* all names of the model, for tro_edit_fresh */
+    struct tro_graph *ir;  /* the model as imported at the round's begin; NULL when it cannot be */
+    struct tro_map values; /* its values by the names of the main graph */
+    struct tro_map names;  /* all names of the model, for tro_edit_fresh */
     struct tro_map n_declared; /* how many graphs declare a name; at least */
     struct tro_map functions;  /* operators of the default domain that the model defines itself */
     struct tro_map failed;     /* first outputs of nodes that cannot be computed */
@@ -34,10 +35,11 @@ struct tro_edit {
 };
 
 /* NULL when the name is not a constant. */
-const struct tro_onnx_tensor *tro_edit_constant(const struct tro_edit_scope *s, struct tro_str name);
+const struct tro_onnx_tensor *tro_edit_constant(const struct tro_edit_scope *s,
+                                                struct tro_str name);
 /* Decoded, good until the round's end; false when it is none or cannot be decoded. */
-bool tro_edit_constant_value(struct tro_edit *e, const struct tro_edit_scope *s, struct tro_str name,
-                             struct tro_tensor *out);
+bool tro_edit_constant_value(struct tro_edit *e, const struct tro_edit_scope *s,
+                             struct tro_str name, struct tro_tensor *out);
 bool tro_edit_constant_ints(struct tro_edit *e, const struct tro_edit_scope *s, struct tro_str name,
                             struct tro_ints *out);
 /* One more initializer of the graph. */

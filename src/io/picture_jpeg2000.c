@@ -48,7 +48,8 @@ static OPJ_BOOL seek(OPJ_OFF_T to, void *ctx)
 
 static int fail_damaged(struct tro_err *err)
 {
-    return tro_fail(err, TRO_E_INPUT, "JPEG 2000 picture is cut, damaged or of a kind that is not read");
+    return tro_fail(err, TRO_E_INPUT,
+                    "JPEG 2000 picture is cut, damaged or of a kind that is not read");
 }
 
 /* Grey or RGB of up to 16 bits, every component of the picture's size. */
@@ -59,8 +60,8 @@ static int check_image(const opj_image_t *image, size_t n_bytes, struct tro_err 
     if (image->numcomps != 1 && image->numcomps < 3)
         return fail_damaged(err);
     for (OPJ_UINT32 i = 0; i < image->numcomps && i < 3; i++)
-        if (image->comps[i].w != width || image->comps[i].h != height || image->comps[i].prec > 16 ||
-            image->comps[i].prec < 1)
+        if (image->comps[i].w != width || image->comps[i].h != height ||
+            image->comps[i].prec > 16 || image->comps[i].prec < 1)
             return fail_damaged(err);
     return 0;
 }
@@ -95,7 +96,8 @@ static int decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t **image,
     if (!opj_setup_decoder(codec, &params) || !opj_read_header(stream, codec, image))
         return fail_damaged(err);
     TRO_TRY(check_image(*image, n_bytes, err));
-    return opj_decode(codec, stream, *image) ? check_image(*image, n_bytes, err) : fail_damaged(err);
+    return opj_decode(codec, stream, *image) ? check_image(*image, n_bytes, err)
+                                             : fail_damaged(err);
 }
 
 int tro_picture_jpeg2000_decode(struct tro_arena *arena, struct tro_str file,

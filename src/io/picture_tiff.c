@@ -66,7 +66,8 @@ static int read_pixels(TIFF *tiff, size_t n_bytes, struct tro_arena *arena, stru
         return tro_fail_nomem(err);
     int rc = tro_picture_alloc(arena, width, height, 3, out, err);
     if (rc >= 0 && !TIFFReadRGBAImageOriented(tiff, width, height, raster, ORIENTATION_TOPLEFT, 1))
-        rc = tro_fail(err, TRO_E_INPUT, "TIFF picture is cut, damaged or of a kind that is not read");
+        rc = tro_fail(err, TRO_E_INPUT,
+                      "TIFF picture is cut, damaged or of a kind that is not read");
     for (size_t i = 0; i < (size_t)width * height && rc >= 0; i++) {
         out->data[3 * i] = (uint8_t)TIFFGetR(raster[i]);
         out->data[3 * i + 1] = (uint8_t)TIFFGetG(raster[i]);
@@ -85,7 +86,8 @@ int tro_picture_tiff_decode(struct tro_arena *arena, struct tro_str file, struct
     TIFF *tiff = TIFFClientOpen("picture", "rm", (thandle_t)&s, read_some, write_none, seek,
                                 close_nothing, size_of, NULL, NULL);
     if (!tiff)
-        return tro_fail(err, TRO_E_INPUT, "TIFF picture is cut or damaged: its header cannot be read");
+        return tro_fail(err, TRO_E_INPUT,
+                        "TIFF picture is cut or damaged: its header cannot be read");
     const int rc = read_pixels(tiff, file.n, arena, out, err);
     TIFFClose(tiff);
     return rc;

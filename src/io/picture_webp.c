@@ -16,7 +16,8 @@ int tro_picture_webp_decode(struct tro_arena *arena, struct tro_str file, struct
     int width, height;
     const uint8_t *bytes = (const uint8_t *)file.p;
     if (!WebPGetInfo(bytes, file.n, &width, &height))
-        return tro_fail(err, TRO_E_INPUT, "WebP picture is cut or damaged: its header cannot be read");
+        return tro_fail(err, TRO_E_INPUT,
+                        "WebP picture is cut or damaged: its header cannot be read");
     TRO_TRY(tro_picture_check(width, height, 3, file.n, MAX_PER_BYTE, err));
     TRO_TRY(tro_picture_alloc(arena, width, height, 3, out, err));
     const size_t n = (size_t)width * (size_t)height * 3;

@@ -52,8 +52,8 @@ static int read_choice(const struct tro_onnx_model *m, const char *key, const ch
             return 0;
         }
     }
-    return tro_fail(err, TRO_E_INPUT, "metadata '%s': expected %s or %s, found '%.*s'", key, names[0],
-                    names[1], (int)text.n, text.p);
+    return tro_fail(err, TRO_E_INPUT, "metadata '%s': expected %s or %s, found '%.*s'", key,
+                    names[0], names[1], (int)text.n, text.p);
 }
 
 int tro_preprocess_from_onnx(const struct tro_onnx_model *m, struct tro_preprocess *p,
@@ -132,10 +132,11 @@ static int plan_geometry(const struct tro_io_info *in, const struct tro_preproce
                          struct geometry *g, struct tro_err *err)
 {
     if (in->rank != 4 || or_else(in->shape[0], 1) != 1)
-        return tro_fail(err, TRO_E_INPUT,
-                        "expected an input of one picture (rank 4, batch 1) for '%s', found rank %d: "
-                        "give a tensor",
-                        in->name, in->rank);
+        return tro_fail(
+            err, TRO_E_INPUT,
+            "expected an input of one picture (rank 4, batch 1) for '%s', found rank %d: "
+            "give a tensor",
+            in->name, in->rank);
     const bool looks_nhwc = (in->shape[3] == 3 || in->shape[3] == 1) && in->shape[1] != 3;
     g->is_nhwc = p->is_recorded ? p->is_nhwc : looks_nhwc;
     const int64_t channels = in->shape[g->is_nhwc ? 3 : 1];
@@ -157,9 +158,8 @@ static void fill(const struct tro_picture *pic, const struct geometry *g,
             const struct tap tx = tap_at(x, g->width, pic->width);
             for (int c = 0; c < g->channels; c++) {
                 const double v = pixel_at(pic, ty, tx, p->is_bgr ? g->channels - 1 - c : c);
-                const int64_t at = g->is_nhwc
-                                       ? ((int64_t)y * g->width + x) * g->channels + c
-                                       : ((int64_t)c * g->height + y) * g->width + x;
+                const int64_t at = g->is_nhwc ? ((int64_t)y * g->width + x) * g->channels + c
+                                              : ((int64_t)c * g->height + y) * g->width + x;
                 const double e = is_u8 ? rint(v) : (v * p->scale - p->mean[c]) / p->std[c];
                 tro_store_f64(out->dtype, out->data, at, e);
             }
@@ -174,10 +174,11 @@ static int convert(const char *path, const struct tro_io_info *in, const struct 
     struct tro_picture pic = {0};
     TRO_TRY(plan_geometry(in, p, &g, err));
     if (in->dtype != TRO_U8 && (!p->is_recorded || !tro_dtype_is_float(in->dtype)))
-        return tro_fail(err, TRO_E_INPUT,
-                        "expected a model that records how pictures become its input '%s' (%s), found "
-                        "no record: give a tensor, or put it in with trocar edit --normalize",
-                        in->name, tro_dtype_name(in->dtype));
+        return tro_fail(
+            err, TRO_E_INPUT,
+            "expected a model that records how pictures become its input '%s' (%s), found "
+            "no record: give a tensor, or put it in with trocar edit --normalize",
+            in->name, tro_dtype_name(in->dtype));
     TRO_TRY(tro_picture_read(arena, path, g.channels, &pic, err));
     g.height = (int)or_else(in->shape[g.is_nhwc ? 1 : 2], pic.height);
     g.width = (int)or_else(in->shape[g.is_nhwc ? 2 : 3], pic.width);

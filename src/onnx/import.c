@@ -53,7 +53,8 @@ static const char *domain_text(struct tro_str domain, char *buf, size_t n)
     return domain.n ? buf : "ai.onnx";
 }
 
-static int fail_unsupported(struct tro_import *im, const struct tro_onnx_node *node, int64_t version)
+static int fail_unsupported(struct tro_import *im, const struct tro_onnx_node *node,
+                            int64_t version)
 {
     char domain[64];
     const char *d = domain_text(node->domain, domain, sizeof domain);
@@ -62,13 +63,13 @@ static int fail_unsupported(struct tro_import *im, const struct tro_onnx_node *n
         if (tro_str_eqz(node->op_type, map_rows[i].name) &&
             tro_str_eqz(node->domain, map_rows[i].domain))
             known = map_rows[i].since;
-    const char *what_to_do =
-        known ? "export the model with a newer opset"
-              : "export without it, or replace it by standard operators";
-    return tro_fail(im->err, TRO_E_UNSUPPORTED,
-                    "expected an operator that is supported, found %.*s of domain %s, version %lld: "
-                    "%s",
-                    (int)node->op_type.n, node->op_type.p, d, (long long)version, what_to_do);
+    const char *what_to_do = known ? "export the model with a newer opset"
+                                   : "export without it, or replace it by standard operators";
+    return tro_fail(
+        im->err, TRO_E_UNSUPPORTED,
+        "expected an operator that is supported, found %.*s of domain %s, version %lld: "
+        "%s",
+        (int)node->op_type.n, node->op_type.p, d, (long long)version, what_to_do);
 }
 
 /* ---- one node -------------------------------------------------------------------------- */
@@ -102,9 +103,10 @@ static int publish(struct tro_import_call *c)
         if (!name.n)
             continue;
         if (!c->out[i].i)
-            return tro_fail(c->err, TRO_E_UNSUPPORTED,
-                            "expected outputs that are supported, found a use of output %d ('%.*s')",
-                            i, (int)name.n, name.p);
+            return tro_fail(
+                c->err, TRO_E_UNSUPPORTED,
+                "expected outputs that are supported, found a use of output %d ('%.*s')", i,
+                (int)name.n, name.p);
         TRO_TRY(tro_scope_set(c->im, c->scope, name, c->out[i]));
         TRO_TRY(tro_graph_rename(c->g, c->out[i], name, c->err));
     }
@@ -286,7 +288,7 @@ int tro_import_nodes(struct tro_import *im, struct tro_scope *s, const struct tr
 {
     for (size_t i = 0; i < n; i++) {
         const struct tro_onnx_node *node = &nodes[i];
-        const struct tro_str label = node->name.n         ? node->name
+        const struct tro_str label = node->name.n          ? node->name
                                      : node->n_outputs > 0 ? node->outputs[0]
                                                            : node->op_type;
         const int rc = import_node(im, s, node);
@@ -359,7 +361,8 @@ static int import_input(struct tro_import *im, struct tro_scope *s,
 }
 
 /* What the model says of an output must not contradict what follows from its nodes. */
-static int check_output(struct tro_import *im, const struct tro_onnx_value_info *vi, tro_value_id id)
+static int check_output(struct tro_import *im, const struct tro_onnx_value_info *vi,
+                        tro_value_id id)
 {
     enum tro_dtype dtype;
     struct tro_shape shape;
@@ -459,10 +462,8 @@ static int import_into(struct tro_onnx_model *m, struct tro_graph *g, struct tro
                             .size_left = tro_import_model_size(m),
                             .fold_elems_left = FOLD_MAX_ELEMS,
                             .fold_work_left = FOLD_MAX_WORK};
-    struct tro_scope s = {.graph = &m->graph,
-                          .opsets = m->opsets,
-                          .n_opsets = m->n_opsets,
-                          .block = TRO_MAIN_BLOCK};
+    struct tro_scope s = {
+        .graph = &m->graph, .opsets = m->opsets, .n_opsets = m->n_opsets, .block = TRO_MAIN_BLOCK};
     int rc = import_main(&im, &s);
     if (rc >= 0 && g->dims.failed)
         rc = tro_fail_nomem(err);

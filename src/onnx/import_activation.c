@@ -72,8 +72,8 @@ int tro_import_thresholded_relu(struct tro_import_call *c)
 {
     const tro_value_id x = c->in[0];
     const tro_value_id alpha = tro_like(c, x, tro_attr_float(c, "alpha", 1));
-    tro_set_out(c, 0, tro_emit3(c, TRO_OP_SELECT, tro_emit2(c, TRO_OP_LT, alpha, x), x,
-                                tro_like(c, x, 0)));
+    tro_set_out(
+        c, 0, tro_emit3(c, TRO_OP_SELECT, tro_emit2(c, TRO_OP_LT, alpha, x), x, tro_like(c, x, 0)));
     return c->rc;
 }
 
@@ -157,8 +157,8 @@ int tro_import_shrink(struct tro_import_call *c)
     const double bias = tro_attr_float(c, "bias", 0), lambda = tro_attr_float(c, "lambd", 0.5);
     const tro_value_id above = tro_emit2(c, TRO_OP_LT, tro_like(c, x, lambda), x);
     const tro_value_id below = tro_emit2(c, TRO_OP_LT, x, tro_like(c, x, -lambda));
-    const tro_value_id inner =
-        tro_emit3(c, TRO_OP_SELECT, above, add(c, x, -bias), tro_like(c, x, 0));
+    const tro_value_id inner = tro_emit3(c, TRO_OP_SELECT, above, add(c, x, -bias),
+                                         tro_like(c, x, 0));
     tro_set_out(c, 0, tro_emit3(c, TRO_OP_SELECT, below, add(c, x, bias), inner));
     return c->rc;
 }

@@ -112,7 +112,7 @@ static const struct tro_onnx_attr *find(struct tro_import_call *c, const char *n
 }
 
 static const char *const attr_type_names[] = {
-    "nothing", "float",  "int",     "string", "tensor",        "graph",         "floats", "ints",
+    "nothing", "float",   "int",    "string",        "tensor",         "graph", "floats", "ints",
     "strings", "tensors", "graphs", "sparse tensor", "sparse tensors", "type",  "types"};
 
 static const char *attr_type_name(int type)
@@ -129,7 +129,8 @@ static const struct tro_onnx_attr *typed(struct tro_import_call *c, const char *
     if (!a || a->type == type)
         return a;
     /* An empty list may have been written without a type that tells ints from floats. */
-    if (a->type == TRO_ONNX_ATTR_UNDEFINED && (type == TRO_ONNX_ATTR_INTS || type == TRO_ONNX_ATTR_FLOATS))
+    if (a->type == TRO_ONNX_ATTR_UNDEFINED &&
+        (type == TRO_ONNX_ATTR_INTS || type == TRO_ONNX_ATTR_FLOATS))
         return a;
     tro_import_fail(c, TRO_E_INPUT, "attribute '%s': expected %s, found %s", name,
                     attr_type_name(type), attr_type_name(a->type));
@@ -192,8 +193,8 @@ int tro_attr_choice(struct tro_import_call *c, const char *name, const char *con
     for (int i = 0; names[i]; i++) {
         if (tro_str_eqz(a->s, names[i]))
             return i;
-        n += (size_t)snprintf(list + n, n < sizeof list ? sizeof list - n : 0, "%s%s", i ? ", " : "",
-                              names[i]);
+        n += (size_t)snprintf(list + n, n < sizeof list ? sizeof list - n : 0, "%s%s",
+                              i ? ", " : "", names[i]);
         n = n < sizeof list ? n : sizeof list - 1;
     }
     tro_import_fail(c, TRO_E_INPUT, "attribute '%s': expected one of %s, found '%.*s'", name, list,
@@ -217,12 +218,12 @@ enum tro_dtype tro_attr_dtype(struct tro_import_call *c, const char *name, enum 
     const struct tro_onnx_attr *a = typed(c, name, TRO_ONNX_ATTR_INT);
     if (!a)
         return otherwise;
-    const enum tro_dtype d =
-        a->i >= 0 && a->i < 1000 ? tro_onnx_to_dtype((int)a->i) : TRO_DTYPE_NONE;
+    const enum tro_dtype d = a->i >= 0 && a->i < 1000 ? tro_onnx_to_dtype((int)a->i)
+                                                      : TRO_DTYPE_NONE;
     if (!d)
         tro_import_fail(c, TRO_E_UNSUPPORTED,
-                        "attribute '%s': expected a numeric or boolean element type, found %s", name,
-                        tro_onnx_type_name(a->i >= 0 && a->i < 1000 ? (int)a->i : 1000));
+                        "attribute '%s': expected a numeric or boolean element type, found %s",
+                        name, tro_onnx_type_name(a->i >= 0 && a->i < 1000 ? (int)a->i : 1000));
     return d;
 }
 

@@ -29,8 +29,8 @@ struct tro_import_call {
     struct tro_graph *g;
     tro_block_id block;
     const struct tro_onnx_node *node;
-    int64_t version; /* of the node's domain, as the model imports it */
-    int n_in, n_out; /* as the node has them, trailing empty names included */
+    int64_t version;        /* of the node's domain, as the model imports it */
+    int n_in, n_out;        /* as the node has them, trailing empty names included */
     const tro_value_id *in; /* TRO_VALUE_NONE where absent; at least 16 entries */
     tro_value_id *out;      /* to be filled where wanted */
     uint64_t attrs_used;
@@ -138,7 +138,8 @@ tro_value_id tro_emit_slice(struct tro_import_call *c, tro_value_id x, int axis,
 tro_value_id tro_emit_concat(struct tro_import_call *c, const tro_value_id *v, int n, int axis);
 tro_value_id tro_emit_not(struct tro_import_call *c, tro_value_id x);
 
-/* Composite operators on f16, bf16 work in f32: input i cast to f32 when it is narrower (f32 and f64
+/* Composite operators on f16, bf16 work in f32: input i cast to f32 when it is narrower (f32 and
+ * f64
  * stay), and the result back to the type of input i. */
 tro_value_id tro_in_f32(struct tro_import_call *c, int i);
 tro_value_id tro_back(struct tro_import_call *c, int i, tro_value_id v);

@@ -35,8 +35,8 @@ static int add_body_inputs(struct tro_import *im, struct tro_scope *s,
     return 0;
 }
 
-static int fill_body(struct tro_import *im, struct tro_scope *s, const struct tro_body_input *inputs,
-                     int n_inputs, struct tro_body *out)
+static int fill_body(struct tro_import *im, struct tro_scope *s,
+                     const struct tro_body_input *inputs, int n_inputs, struct tro_body *out)
 {
     TRO_TRY(add_body_inputs(im, s, inputs, n_inputs));
     TRO_TRY(import_graph(im, s));
@@ -46,8 +46,8 @@ static int fill_body(struct tro_import *im, struct tro_scope *s, const struct tr
         TRO_TRY(tro_block_add_output(im->g, s->block, v, im->err));
     }
     out->n_captures = (int)s->n_captures;
-    out->captures =
-        tro_arena_memdup(&im->g->arena, s->captures, s->n_captures * sizeof *s->captures);
+    out->captures = tro_arena_memdup(&im->g->arena, s->captures,
+                                     s->n_captures * sizeof *s->captures);
     return out->captures || !s->n_captures ? 0 : tro_fail_nomem(im->err);
 }
 
@@ -154,7 +154,8 @@ static int map_places(struct tro_import_call *c, const tro_value_id *values, int
     return 0;
 }
 
-/* Makes a branch's inputs stand for `all` in this order: those it has are moved to their places, the
+/* Makes a branch's inputs stand for `all` in this order: those it has are moved to their places,
+ * the
  * others are added. */
 static int order_captures(struct tro_import_call *c, const struct tro_body *body,
                           const struct tro_map *places, const tro_value_id *all, int n_all,
@@ -212,10 +213,11 @@ int tro_import_if(struct tro_import_call *c)
         return c->rc;
     for (int b = 0; b < 2; b++)
         if (graphs[b]->n_outputs != (size_t)c->n_out || graphs[b]->n_inputs)
-            return tro_import_fail(c, TRO_E_INPUT,
-                                   "expected branches without inputs and with %d outputs, found %zu "
-                                   "inputs and %zu outputs",
-                                   c->n_out, graphs[b]->n_inputs, graphs[b]->n_outputs);
+            return tro_import_fail(
+                c, TRO_E_INPUT,
+                "expected branches without inputs and with %d outputs, found %zu "
+                "inputs and %zu outputs",
+                c->n_out, graphs[b]->n_inputs, graphs[b]->n_outputs);
     double cond;
     if (tro_known_const_f64(c, c->in[0], &cond))
         return inline_branch(c, graphs[cond == 0]);
@@ -280,8 +282,8 @@ static int check_body(struct tro_import_call *c, const struct tro_onnx_graph *bo
     if (body->n_inputs == (size_t)n_in && body->n_outputs == (size_t)n_out)
         return 0;
     return tro_import_fail(c, TRO_E_INPUT,
-                           "body: expected %d inputs and %d outputs, found %zu and %zu", n_in, n_out,
-                           body->n_inputs, body->n_outputs);
+                           "body: expected %d inputs and %d outputs, found %zu and %zu", n_in,
+                           n_out, body->n_inputs, body->n_outputs);
 }
 
 /* A body that was imported with sizes too narrow is dropped whole. */
@@ -321,8 +323,8 @@ int tro_import_loop(struct tro_import_call *c)
     if (c->n_out < n_carried)
         return tro_import_fail(c, TRO_E_INPUT, "expected at least %d outputs, found %d", n_carried,
                                c->n_out);
-    struct tro_body_input *inputs =
-        TRO_NEW_N(&c->g->arena, struct tro_body_input, (size_t)n_carried + 2);
+    struct tro_body_input *inputs = TRO_NEW_N(&c->g->arena, struct tro_body_input,
+                                              (size_t)n_carried + 2);
     if (!inputs)
         return c->rc = tro_fail_nomem(c->err);
     inputs[0] = scalar_input(TRO_I64);
@@ -357,11 +359,11 @@ static int check_scan_counts(struct tro_import_call *c, const struct tro_attrs_s
     if (a->n_scan_inputs > 0 && n_state >= 0 && a->n_scan_outputs >= 0 &&
         a->n_scan_inputs <= TRO_MAX_INTS && a->n_scan_outputs <= TRO_MAX_INTS)
         return 0;
-    return tro_import_fail(c, TRO_E_INPUT,
-                           "expected 1 to %d scanned inputs and 0 to %d stacked outputs, found %lld "
-                           "and %lld",
-                           TRO_MAX_INTS, TRO_MAX_INTS, (long long)a->n_scan_inputs,
-                           (long long)a->n_scan_outputs);
+    return tro_import_fail(
+        c, TRO_E_INPUT,
+        "expected 1 to %d scanned inputs and 0 to %d stacked outputs, found %lld "
+        "and %lld",
+        TRO_MAX_INTS, TRO_MAX_INTS, (long long)a->n_scan_inputs, (long long)a->n_scan_outputs);
 }
 
 static void drop_axis(struct tro_shape *s, int axis)
@@ -377,7 +379,8 @@ static int emit_scan(struct tro_import_call *c, struct tro_scope *parent,
                      const tro_value_id *in, int n_in, tro_value_id *out, int n_out)
 {
     const int n_state = n_in - (int)a->n_scan_inputs;
-    struct tro_body_input *inputs = TRO_NEW_N(&c->g->arena, struct tro_body_input, (size_t)n_in + 1);
+    struct tro_body_input *inputs = TRO_NEW_N(&c->g->arena, struct tro_body_input,
+                                              (size_t)n_in + 1);
     if (!inputs)
         return c->rc = tro_fail_nomem(c->err);
     for (int i = 0; i < n_in; i++) {

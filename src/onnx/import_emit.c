@@ -42,13 +42,13 @@ void tro_emit_n(struct tro_import_call *c, enum tro_op op, const void *attrs,
         n_in--;
     if (c->rc < 0 || tro_import_fold(c, op, attrs, in, n_in, out, n_out) || c->rc < 0)
         return;
-    const struct tro_node_spec spec = {.op = op,
-                                       .name = tro_arena_strndup(&c->g->arena, c->node->name.p,
-                                                                 c->node->name.n),
-                                       .attrs = attrs,
-                                       .n_in = (uint32_t)n_in,
-                                       .n_out = (uint32_t)n_out,
-                                       .in = in};
+    const struct tro_node_spec spec = {
+        .op = op,
+        .name = tro_arena_strndup(&c->g->arena, c->node->name.p, c->node->name.n),
+        .attrs = attrs,
+        .n_in = (uint32_t)n_in,
+        .n_out = (uint32_t)n_out,
+        .in = in};
     struct tro_err err = {0};
     const int rc = tro_graph_add_node(c->g, c->block, &spec, out, &err);
     if (rc < 0) {

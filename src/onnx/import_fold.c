@@ -161,8 +161,8 @@ static bool is_affordable(struct tro_import *im, enum tro_op op, const void *att
         return false;
     for (int i = 0; i < n_out; i++)
         n += n_elems(&out[i]);
-    const double work =
-        tro_import_work(op, attrs ? attrs : &(struct tro_attrs_pool){0}, n_in, in, n_out, out);
+    const double work = tro_import_work(op, attrs ? attrs : &(struct tro_attrs_pool){0}, n_in, in,
+                                        n_out, out);
     if (n > MAX_ELEMS || work > MAX_WORK)
         return false;
     const double n_paid = n > FREE_ELEMS ? n : 0, work_paid = work > FREE_ELEMS ? work : 0;

@@ -16,8 +16,8 @@ static struct loss loss_of(struct tro_import_call *c, enum tro_dtype dtype)
 {
     struct loss l = {.target = c->in[1]};
     const bool has_ignored = tro_attr_has(c, "ignore_index");
-    const tro_value_id ignored_class =
-        tro_like(c, l.target, (double)tro_attr_int(c, "ignore_index", 0));
+    const tro_value_id ignored_class = tro_like(c, l.target,
+                                                (double)tro_attr_int(c, "ignore_index", 0));
     if (has_ignored) {
         l.ignored = tro_emit2(c, TRO_OP_EQ, l.target, ignored_class);
         l.target = tro_emit3(c, TRO_OP_SELECT, l.ignored, tro_like(c, l.target, 0), l.target);
@@ -41,8 +41,8 @@ static tro_value_id nll(struct tro_import_call *c, tro_value_id log_prob)
     const struct loss l = loss_of(c, tro_dtype_of(c, log_prob));
     const struct tro_attrs_axis axis = {.axis = 1};
     const tro_value_id index = tro_emit_unsqueeze(c, l.target, 1);
-    const tro_value_id picked =
-        tro_emit(c, TRO_OP_GATHER_ELEMENTS, &axis, (tro_value_id[]){log_prob, index}, 2);
+    const tro_value_id picked = tro_emit(c, TRO_OP_GATHER_ELEMENTS, &axis,
+                                         (tro_value_id[]){log_prob, index}, 2);
     tro_value_id v = tro_emit1(c, TRO_OP_NEG, tro_emit_squeeze(c, picked, 1));
     if (l.weight.i)
         v = tro_emit2(c, TRO_OP_MUL, v, l.weight);
@@ -90,8 +90,8 @@ static int window(struct tro_import_call *c, double a0, double a1, double a2)
     const tro_value_id turn = tro_emit2(c, TRO_OP_DIV, n, period);
     tro_value_id v = tro_scalar(c, TRO_F64, a0);
     for (int k = 1; k <= 2; k++) {
-        const tro_value_id angle =
-            tro_emit2(c, TRO_OP_MUL, turn, tro_scalar(c, TRO_F64, two_pi * k));
+        const tro_value_id angle = tro_emit2(c, TRO_OP_MUL, turn,
+                                             tro_scalar(c, TRO_F64, two_pi * k));
         const tro_value_id amplitude = tro_scalar(c, TRO_F64, k == 1 ? -a1 : a2);
         v = tro_emit2(c, TRO_OP_ADD, v,
                       tro_emit2(c, TRO_OP_MUL, tro_emit1(c, TRO_OP_COS, angle), amplitude));

@@ -175,20 +175,20 @@ int tro_import_rotary_embedding(struct tro_import_call *c)
     const int64_t head_size = tro_dim_value(size);
     width = width ? width : head_size;
     if (width < 0 || width > head_size || width % 2)
-        return tro_import_fail(c, TRO_E_INPUT,
-                               "attribute 'rotary_embedding_dim': expected an even number of at most "
-                               "%lld, found %lld",
-                               (long long)head_size, (long long)width);
+        return tro_import_fail(
+            c, TRO_E_INPUT,
+            "attribute 'rotary_embedding_dim': expected an even number of at most "
+            "%lld, found %lld",
+            (long long)head_size, (long long)width);
     const tro_value_id positions = tro_in_has(c, 3) ? c->in[3] : TRO_VALUE_NONE;
     const tro_value_id cos = rotary_cache(c, c->in[1], positions, width);
     const tro_value_id sin = rotary_cache(c, c->in[2], positions, width);
     const tro_value_id turned = tro_emit_slice(c, x, 3, 0, width);
     const struct halves h = take_halves(c, turned, width, is_interleaved);
-    const struct halves r = {
-        tro_emit2(c, TRO_OP_SUB, tro_emit2(c, TRO_OP_MUL, cos, h.a),
-                  tro_emit2(c, TRO_OP_MUL, sin, h.b)),
-        tro_emit2(c, TRO_OP_ADD, tro_emit2(c, TRO_OP_MUL, sin, h.a),
-                  tro_emit2(c, TRO_OP_MUL, cos, h.b))};
+    const struct halves r = {tro_emit2(c, TRO_OP_SUB, tro_emit2(c, TRO_OP_MUL, cos, h.a),
+                                       tro_emit2(c, TRO_OP_MUL, sin, h.b)),
+                             tro_emit2(c, TRO_OP_ADD, tro_emit2(c, TRO_OP_MUL, sin, h.a),
+                                       tro_emit2(c, TRO_OP_MUL, cos, h.b))};
     tro_value_id y = join_halves(c, r, width, is_interleaved);
     if (width < head_size) {
         const tro_value_id rest = tro_emit_slice(c, x, 3, width, head_size);

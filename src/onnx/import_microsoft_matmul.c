@@ -120,7 +120,8 @@ static int read_nbits(struct tro_import_call *c, struct nbits *b)
     return c->rc;
 }
 
-/* u8 of which each holds one code, or two with the lower bits first, as [n, n_blocks, per_block]. */
+/* u8 of which each holds one code, or two with the lower bits first, as [n, n_blocks, per_block].
+ * */
 static tro_value_id unpacked(struct tro_import_call *c, const struct nbits *b, tro_value_id x,
                              int64_t per_block)
 {

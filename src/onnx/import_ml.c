@@ -6,7 +6,8 @@
 
 #include "base/dtype.h"
 
-/* A list attribute of ints or floats, or a tensor, as a constant vector of its own type; none when it
+/* A list attribute of ints or floats, or a tensor, as a constant vector of its own type; none when
+ * it
  * is absent. */
 static tro_value_id list_attr(struct tro_import_call *c, const char *name)
 {
@@ -124,7 +125,8 @@ int tro_import_tfidf_vectorizer(struct tro_import_call *c)
 /* ---- TreeEnsemble ---------------------------------------------------------------------- */
 
 struct trees {
-    const struct tro_onnx_attr *feature, *true_child, *false_child, *true_leaf, *false_leaf, *missing;
+    const struct tro_onnx_attr *feature, *true_child, *false_child, *true_leaf, *false_leaf,
+        *missing;
     struct tro_tensor modes, members;
     size_t n;
 };
@@ -181,10 +183,14 @@ static tro_value_id tree_nodes(struct tro_import_call *c, const struct trees *t)
     out.data = v;
     for (size_t i = 0; i < t->n; i++, v += NODE_FIELDS) {
         const int64_t mode = tro_load_i64(t->modes.dtype, t->modes.data, (int64_t)i);
-        const int64_t row[NODE_FIELDS] = {t->feature->ints[i],     mode,
-                                          t->true_child->ints[i],  t->true_leaf->ints[i],
-                                          t->false_child->ints[i], t->false_leaf->ints[i],
-                                          t->missing ? t->missing->ints[i] : 0, set};
+        const int64_t row[NODE_FIELDS] = {t->feature->ints[i],
+                                          mode,
+                                          t->true_child->ints[i],
+                                          t->true_leaf->ints[i],
+                                          t->false_child->ints[i],
+                                          t->false_leaf->ints[i],
+                                          t->missing ? t->missing->ints[i] : 0,
+                                          set};
         memcpy(v, row, sizeof row);
         if (mode == MODE_MEMBER)
             set = next_set(&t->members, set);
@@ -200,8 +206,8 @@ int tro_import_tree_ensemble(struct tro_import_call *c)
         .aggregate = (enum tro_tree_aggregate)tro_attr_int(c, "aggregate_function", 1),
         .post = (enum tro_tree_post)tro_attr_int(c, "post_transform", 0)};
     if (a.aggregate > tro_tree_aggregate_max || a.post > tro_tree_post_probit)
-        return tro_import_fail(c, TRO_E_INPUT,
-                               "expected aggregate_function of 0 to 3 and post_transform of 0 to 4");
+        return tro_import_fail(
+            c, TRO_E_INPUT, "expected aggregate_function of 0 to 3 and post_transform of 0 to 4");
     read_trees(c, &t);
     const tro_value_id members = list_attr(c, "membership_values");
     if (members.i)

@@ -15,8 +15,10 @@ int tro_import_transpose(struct tro_import_call *c)
                                tro_rank_of(c, c->in[0]), perm.n);
     for (int i = 0; i < rank; i++) {
         if (has_perm && (perm.v[i] < 0 || perm.v[i] >= rank))
-            return tro_import_fail(c, TRO_E_INPUT, "attribute 'perm': expected axes of 0 to %d, found "
-                                   "%lld", rank - 1, (long long)perm.v[i]);
+            return tro_import_fail(c, TRO_E_INPUT,
+                                   "attribute 'perm': expected axes of 0 to %d, found "
+                                   "%lld",
+                                   rank - 1, (long long)perm.v[i]);
         axes[i] = has_perm ? (int)perm.v[i] : rank - 1 - i;
     }
     tro_set_out(c, 0, tro_emit_transpose(c, c->in[0], axes, rank));
@@ -201,8 +203,8 @@ int tro_import_space_to_depth(struct tro_import_call *c)
     const tro_dim split[6] = {d[0], d[1], h, b, w, b};
     static const int perm[6] = {0, 3, 5, 1, 2, 4};
     const tro_dim joined[4] = {d[0], tro_dim_mul(t, d[1], tro_dim_const(block * block)), h, w};
-    const tro_value_id moved =
-        tro_emit_transpose(c, tro_emit_reshape(c, c->in[0], split, 6), perm, 6);
+    const tro_value_id moved = tro_emit_transpose(c, tro_emit_reshape(c, c->in[0], split, 6), perm,
+                                                  6);
     tro_set_out(c, 0, tro_emit_reshape(c, moved, joined, 4));
     return c->rc;
 }

@@ -38,7 +38,8 @@ static tro_value_id scaled(struct tro_import_call *c, tro_value_id x, tro_value_
     return bias.i ? tro_emit2(c, TRO_OP_ADD, x, bias) : x;
 }
 
-/* (x - mean) * (scale / sqrt(var + epsilon)) + bias; the factor is computed once when constant. */
+/* (x - mean) * (scale / sqrt(var + epsilon)) + bias; the factor is computed once when constant. Before
+ * version 9, spatial 0 gives each element of a picture its own parameters. */
 int tro_import_batch_normalization(struct tro_import_call *c)
 {
     const double epsilon = tro_attr_float(c, "epsilon", 1e-5F);
@@ -48,17 +49,16 @@ int tro_import_batch_normalization(struct tro_import_call *c)
         tro_attr_ignore(c, "consumed_inputs");
     }
     const bool is_spatial = c->version >= 9 || tro_attr_int(c, "spatial", 1);
-    if (tro_attr_int(c, "training_mode", 0) || !is_spatial)
+    if (tro_attr_int(c, "training_mode", 0))
         return tro_import_fail(c, TRO_E_UNSUPPORTED,
-                               "expected inference with one mean per channel, found %s: export in "
-                               "eval mode",
-                               is_spatial ? "training_mode 1" : "spatial 0");
+                               "expected inference, found training_mode 1: export in eval mode");
     const tro_value_id x = tro_in_f32(c, 0);
     const enum tro_dtype dtype = tro_dtype_of(c, x);
     const int rank = tro_rank_needed(c, x);
     tro_value_id p[4];
     for (int i = 0; i < 4; i++)
-        p[i] = per_channel(c, c->in[1 + i], dtype, rank);
+        p[i] = is_spatial ? per_channel(c, c->in[1 + i], dtype, rank)
+                          : tro_emit_cast(c, c->in[1 + i], dtype);
     const tro_value_id shifted = tro_emit2(c, TRO_OP_ADD, p[3], tro_like(c, p[3], epsilon));
     const tro_value_id factor = tro_emit2(c, TRO_OP_DIV, p[0], tro_emit1(c, TRO_OP_SQRT, shifted));
     const tro_value_id centered = tro_emit2(c, TRO_OP_SUB, x, p[2]);

@@ -38,10 +38,10 @@ static int emit_binary(struct tro_import_call *c, enum tro_op op, bool swaps)
     return c->rc;
 }
 
-#define BINARY(name, op)                               \
-    int tro_import_##name(struct tro_import_call *c)   \
-    {                                                  \
-        return emit_binary(c, TRO_OP_##op, false);     \
+#define BINARY(name, op)                             \
+    int tro_import_##name(struct tro_import_call *c) \
+    {                                                \
+        return emit_binary(c, TRO_OP_##op, false);   \
     }
 BINARY(add, ADD)
 BINARY(sub, SUB)
@@ -181,7 +181,8 @@ int tro_import_cast(struct tro_import_call *c)
     tro_attr_ignore(c, "round_mode");
     a.to = tro_attr_dtype(c, "to", TRO_DTYPE_NONE);
     if (c->rc >= 0 && !a.to)
-        return tro_import_fail(c, TRO_E_INPUT, "attribute 'to': expected an element type, found none");
+        return tro_import_fail(c, TRO_E_INPUT,
+                               "attribute 'to': expected an element type, found none");
     if (tro_dtype_of(c, c->in[0]) == a.to)
         tro_set_out(c, 0, c->in[0]);
     else

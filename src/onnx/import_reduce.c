@@ -81,16 +81,23 @@ int tro_import_reduce_sum_square(struct tro_import_call *c)
     return c->rc;
 }
 
+/* Roots and logarithms of integers too: rounded towards zero by tro_back. */
+static tro_value_id real_in(struct tro_import_call *c)
+{
+    const bool is_float = tro_dtype_is_float(tro_dtype_of(c, c->in[0]));
+    return is_float ? tro_in_f32(c, 0) : tro_emit_cast(c, c->in[0], TRO_F64);
+}
+
 int tro_import_reduce_l2(struct tro_import_call *c)
 {
-    const tro_value_id sum = sum_of_squares(c, tro_in_f32(c, 0));
+    const tro_value_id sum = sum_of_squares(c, real_in(c));
     tro_set_out(c, 0, tro_back(c, 0, tro_emit1(c, TRO_OP_SQRT, sum)));
     return c->rc;
 }
 
 int tro_import_reduce_log_sum(struct tro_import_call *c)
 {
-    const tro_value_id sum = reduce(c, tro_in_f32(c, 0), tro_reduction_sum, reduction_of(c));
+    const tro_value_id sum = reduce(c, real_in(c), tro_reduction_sum, reduction_of(c));
     tro_set_out(c, 0, tro_back(c, 0, tro_emit1(c, TRO_OP_LOG, sum)));
     return c->rc;
 }
@@ -100,7 +107,7 @@ int tro_import_reduce_log_sum_exp(struct tro_import_call *c)
 {
     const struct reduction r = reduction_of(c);
     const struct reduction keep = {.axes = r.axes, .keeps_dims = true, .is_noop = r.is_noop};
-    const tro_value_id x = tro_in_f32(c, 0);
+    const tro_value_id x = real_in(c);
     const struct tro_attrs_isinf both = {0};
     tro_value_id m[2];
     for (int i = 0; i < 2; i++) {

@@ -36,8 +36,8 @@ static int n_params_of(const char *name, size_t n)
     static const struct {
         const char *name;
         int n;
-    } rows[] = {{"affine", 2},        {"leakyrelu", 1}, {"thresholdedrelu", 1},
-                {"scaledtanh", 2},    {"hardsigmoid", 2}, {"elu", 1}};
+    } rows[] = {{"affine", 2},     {"leakyrelu", 1},   {"thresholdedrelu", 1},
+                {"scaledtanh", 2}, {"hardsigmoid", 2}, {"elu", 1}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (tro_str_eqz((struct tro_str){name, n}, rows[i].name))
             return rows[i].n;
@@ -71,8 +71,8 @@ static const char *joined_params(struct tro_import_call *c, const char *activati
             p++;
         }
     }
-    const char *out =
-        text.failed ? NULL : tro_arena_strndup(&c->g->arena, (const char *)text.p, text.n);
+    const char *out = text.failed ? NULL
+                                  : tro_arena_strndup(&c->g->arena, (const char *)text.p, text.n);
     tro_buf_finish(&text);
     if (!out)
         tro_import_fail(c, TRO_E_NOMEM, "out of memory");
@@ -89,8 +89,8 @@ static int import_recurrent(struct tro_import_call *c, enum tro_recurrent kind)
         .activations = joined_lower(c, "activations"),
         .clip = tro_attr_float(c, "clip", 0),
         .input_forget = kind == tro_recurrent_lstm ? tro_attr_int(c, "input_forget", 0) : 0,
-        .linear_before_reset =
-            kind == tro_recurrent_gru ? tro_attr_int(c, "linear_before_reset", 0) : 0,
+        .linear_before_reset = kind == tro_recurrent_gru ? tro_attr_int(c, "linear_before_reset", 0)
+                                                         : 0,
         .batch_first = tro_attr_int(c, "layout", 0)};
     a.activation_params = joined_params(c, a.activations);
     if (c->version < 7)

@@ -78,7 +78,8 @@ static int capture(struct tro_import *im, struct tro_scope *s, struct tro_str na
     const struct tro_value *v = tro_value_get(im->g, outer);
     const struct tro_shape shape = v->shape;
     const tro_dim *elems = v->elems;
-    TRO_TRY(tro_graph_add_input(im->g, s->block, name_of(im, name), v->dtype, &shape, out, im->err));
+    TRO_TRY(
+        tro_graph_add_input(im->g, s->block, name_of(im, name), v->dtype, &shape, out, im->err));
     tro_value_get(im->g, *out)->elems = elems;
     s->captures[s->n_captures++] = outer;
     return 0;

@@ -41,8 +41,9 @@ int tro_import_constant(struct tro_import_call *c)
     else if ((a = tro_attr_raw(c, "value_ints")))
         v = constant_ints(c, a->ints, a->n_ints, 1);
     else
-        tro_import_fail(c, TRO_E_UNSUPPORTED,
-                        "expected a dense numeric value, found a string, a sparse tensor or nothing");
+        tro_import_fail(
+            c, TRO_E_UNSUPPORTED,
+            "expected a dense numeric value, found a string, a sparse tensor or nothing");
     tro_set_out(c, 0, v);
     return c->rc;
 }

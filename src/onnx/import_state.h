@@ -44,10 +44,11 @@ struct tro_scope {
     const struct tro_onnx_opset *opsets;
     size_t n_opsets;
     tro_block_id block;
-    struct tro_map names;        /* -> value id */
-    struct tro_map initializers; /* -> index into graph->initializers, made into constants when used */
-    struct tro_map captured;     /* id of an outer value, as bytes -> index into captures */
-    tro_value_id *captures;      /* outer values, in the order of the block's last inputs */
+    struct tro_map names; /* -> value id */
+    struct tro_map
+        initializers;        /* -> index into graph->initializers, made into constants when used */
+    struct tro_map captured; /* id of an outer value, as bytes -> index into captures */
+    tro_value_id *captures;  /* outer values, in the order of the block's last inputs */
     size_t n_captures, cap_captures;
 };
 
@@ -65,7 +66,8 @@ int tro_import_nodes(struct tro_import *im, struct tro_scope *s, const struct tr
 /* Fills a scope's maps from a graph's initializers. */
 int tro_scope_add_initializers(struct tro_import *im, struct tro_scope *s);
 
-/* Contents of a value when they are known as constants; sizes are written into the graph's arena. */
+/* Contents of a value when they are known as constants; sizes are written into the graph's arena.
+ * */
 bool tro_import_known(struct tro_graph *g, tro_value_id id, struct tro_tensor *t);
 /* Computes a node of small constants now. False when it is to be added as usual: something is not
  * known, it is too much, or it fails, which is an error only if the node is ever run. */

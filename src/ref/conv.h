@@ -2,7 +2,8 @@
 /*
  * Convolutions as products of matrices, for each picture and group of channels:
  *
- *     result [m / group, windows] = w [m / group, channels * taps] * columns [channels * taps, windows]
+ *     result [m / group, windows] = w [m / group, channels * taps] * columns [channels * taps,
+ * windows]
  *
  * A column holds what one window sees; columns are made as the product asks for them.
  */

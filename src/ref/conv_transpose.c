@@ -6,6 +6,7 @@
  */
 #include "ref/conv.h"
 #include "ref/kernels.h"
+#include "ref/rows.h"
 
 #include "base/dtype.h"
 #include "base/err.h"
@@ -174,23 +175,68 @@ static int alloc_taps(struct phase *p, struct tro_ref_call *c)
     return is_full ? 0 : tro_fail_nomem(c->err);
 }
 
+/* Phases along one axis that have taps; gives their number. */
+static int64_t find_phases(const struct phase *p, int axis, int64_t *out)
+{
+    const struct tro_windows *const w = &p->conv.windows;
+    const int64_t stride = p->stride[axis];
+    int64_t n = 0;
+    for (int64_t k = 0; k < w->kernel[axis] && n < stride; k++) {
+        const int64_t rest = (k * w->dilation[axis] - w->pad[axis]) % stride;
+        const int64_t phase = rest < 0 ? rest + stride : rest;
+        int64_t i = 0;
+        while (i < n && out[i] != phase)
+            i++;
+        if (i == n && phase < p->full[axis])
+            out[n++] = phase;
+    }
+    return n;
+}
+
+/* Runs the phases that have taps, on a result that holds the bias already. */
+static int run_phases(struct phase *p, struct tro_ref_call *c)
+{
+    const struct tro_windows *const w = &p->conv.windows;
+    int64_t *phases[TRO_MAX_SPATIAL], n[TRO_MAX_SPATIAL], index[TRO_MAX_SPATIAL] = {0};
+    int64_t n_phases = 1;
+    for (int a = 0; a < w->n_axes; a++) {
+        phases[a] = TRO_NEW_N(c->scratch, int64_t, (size_t)w->kernel[a]);
+        if (!phases[a])
+            return tro_fail_nomem(c->err);
+        n[a] = find_phases(p, a, phases[a]);
+        n_phases *= n[a];
+    }
+    for (int64_t i = 0; i < n_phases; i++) {
+        for (int a = 0; a < w->n_axes; a++)
+            p->begin[a] = phases[a][index[a]];
+        TRO_TRY(run_phase(p, c->err));
+        tro_windows_step(w->n_axes, n, index);
+    }
+    return 0;
+}
+
+static void fill_with_bias(const struct tro_conv *v)
+{
+    double row[TRO_CHUNK];
+    const struct tro_tensor *const y = v->out;
+    const int64_t n_planes = y->shape[0] * y->shape[1], n = v->windows.n_out;
+    for (int64_t plane = 0; plane < n_planes; plane++) {
+        for (int i = 0; i < TRO_CHUNK; i++)
+            row[i] = v->bias ? v->bias[plane % y->shape[1]] : 0;
+        for (int64_t i = 0; i < n; i += TRO_CHUNK)
+            tro_store_row_f64(y->dtype, y->data, plane * n + i,
+                              n - i < TRO_CHUNK ? n - i : TRO_CHUNK, row);
+    }
+}
+
 int tro_ref_conv_transpose(struct tro_ref_call *c)
 {
     struct phase p = {0};
     begin(&p, c);
-    struct tro_conv *const v = &p.conv;
     TRO_TRY(alloc_taps(&p, c));
-    TRO_TRY(tro_conv_bias(c, 2, &v->bias));
-    TRO_TRY(tro_ref_reals(c, &c->in[0], &v->x));
-    TRO_TRY(tro_ref_reals(c, &c->in[1], &v->w));
-    int64_t phases[TRO_MAX_SPATIAL], n_phases = 1;
-    for (int i = 0; i < v->windows.n_axes; i++) {
-        phases[i] = p.stride[i] < p.full[i] ? p.stride[i] : p.full[i];
-        n_phases *= phases[i];
-    }
-    for (int64_t i = 0; i < n_phases; i++) {
-        TRO_TRY(run_phase(&p, c->err));
-        tro_windows_step(v->windows.n_axes, phases, p.begin);
-    }
-    return 0;
+    TRO_TRY(tro_conv_bias(c, 2, &p.conv.bias));
+    TRO_TRY(tro_ref_reals(c, &c->in[0], &p.conv.x));
+    TRO_TRY(tro_ref_reals(c, &c->in[1], &p.conv.w));
+    fill_with_bias(&p.conv);
+    return run_phases(&p, c);
 }

@@ -3,7 +3,8 @@
  * Products of matrices in double, which convolutions, matrix products, Einstein sums, attention and
  * recurrent networks come down to:
  *
- *     out[b][i][j] = sum over k of a[b][i][k] * b[b][k][j]     0 <= i < m, 0 <= j < n, 0 <= k < depth
+ *     out[b][i][j] = sum over k of a[b][i][k] * b[b][k][j]     0 <= i < m, 0 <= j < n, 0 <= k <
+ * depth
  *
  * Each sum runs in order of k from 0 and each product is rounded before it is added, so results
  * depend neither on the number of threads nor on the machine.

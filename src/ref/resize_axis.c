@@ -7,12 +7,17 @@
 
 /* ---- coordinates ----------------------------------------------------------------------- */
 
-/* v / scale. For the choice of a nearest element in float, so that a scale such as 4/3, which is no
- * float, still meets the places half-way between elements. */
+/* For the choice of a nearest element in float, so that a scale such as 4/3, which is no float, still
+ * meets the places half-way between elements. */
+static double in_float(const struct tro_attrs_resize *a, double v)
+{
+    return a->mode == tro_resize_mode_nearest ? (double)(float)v : v;
+}
+
+/* v / scale */
 static double unscaled(const struct tro_attrs_resize *a, const struct tro_resize_scale *s, double v)
 {
-    const double quotient = v * s->den / s->num;
-    return a->mode == tro_resize_mode_nearest ? (double)(float)quotient : quotient;
+    return in_float(a, v * s->den / s->num);
 }
 
 /* Place in the input of coordinate i of the output, by the formulas of ONNX Resize. */
@@ -31,11 +36,12 @@ static double source_of(const struct tro_attrs_resize *a, const struct tro_resiz
     case tro_coord_mode_pytorch_half_pixel:
         return x->out > 1 ? half : 0;
     case tro_coord_mode_half_pixel_symmetric:
-        return half + (double)x->in / 2 * (1 - (double)x->out / s->length);
+        return half + (double)x->in * (s->length - (double)x->out) / (2 * s->length);
     case tro_coord_mode_tf_crop_and_resize:
         if (x->out == 1)
             return (s->roi[0] + s->roi[1]) * last / 2;
-        return s->roi[0] * last + at * (s->roi[1] - s->roi[0]) * last / (s->length - 1);
+        return in_float(a, s->roi[0] * last +
+                               at * (s->roi[1] - s->roi[0]) * last / (s->length - 1));
     default:
         return half;
     }

@@ -25,7 +25,8 @@ void tro_windows_init(struct tro_windows *w, const int64_t *in, const int64_t *o
                       const struct tro_ints *dilations, const struct tro_ints *pads,
                       enum tro_auto_pad auto_pad);
 
-/* One tap of n windows from number `first` on, 0 where it lies outside of the input, which begins at
+/* One tap of n windows from number `first` on, 0 where it lies outside of the input, which begins
+ * at
  * x[base]. offset: of the tap along each axis, from o * stride. */
 void tro_windows_load(const struct tro_windows *w, const struct tro_reals *x, int64_t base,
                       const int64_t *offset, int64_t first, int64_t n, double *out);

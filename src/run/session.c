@@ -127,10 +127,10 @@ static int fail_misfit(const struct tro_session *s, tro_value_id id, const struc
     struct tro_buf want = {0}, got = {0};
     tro_value_print_type(s->g, id, &want);
     shape_text(t, &got);
-    const int rc = tro_fail(err, TRO_E_INPUT,
-                            "input '%s': expected %.*s, found %.*s: bring the tensor into this form",
-                            tro_value_get(s->g, id)->name, (int)want.n, (const char *)want.p,
-                            (int)got.n, (const char *)got.p);
+    const int rc = tro_fail(
+        err, TRO_E_INPUT, "input '%s': expected %.*s, found %.*s: bring the tensor into this form",
+        tro_value_get(s->g, id)->name, (int)want.n, (const char *)want.p, (int)got.n,
+        (const char *)got.p);
     tro_buf_finish(&want);
     tro_buf_finish(&got);
     return rc;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A picture file of any kind: read as grey and as RGB, and as the operator image_decode reads it. */
+/* A picture file of any kind: read as grey and as RGB, and as the operator image_decode reads it.
+ * */
 #include "io/picture.h"
 
 #include <stdlib.h>
