@@ -7,9 +7,9 @@
 Each folder of the data has model.onnx and io.txt: kind, tensor and file of each input and output.
 
     floating point   max |error| / max |value| of each output at most 1e-5
-    quantized        the integers before the last dequantization: equal for 99.9 % of the values, and
-                     within one quantum for all. Where the network goes on in floating point behind
-                     it, the integers to compare with are ONNX Runtime's, since those behind the
+    quantized        the integers before the last dequantization: equal for 99.9 % of the values,
+                     and within one quantum for all. Where the network goes on in floating point
+                     behind it, the integers to compare with are ONNX Runtime's, since those of the
                      recorded output are not known
 """
 import json

@@ -11,8 +11,8 @@
 What Trocar does not do by design is skipped, and what that is follows from the model: string,
 sequence, optional and map types, random and training operators.
 
-A few recordings contradict ONNX itself. They are recognized by what they hold, not by name, set right,
-and told in a line "NOTE name: what":
+A few recordings contradict ONNX itself. They are recognized by what they hold, not by name, set
+right, and told in a line "NOTE name: what":
     an input has another shape than the model declares      the declaration is replaced
     QLinearMatMul wraps where it is defined to saturate     the saturated values are expected
 Where the result is bfloat16, one unit of the type is allowed: some were cut off, not rounded.
@@ -252,7 +252,8 @@ def node_cases(prefix, folder):
         model = os.path.join(folder, name, 'model.onnx')
         if not os.path.exists(model):
             continue
-        sets = sorted(s for s in os.listdir(os.path.join(folder, name)) if s.startswith('test_data'))
+        files = os.listdir(os.path.join(folder, name))
+        sets = sorted(s for s in files if s.startswith('test_data_set_'))
         for data_set in sets:
             suffix = '' if len(sets) == 1 else '/' + data_set[len('test_data_set_'):]
             yield Case(f'{prefix}/{name}{suffix}', model, os.path.join(folder, name, data_set),

@@ -183,8 +183,9 @@ static void print_layers(const struct tro_compare *c)
     tro_table_finish(&t);
     const struct tro_compare_layer *first = first_beyond(c);
     if (first)
-        printf("first with an error beyond %g + %g max |value|: tensor '%s' of node '%s' (%s)\n",
-               c->atol, c->rtol, first->tensor, first->node, first->op_type);
+        printf("first with an error beyond %g + %g max |value|: tensor '%s' of node %s%s%s(%s)\n",
+               c->atol, c->rtol, first->tensor, first->node[0] ? "'" : "", first->node,
+               first->node[0] ? "' " : "", first->op_type);
     else
         printf("no tensor has an error beyond %g + %g max |value|\n", c->atol, c->rtol);
 }

@@ -48,15 +48,49 @@ int tro_import_resize(struct tro_import_call *c)
     return c->rc;
 }
 
-/* Version 10, and Upsample: asymmetric, scales alone; nearest rounds down. */
-static int emit_asymmetric(struct tro_import_call *c, enum tro_resize_mode mode, tro_value_id scales)
+static tro_value_id emit_asymmetric(struct tro_import_call *c, tro_value_id x,
+                                    enum tro_resize_mode mode, enum tro_nearest_mode nearest,
+                                    tro_value_id scales)
 {
     const struct tro_attrs_resize a = {.mode = mode,
                                        .coord = tro_coord_mode_asymmetric,
-                                       .nearest = tro_nearest_mode_floor,
+                                       .nearest = nearest,
                                        .cubic_a = -0.75};
-    const tro_value_id in[3] = {c->in[0], TRO_VALUE_NONE, scales};
-    tro_set_out(c, 0, tro_emit(c, TRO_OP_RESIZE, &a, in, 3));
+    const tro_value_id in[3] = {x, TRO_VALUE_NONE, scales};
+    return tro_emit(c, TRO_OP_RESIZE, &a, in, 3);
+}
+
+/* The scales with those of growing (or of shrinking) axes set to 1; false when no axis is left. */
+static bool split_scales(const struct tro_tensor *t, bool is_growing, float *out)
+{
+    bool is_any = false;
+    for (int64_t i = 0; i < t->shape[0]; i++) {
+        const float scale = ((const float *)t->data)[i];
+        out[i] = (scale > 1) == is_growing ? scale : 1;
+        is_any = is_any || out[i] != 1;
+    }
+    return is_any;
+}
+
+/* Version 10, and Upsample: asymmetric, scales alone. Nearest rounds down along axes that grow, up
+ * along those that shrink; scales unknown at import are taken to be growing ones. */
+static int resize_asymmetric(struct tro_import_call *c, enum tro_resize_mode mode,
+                             tro_value_id scales)
+{
+    struct tro_tensor t;
+    float part[TRO_MAX_RANK];
+    tro_value_id x = c->in[0];
+    const bool is_known = mode == tro_resize_mode_nearest && tro_known_tensor(c, scales, &t) &&
+                          t.dtype == TRO_F32 && t.rank == 1 && t.shape[0] <= TRO_MAX_RANK;
+    if (is_known && split_scales(&t, false, part)) {
+        t.data = part;
+        x = emit_asymmetric(c, x, mode, tro_nearest_mode_ceil, tro_const_any(c, &t));
+        tro_known_tensor(c, scales, &t);
+        split_scales(&t, true, part);
+        t.data = part;
+        scales = tro_const_any(c, &t);
+    }
+    tro_set_out(c, 0, emit_asymmetric(c, x, mode, tro_nearest_mode_floor, scales));
     return c->rc;
 }
 
@@ -69,7 +103,7 @@ static enum tro_resize_mode old_mode(struct tro_import_call *c)
 
 int tro_import_resize_10(struct tro_import_call *c)
 {
-    return emit_asymmetric(c, old_mode(c), c->in[1]);
+    return resize_asymmetric(c, old_mode(c), c->in[1]);
 }
 
 int tro_import_upsample_7(struct tro_import_call *c)
@@ -81,7 +115,7 @@ int tro_import_upsample_7(struct tro_import_call *c)
                                  .rank = 1,
                                  .shape = {(int64_t)a->n_floats},
                                  .data = a->floats};
-    return emit_asymmetric(c, old_mode(c), tro_const_any(c, &t));
+    return resize_asymmetric(c, old_mode(c), tro_const_any(c, &t));
 }
 
 int tro_import_grid_sample(struct tro_import_call *c)

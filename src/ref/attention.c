@@ -238,7 +238,9 @@ int tro_ref_attention(struct tro_ref_call *c)
     TRO_TRY(join_past(&t, 1, t.head, &t.k));
     TRO_TRY(join_past(&t, 2, t.v_head, &t.v));
     const int64_t each = t.batch * t.q_heads * t.length;
-    int64_t n_rows = each > 0 ? MAX_SCORES / each : 1;
+    if (tro_tensor_n_elems(&c->out[0]) == 0 && (t.q_length == 0 || each == 0))
+        return 0;
+    int64_t n_rows = each > 0 ? MAX_SCORES / each : t.q_length;
     n_rows = n_rows < 1 ? 1 : n_rows > t.q_length ? t.q_length : n_rows;
     t.scores = tro_arena_alloc(c->scratch, (size_t)each, (size_t)n_rows * sizeof(double));
     if (!t.scores)

@@ -49,8 +49,10 @@ static int read_bmp_header(struct tro_bytes *b, struct bmp *h, struct tro_err *e
         const uint32_t n_read = h->compression == BMP_BITFIELDS ? 52 : 40;
         tro_bytes_take(b, n_header > n_read ? n_header - n_read : 0);
     }
+    if (b->failed)
+        return tro_fail(err, TRO_E_INPUT, "the header of the BMP picture is cut short");
     const bool is_masked = h->compression == BMP_BITFIELDS && (h->bits == 16 || h->bits == 32);
-    if (b->failed || (h->compression != BMP_RGB && !is_masked))
+    if (h->compression != BMP_RGB && !is_masked)
         return tro_fail(err, TRO_E_UNSUPPORTED,
                         "BMP with compression %u and %u bits: expected an uncompressed one",
                         h->compression, h->bits);

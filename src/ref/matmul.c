@@ -114,6 +114,8 @@ static void wrapping(const struct tro_contraction *p, const struct tro_tensor *a
 int tro_ref_matmul(struct tro_ref_call *c)
 {
     struct tro_contraction p;
+    if (tro_tensor_n_elems(&c->out[0]) == 0)
+        return 0;
     plan(&p, &c->in[0], &c->in[1], &c->out[0]);
     if (tro_dtype_is_int(c->in[0].dtype)) {
         wrapping(&p, &c->in[0], &c->in[1], &c->out[0]);

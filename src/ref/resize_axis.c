@@ -36,7 +36,7 @@ static double source_of(const struct tro_attrs_resize *a, const struct tro_resiz
     case tro_coord_mode_pytorch_half_pixel:
         return x->out > 1 ? half : 0;
     case tro_coord_mode_half_pixel_symmetric:
-        return half + (double)x->in * (s->length - (double)x->out) / (2 * s->length);
+        return in_float(a, half + (double)x->in * (s->length - (double)x->out) / (2 * s->length));
     case tro_coord_mode_tf_crop_and_resize:
         if (x->out == 1)
             return (s->roi[0] + s->roi[1]) * last / 2;

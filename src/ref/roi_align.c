@@ -73,15 +73,25 @@ static int read_region(const struct tro_ref_call *c, int64_t i, const int64_t *n
     return 0;
 }
 
+static int64_t clamp(double v, int64_t n)
+{
+    return v >= (double)n ? n : v > 0 ? (int64_t)v : 0;
+}
+
 static void find_samples(const struct region *r, int axis, int64_t i, int64_t n_bins, int64_t n_in,
                          struct bin *b)
 {
-    const double size = r->size[axis] / (double)n_bins;
+    const double size = r->size[axis] / (double)n_bins, begin = r->begin[axis] + (double)i * size;
+    const double step = size / (double)r->n_samples[axis];
     b->n = r->n_samples[axis];
     b->n_inside = 0;
-    for (int64_t k = 0; k < b->n; k++) {
-        const double v = r->begin[axis] + (double)i * size +
-                         ((double)k + 0.5) * size / (double)b->n;
+    int64_t k = 0, end = b->n;
+    if (step > 0) { /* of a region much larger than the picture most samples are outside */
+        k = clamp((-1 - begin) / step - 2, b->n);
+        end = clamp(((double)n_in - begin) / step + 2, b->n);
+    }
+    for (; k < end; k++) {
+        const double v = begin + ((double)k + 0.5) * size / (double)b->n;
         const struct sample s = sample_at(v, n_in);
         if (!s.is_outside)
             b->inside[b->n_inside++] = s;
@@ -153,6 +163,8 @@ int tro_ref_roi_align(struct tro_ref_call *c)
     int64_t most[2] = {0, 0}, picture;
     struct region r;
     struct tro_reals x;
+    if (tro_tensor_n_elems(&c->out[0]) == 0)
+        return 0;
     TRO_TRY(tro_ref_reals(c, &c->in[0], &x));
     for (int64_t i = 0; i < n; i++) {
         TRO_TRY(want_picture(c, i, &picture));

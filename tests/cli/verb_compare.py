@@ -5,9 +5,9 @@ import os
 
 import numpy
 
-from _kit import (F16, F32, I64, U8, Mismatch, Skip, equal, expect_text, holds, info, main, model,
-                  need_ort, node, read, read_json, refused, tensor, test, trocar, weight,
-                  without_times, write)
+from _kit import (F16, F32, I64, U8, Mismatch, equal, expect_text, holds, info, main, model,
+                  need_ort, node, read_json, refused, tensor, test, trocar, weight, without_times,
+                  write)
 
 
 def affine(path, factor=2, names=('x', 'y', 'z'), shape=(2, 3)):

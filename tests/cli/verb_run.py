@@ -72,9 +72,11 @@ def types_that_numpy_lacks_are_raw_bits():
 def expected_outputs_are_compared():
     a, b = inputs()
     m, good = add_model(), tensor('good.npy', [11, 22])
-    trocar('run', m, '-i', a, '-i', b, '--expect', good, '--expect', f'p={tensor("p.npy", [10, 40])}')
+    product = tensor('p.npy', [10, 40])
+    trocar('run', m, '-i', a, '-i', b, '--expect', good, '--expect', f'p={product}')
     wrong = tensor('wrong.npy', [11, 22.5])
-    result = trocar('run', m, '-i', a, '-i', b, '--expect', f's={wrong}', '--json', 'r.json', code=1)
+    result = trocar('run', m, '-i', a, '-i', b, '--expect', f's={wrong}', '--json', 'r.json',
+                    code=1)
     equal(result.out, 's: 1 of 2 elements differ; worst at [1]: expected 22.5, got 22\n')
     report = read_json('r.json')
     equal((report['pass'], report['checks'][0]['elements_beyond_tolerance']), (False, 1))
@@ -178,7 +180,8 @@ def wrong_use_is_refused():
     refused('run', add_model(), '--bogus', says='--bogus')
     refused('run', 'add.onnx', '--rtol', 'x', says=['--rtol', "'x'"])
     refused('run', 'add.onnx', '--rtol', says=['--rtol', 'nothing'])
-    refused('run', 'add.onnx', '--device', 'gpu', '-i', inputs()[0], '-i', 'b.npy', code=3, says='gpu')
+    refused('run', 'add.onnx', '--device', 'gpu', '-i', inputs()[0], '-i', 'b.npy', code=3,
+            says='gpu')
     refused('frob', says="'frob'")
     trocar(code=2)
     holds(trocar('run', '--help').out, 'usage: trocar run', '--expect', 'exit code')

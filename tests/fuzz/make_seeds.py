@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the seeds of fuzz_onnx_read, fuzz_tensor and fuzz_picture with python3-onnx, python3-numpy
 and python3-pil:
-    tests/fuzz/make_seeds.py        into tests/fuzz/corpus/{onnx_read,tensor,picture}
+    tests/fuzz/make_seeds.py        into tests/fuzz/corpus/{onnx_read,onnx_import,tensor,picture}
 """
 import io
 import os
@@ -128,6 +128,66 @@ def tensor_seeds():
     save('tensor', 'lying_dims', b'\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x10\x01\x4a\x01x')
 
 
+def import_seed(name, nodes, inputs, outputs, constants=(), opset=17):
+    """A model that imports: constants are (name, array)."""
+    graph = h.make_graph(nodes, name, inputs, outputs,
+                         [numpy_helper.from_array(numpy.asarray(v), n) for n, v in constants])
+    model = h.make_model(graph, opset_imports=[h.make_opsetid('', opset)])
+    save('onnx_import', name, model.SerializeToString())
+
+
+def import_seeds():
+    x, y = value('x', shape=('N', 2, 4, 4)), value('y', shape=None)
+    node, f32 = h.make_node, numpy.float32
+    kernel = numpy.ones((2, 2, 3, 3), f32)
+    channel = numpy.arange(2, dtype=f32) + 1
+    import_seed('conv_norm', [node('Conv', ['x', 'w'], ['c'], pads=[1, 1, 1, 1]),
+                              node('BatchNormalization', ['c', 's', 's', 's', 's'], ['b']),
+                              node('Relu', ['b'], ['y'])], [x], [y],
+                [('w', kernel), ('s', channel)])
+    import_seed('shapes', [node('Shape', ['x'], ['s']),
+                           node('Gather', ['s', 'zero'], ['n'], axis=0),
+                           node('Concat', ['n', 'rest'], ['t'], axis=0),
+                           node('Reshape', ['x', 't'], ['r']),
+                           node('Transpose', ['r'], ['p'], perm=[1, 0]),
+                           node('Slice', ['p', 'zero', 'one'], ['y'])], [x], [y],
+                [('zero', [0]), ('one', [1]), ('rest', [-1])])
+    import_seed('pool_resize', [node('MaxPool', ['x'], ['m'], kernel_shape=[2, 2], strides=[2, 2]),
+                                node('Resize', ['m', '', 'scales'], ['z'], mode='linear'),
+                                node('Split', ['z'], ['a', 'b'], axis=1),
+                                node('Softmax', ['a'], ['q'], axis=1),
+                                node('Mul', ['q', 'b'], ['y'])], [x], [y],
+                [('scales', numpy.array([1, 1, 2, 2], f32))])
+    import_seed('quantized', [node('QuantizeLinear', ['x', 's', 'z'], ['q']),
+                              node('ConvInteger', ['q', 'w', 'z'], ['c']),
+                              node('Cast', ['c'], ['f'], to=T.FLOAT),
+                              node('DequantizeLinear', ['q', 's', 'z'], ['d']),
+                              node('GlobalAveragePool', ['d'], ['g']),
+                              node('Add', ['f', 'g'], ['y'])], [x], [y],
+                [('s', f32(0.5)), ('z', numpy.uint8(3)), ('w', numpy.ones((2, 2, 1, 1), 'i1'))])
+    vector = value('x', shape=('N', 2))
+    body = h.make_graph([node('Add', ['v', 'x'], ['u']), node('Identity', ['k'], ['j'])], 'body',
+                        [value('i', T.INT64, []), value('k', T.BOOL, []), value('v', shape=None)],
+                        [value('j', T.BOOL, []), value('u', shape=None)])
+    import_seed('loop', [node('Loop', ['trips', 'go', 'x'], ['y'], body=body)], [vector], [y],
+                [('trips', 3), ('go', True)])
+    sides = [h.make_graph([node(op, ['x'], [name])], op, [], [value(name, shape=None)])
+             for op, name in (('Neg', 'a'), ('Abs', 'b'))]
+    import_seed('branches', [node('ReduceMax', ['x'], ['top'], keepdims=0),
+                             node('Greater', ['top', 'zero'], ['c']),
+                             node('If', ['c'], ['y'], then_branch=sides[0], else_branch=sides[1])],
+                [vector], [y], [('zero', f32(0))])
+    step = h.make_graph([node('Add', ['s', 'e'], ['t']), node('Mul', ['t', 'e'], ['o'])], 'step',
+                        [value('s', shape=(2,)), value('e', shape=(2,))],
+                        [value('t', shape=None), value('o', shape=None)])
+    import_seed('scan', [node('Scan', ['zero', 'x'], ['last', 'y'], body=step, num_scan_inputs=1)],
+                [vector], [y], [('zero', numpy.zeros(2, f32))])
+    import_seed('found', [node('NonZero', ['x'], ['i']), node('Transpose', ['i'], ['t']),
+                          node('GatherND', ['x', 't'], ['g']),
+                          node('TopK', ['g', 'k'], ['v', 'y'])], [vector], [value('y', T.INT64, None)],
+                [('k', [1])])
+
+
 def picture_seeds():
     pixels = numpy.random.default_rng(1).integers(0, 256, (7, 9, 3), dtype='u1')
     rgb = Image.fromarray(pixels)
@@ -151,4 +211,5 @@ def picture_seeds():
 if __name__ == '__main__':
     model_seeds()
     tensor_seeds()
+    import_seeds()
     picture_seeds()
