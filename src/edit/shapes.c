@@ -39,16 +39,19 @@ void tro_edit_types_finish(struct tro_edit_types *t)
     *t = (struct tro_edit_types){0};
 }
 
+/* A size beyond what the importer takes is left open. */
 static void declare_dim(struct tro_onnx_model *m, const struct tro_edit_types *t, tro_dim d,
                         struct tro_onnx_dim *out)
 {
     const char *symbol;
-    *out = (struct tro_onnx_dim){.has_value = tro_dim_is_const(d)};
-    if (out->has_value)
-        out->value = tro_dim_value(d);
-    else if (tro_dim_is_symbol(&t->ir->dims, d, &symbol) &&
-             tro_map_get(&t->symbols, (struct tro_str){symbol, strlen(symbol)}, NULL))
+    *out = (struct tro_onnx_dim){0};
+    if (tro_dim_is_const(d)) {
+        out->has_value = tro_dim_value(d) <= INT32_MAX;
+        out->value = out->has_value ? tro_dim_value(d) : 0;
+    } else if (tro_dim_is_symbol(&t->ir->dims, d, &symbol) &&
+               tro_map_get(&t->symbols, (struct tro_str){symbol, strlen(symbol)}, NULL)) {
         out->param.p = tro_arena_strdup(&m->arena, symbol);
+    }
     out->param.n = out->param.p ? strlen(out->param.p) : 0;
 }
 
