@@ -5,7 +5,7 @@
     tests/test_edit.py [PATTERN...]      only tests whose name holds one of the patterns
 
     simplify/SET/NAME    a conformance test simplified: the recorded outputs stay
-    fold/SET/NAME        the same with its inputs as constants, so that all of it is computed: likewise
+    fold/SET/NAME        the same with its inputs as constants, so that all is computed: likewise
     network/NAME         a trained network simplified: the recorded outputs stay
     picture/NAME         --input-layout nhwc and --normalize: pixels give what the network gives on
                          tensors that were prepared by hand
@@ -48,7 +48,8 @@ def trocar(*arguments):
 
 
 def said(done):
-    return f'exit {done.returncode}: {"; ".join((done.stderr + done.stdout).strip().split(chr(10)))}'
+    text = (done.stderr + done.stdout).strip().replace(chr(10), '; ')
+    return f'exit {done.returncode}: {text}'
 
 
 def edit(model, result, *arguments):
@@ -74,7 +75,8 @@ def run_case(model, case, inputs):
 
 
 def check_case(case, model, folder, inputs):
-    """ONNX Runtime itself is asked only where the result is not as recorded: it does not run, or not
+    """ONNX Runtime itself is asked only where the result is not as recorded: it does not run, or
+    not
     as recorded, some of the tests."""
     result = os.path.join(folder, 'edited.onnx')
     edit(model, result, '--simplify')
@@ -279,7 +281,8 @@ def picture_tests():
     yield 'picture/small', small_picture
     path = os.path.join(DATA, 'ultraface_rfb320', 'model.onnx')
     if os.path.exists(path):
-        yield 'picture/ultraface_rfb320', lambda folder: check_picture(path, folder, [127.0], [128.0],
+        yield 'picture/ultraface_rfb320', lambda folder: check_picture(path, folder, [127.0],
+                                                                       [128.0],
                                                                        1.0)
 
 

@@ -38,7 +38,8 @@ static tro_value_id scaled(struct tro_import_call *c, tro_value_id x, tro_value_
     return bias.i ? tro_emit2(c, TRO_OP_ADD, x, bias) : x;
 }
 
-/* (x - mean) * (scale / sqrt(var + epsilon)) + bias; the factor is computed once when constant. Before
+/* (x - mean) * (scale / sqrt(var + epsilon)) + bias; the factor is computed once when constant.
+ * Before
  * version 9, spatial 0 gives each element of a picture its own parameters. */
 int tro_import_batch_normalization(struct tro_import_call *c)
 {
@@ -74,8 +75,10 @@ int tro_import_instance_normalization(struct tro_import_call *c)
     tro_attr_ignore(c, "consumed_inputs");
     const tro_value_id y = normalize(c, x, 2, rank, epsilon, false, NULL, 0);
     const enum tro_dtype dtype = tro_dtype_of(c, x);
-    tro_set_out(c, 0, tro_back(c, 0, scaled(c, y, per_channel(c, c->in[1], dtype, rank),
-                                            per_channel(c, c->in[2], dtype, rank))));
+    tro_set_out(c, 0,
+                tro_back(c, 0,
+                         scaled(c, y, per_channel(c, c->in[1], dtype, rank),
+                                per_channel(c, c->in[2], dtype, rank))));
     return c->rc;
 }
 
@@ -138,10 +141,13 @@ int tro_import_group_normalization(struct tro_import_call *c)
     if (c->rc < 0)
         return c->rc;
     if (tro_dim_is_const(whole[1]) && tro_dim_value(whole[1]) % groups)
-        return tro_import_fail(c, TRO_E_INPUT, "expected channels that divide into %lld groups, found "
-                               "%lld", (long long)groups, (long long)tro_dim_value(whole[1]));
+        return tro_import_fail(c, TRO_E_INPUT,
+                               "expected channels that divide into %lld groups, found "
+                               "%lld",
+                               (long long)groups, (long long)tro_dim_value(whole[1]));
     grouped[2] = tro_dim_div(t, rest, tro_dim_const(groups));
-    tro_value_id y = normalize(c, tro_emit_reshape(c, x, grouped, 3), 2, 3, epsilon, false, NULL, 0);
+    tro_value_id y = normalize(c, tro_emit_reshape(c, x, grouped, 3), 2, 3, epsilon, false, NULL,
+                               0);
     if (is_per_group)
         y = scaled(c, y, per_channel(c, c->in[1], dtype, 3), per_channel(c, c->in[2], dtype, 3));
     y = tro_emit_reshape(c, y, whole, rank);
@@ -196,15 +202,16 @@ int tro_import_lp_normalization(struct tro_import_call *c)
     if (p != 1 && p != 2)
         return tro_import_fail(c, TRO_E_INPUT, "attribute 'p': expected 1 or 2, found %lld",
                                (long long)p);
-    const tro_value_id power =
-        p == 1 ? tro_emit1(c, TRO_OP_ABS, x) : tro_emit2(c, TRO_OP_MUL, x, x);
+    const tro_value_id power = p == 1 ? tro_emit1(c, TRO_OP_ABS, x)
+                                      : tro_emit2(c, TRO_OP_MUL, x, x);
     tro_value_id norm = tro_emit_reduce(c, power, tro_reduction_sum, &axes, true);
     if (p == 2)
         norm = tro_emit1(c, TRO_OP_SQRT, norm);
     const tro_value_id zero = tro_like(c, x, 0);
     const tro_value_id y = tro_emit2(c, TRO_OP_DIV, x, norm);
-    tro_set_out(c, 0, tro_back(c, 0, tro_emit3(c, TRO_OP_SELECT,
-                                               tro_emit2(c, TRO_OP_EQ, norm, zero), zero, y)));
+    tro_set_out(
+        c, 0,
+        tro_back(c, 0, tro_emit3(c, TRO_OP_SELECT, tro_emit2(c, TRO_OP_EQ, norm, zero), zero, y)));
     return c->rc;
 }
 
@@ -217,8 +224,8 @@ int tro_import_mean_variance_normalization(struct tro_import_call *c)
         axes = (struct tro_ints){.n = 3, .v = {0, 2, 3}};
     const tro_value_id mean = tro_emit_reduce(c, x, tro_reduction_mean, &axes, true);
     const tro_value_id d = tro_emit2(c, TRO_OP_SUB, x, mean);
-    const tro_value_id variance =
-        tro_emit_reduce(c, tro_emit2(c, TRO_OP_MUL, d, d), tro_reduction_mean, &axes, true);
+    const tro_value_id variance = tro_emit_reduce(c, tro_emit2(c, TRO_OP_MUL, d, d),
+                                                  tro_reduction_mean, &axes, true);
     const tro_value_id deviation = tro_emit2(c, TRO_OP_ADD, tro_emit1(c, TRO_OP_SQRT, variance),
                                              tro_like(c, x, 1e-9));
     tro_set_out(c, 0, tro_back(c, 0, tro_emit2(c, TRO_OP_DIV, d, deviation)));

@@ -65,8 +65,8 @@ int tro_import_reduce_prod(struct tro_import_call *c)
 
 int tro_import_reduce_l1(struct tro_import_call *c)
 {
-    tro_set_out(c, 0, reduce(c, tro_emit1(c, TRO_OP_ABS, c->in[0]), tro_reduction_sum,
-                             reduction_of(c)));
+    tro_set_out(c, 0,
+                reduce(c, tro_emit1(c, TRO_OP_ABS, c->in[0]), tro_reduction_sum, reduction_of(c)));
     return c->rc;
 }
 
@@ -149,8 +149,8 @@ int tro_import_global_lp_pool(struct tro_import_call *c)
     const tro_value_id x = tro_in_f32(c, 0);
     for (int i = 2, rank = tro_rank_needed(c, x); i < rank; i++)
         axes.v[axes.n++] = i;
-    const tro_value_id power =
-        tro_emit2(c, TRO_OP_POW, tro_emit1(c, TRO_OP_ABS, x), tro_like(c, x, p));
+    const tro_value_id power = tro_emit2(c, TRO_OP_POW, tro_emit1(c, TRO_OP_ABS, x),
+                                         tro_like(c, x, p));
     const tro_value_id sum = tro_emit_reduce(c, power, tro_reduction_sum, &axes, true);
     tro_set_out(c, 0, tro_back(c, 0, tro_emit2(c, TRO_OP_POW, sum, tro_like(c, x, 1 / p))));
     return c->rc;
@@ -207,10 +207,12 @@ static tro_value_id hardmax(struct tro_import_call *c, tro_value_id x, int64_t a
 {
     const int rank = tro_rank_needed(c, x), a = tro_axis_of(c, axis, rank);
     const struct tro_attrs_arg_reduce arg = {.axis = a};
-    const struct tro_attrs_dims n = {.values = {.n = 1, .v = {tro_dim_of(c, x, a)}}, .is_scalar = 1};
+    const struct tro_attrs_dims n = {.values = {.n = 1, .v = {tro_dim_of(c, x, a)}},
+                                     .is_scalar = 1};
     const tro_value_id best = tro_emit(c, TRO_OP_ARG_REDUCE, &arg, &x, 1);
     tro_value_id index = tro_emit3(c, TRO_OP_RANGE, tro_scalar(c, TRO_I64, 0),
-                                   tro_emit(c, TRO_OP_DIMS, &n, NULL, 0), tro_scalar(c, TRO_I64, 1));
+                                   tro_emit(c, TRO_OP_DIMS, &n, NULL, 0),
+                                   tro_scalar(c, TRO_I64, 1));
     for (int i = a + 1; i < rank; i++)
         index = tro_emit_unsqueeze(c, index, -1);
     return tro_emit_cast(c, tro_emit2(c, TRO_OP_EQ, index, best), tro_dtype_of(c, x));

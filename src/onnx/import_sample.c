@@ -6,8 +6,8 @@
 
 static const char *const resize_modes[] = {"nearest", "linear", "cubic", NULL};
 static const char *const coord_modes[] = {
-    "half_pixel",   "half_pixel_symmetric", "pytorch_half_pixel",   "align_corners",
-    "asymmetric",   "tf_crop_and_resize",   "tf_half_pixel_for_nn", NULL};
+    "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",   "align_corners",
+    "asymmetric", "tf_crop_and_resize",   "tf_half_pixel_for_nn", NULL};
 static const char *const nearest_modes[] = {"round_prefer_floor", "round_prefer_ceil", "floor",
                                             "ceil", NULL};
 
@@ -29,7 +29,8 @@ int tro_import_resize(struct tro_import_call *c)
         .coord = (enum tro_coord_mode)tro_attr_choice(c, "coordinate_transformation_mode",
                                                       coord_modes, 0),
         .nearest = (enum tro_nearest_mode)tro_attr_choice(c, "nearest_mode", nearest_modes, 0),
-        .policy = (enum tro_aspect_policy)tro_attr_choice(c, "keep_aspect_ratio_policy", policies, 0),
+        .policy = (enum tro_aspect_policy)tro_attr_choice(c, "keep_aspect_ratio_policy", policies,
+                                                          0),
         .cubic_a = tro_attr_float(c, "cubic_coeff_a", -0.75),
         .extrapolation = tro_attr_float(c, "extrapolation_value", 0),
         .exclude_outside = tro_attr_int(c, "exclude_outside", 0),
@@ -42,8 +43,7 @@ int tro_import_resize(struct tro_import_call *c)
         return tro_import_fail(c, TRO_E_INPUT, "expected either scales or sizes, found %s",
                                in[2].i ? "both" : "neither");
     if (uses_roi && !in[1].i)
-        return tro_import_fail(c, TRO_E_INPUT,
-                               "expected a roi for tf_crop_and_resize, found none");
+        return tro_import_fail(c, TRO_E_INPUT, "expected a roi for tf_crop_and_resize, found none");
     tro_set_out(c, 0, tro_emit(c, TRO_OP_RESIZE, &a, in, 4));
     return c->rc;
 }
@@ -52,10 +52,8 @@ static tro_value_id emit_asymmetric(struct tro_import_call *c, tro_value_id x,
                                     enum tro_resize_mode mode, enum tro_nearest_mode nearest,
                                     tro_value_id scales)
 {
-    const struct tro_attrs_resize a = {.mode = mode,
-                                       .coord = tro_coord_mode_asymmetric,
-                                       .nearest = nearest,
-                                       .cubic_a = -0.75};
+    const struct tro_attrs_resize a = {
+        .mode = mode, .coord = tro_coord_mode_asymmetric, .nearest = nearest, .cubic_a = -0.75};
     const tro_value_id in[3] = {x, TRO_VALUE_NONE, scales};
     return tro_emit(c, TRO_OP_RESIZE, &a, in, 3);
 }
@@ -110,11 +108,10 @@ int tro_import_upsample_7(struct tro_import_call *c)
 {
     const struct tro_onnx_attr *a = tro_attr_raw(c, "scales");
     if (!a || !a->n_floats || a->n_floats > TRO_MAX_RANK)
-        return tro_import_fail(c, TRO_E_INPUT, "attribute 'scales': expected a scale for each axis");
-    const struct tro_tensor t = {.dtype = TRO_F32,
-                                 .rank = 1,
-                                 .shape = {(int64_t)a->n_floats},
-                                 .data = a->floats};
+        return tro_import_fail(c, TRO_E_INPUT,
+                               "attribute 'scales': expected a scale for each axis");
+    const struct tro_tensor t = {
+        .dtype = TRO_F32, .rank = 1, .shape = {(int64_t)a->n_floats}, .data = a->floats};
     return resize_asymmetric(c, old_mode(c), tro_const_any(c, &t));
 }
 

@@ -7,8 +7,8 @@
 
 /* ---- coordinates ----------------------------------------------------------------------- */
 
-/* For the choice of a nearest element in float, so that a scale such as 4/3, which is no float, still
- * meets the places half-way between elements. */
+/* For the choice of a nearest element in float, so that a scale such as 4/3, which is no float,
+ * still meets the places half-way between elements. */
 static double in_float(const struct tro_attrs_resize *a, double v)
 {
     return a->mode == tro_resize_mode_nearest ? (double)(float)v : v;
@@ -40,8 +40,8 @@ static double source_of(const struct tro_attrs_resize *a, const struct tro_resiz
     case tro_coord_mode_tf_crop_and_resize:
         if (x->out == 1)
             return (s->roi[0] + s->roi[1]) * last / 2;
-        return in_float(a, s->roi[0] * last +
-                               at * (s->roi[1] - s->roi[0]) * last / (s->length - 1));
+        return in_float(a,
+                        s->roi[0] * last + at * (s->roi[1] - s->roi[0]) * last / (s->length - 1));
     default:
         return half;
     }

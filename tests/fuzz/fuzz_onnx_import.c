@@ -19,8 +19,8 @@ static void through_text(const struct tro_graph *g)
     struct tro_err err;
     tro_graph_print(g, -1, &text);
     if (!text.failed && text.n < 1 << 20) {
-        struct tro_graph *read =
-            tro_graph_parse((struct tro_str){(const char *)text.p, text.n}, "text", &err);
+        struct tro_graph *read = tro_graph_parse((struct tro_str){(const char *)text.p, text.n},
+                                                 "text", &err);
         if (!read)
             abort();
         tro_graph_print(read, -1, &again);

@@ -184,8 +184,8 @@ def import_seeds():
                 [vector], [y], [('zero', numpy.zeros(2, f32))])
     import_seed('found', [node('NonZero', ['x'], ['i']), node('Transpose', ['i'], ['t']),
                           node('GatherND', ['x', 't'], ['g']),
-                          node('TopK', ['g', 'k'], ['v', 'y'])], [vector], [value('y', T.INT64, None)],
-                [('k', [1])])
+                          node('TopK', ['g', 'k'], ['v', 'y'])], [vector],
+                [value('y', T.INT64, None)], [('k', [1])])
 
 
 def picture_seeds():
