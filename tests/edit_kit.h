@@ -10,6 +10,8 @@
 #include "test.h"
 
 static struct tro_edit_report report;
+/* Set by tests of models that take forever; they are not run. */
+static bool is_endless;
 
 /* Through a file's bytes: what is written can be read. */
 static inline struct tro_onnx_model *edit_copy(const struct tro_onnx_model *m)
@@ -106,7 +108,7 @@ static inline const char *simplified_model(struct tro_onnx_model *m, const char 
     test_check(tro_edit_simplify(m, &report, &err) == 0, __FILE__, __LINE__, "%s: %s", text,
                err.text);
     struct tro_onnx_model *after = edit_copy(m);
-    if (before && after)
+    if (before && after && !is_endless)
         edit_check_same(before, after, text);
     const char *result = onnx_text_of(m);
     tro_onnx_free(before);

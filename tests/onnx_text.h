@@ -58,14 +58,21 @@ static inline struct tro_str onnx_text_name(struct onnx_text *t)
     return n == 1 && *p == '-' ? (struct tro_str){"", 0} : onnx_text_copy(t, p, n);
 }
 
-/* A longer copy of an array with n elements; the new last one is zero. */
-#define ONNX_TEXT_MORE(t, array, n)                                              \
-    do {                                                                         \
-        void *more_ = tro_arena_alloc(&(t)->m->arena, (n) + 1, sizeof *(array)); \
-        if (n)                                                                   \
-            memcpy(more_, (array), (n) * sizeof *(array));                       \
-        (array) = more_;                                                         \
-        (n)++;                                                                   \
+/* One more element, zeroed. There is room up to the next power of two. */
+static inline void *onnx_text_more(struct onnx_text *t, const void *array, size_t n, size_t size)
+{
+    if (n & (n - 1))
+        return (void *)(uintptr_t)array;
+    void *more = tro_arena_alloc(&t->m->arena, n ? 2 * n : 1, size);
+    if (n)
+        memcpy(more, array, n * size);
+    return more;
+}
+
+#define ONNX_TEXT_MORE(t, array, n)                                   \
+    do {                                                              \
+        (array) = onnx_text_more((t), (array), (n), sizeof *(array)); \
+        (n)++;                                                        \
     } while (0)
 
 static inline void onnx_text_tensor(struct onnx_text *t, struct tro_str name,

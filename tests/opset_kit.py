@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the cases of test_opsets.py are described, and the models made of them.
 
-A case is one node (or a small graph) with its inputs and a range of opsets. Models are made of it at
-every opset of the range at which the operator's definition changed, in several forms: parameters as
+A case is one node (or a small graph) with its inputs and a range of opsets. Models are made of it
+at opsets of the range at which the operator's definition changed, in several forms: parameters as
 initializers, as Constant nodes or as inputs of the graph; dimensions as numbers or as names.
 """
 import os
-import zlib
 
 import numpy
 import onnx
@@ -42,9 +41,11 @@ NEWER = {
         'HardSigmoid HardSwish InstanceNormalization LSTM LpNormalization LpPool MaxPool MaxUnpool '
         'Mish NegativeLogLikelihoodLoss RNN RoiAlign Round Selu Sin Sinh Softplus Softsign Tan '
         'ThresholdedRelu',
-    23: 'Attention Cast CastLike Constant ConstantOfShape DequantizeLinear Flatten Identity If Loop '
-        'Pad QuantizeLinear RMSNormalization Reshape RotaryEmbedding Scan Shape Size Squeeze '
+    23: 'Attention Cast CastLike Constant ConstantOfShape DequantizeLinear Flatten Identity If '
+        'Loop Pad QuantizeLinear RMSNormalization Reshape RotaryEmbedding Scan Shape Size Squeeze '
         'Transpose Unsqueeze'}
+# From these versions on the operator is no more.
+REMOVED = {'Scatter': 11, 'Upsample': 10}
 
 
 def versions(op):
@@ -52,7 +53,8 @@ def versions(op):
     since = {s.since_version for s in onnx.defs.get_all_schemas_with_history()
              if s.domain == '' and s.name == op}
     since |= {v for v, names in NEWER.items() if op in names.split()}
-    return sorted({max(v, FIRST) for v in since if v <= LAST})
+    end = REMOVED.get(op, LAST + 1)
+    return sorted({max(v, FIRST) for v in since if v < end})
 
 
 # ---- tensors -------------------------------------------------------------------------------
@@ -132,12 +134,12 @@ class Random:
 
 
 class Case:
-    def __init__(self, op, label, nodes, inputs, outputs, lo, hi, scale):
+    def __init__(self, op, label, nodes, inputs, outputs, lo, hi, scale, is_fixed=False):
         """inputs: {name: Tensor}; outputs: {name: type}; scale: 'tensor' or 'element', to which a
-        difference is compared."""
+        difference is compared; is_fixed: sizes are numbers, parameters constants."""
         self.op, self.label, self.nodes = op, label, nodes
         self.inputs, self.outputs = inputs, outputs
-        self.lo, self.hi, self.scale = lo, hi, scale
+        self.lo, self.hi, self.scale, self.is_fixed = lo, hi, scale, is_fixed
 
     def opsets(self):
         return [v for v in versions(self.op) if self.lo <= v <= self.hi] or [self.lo]
@@ -150,11 +152,13 @@ class Cases:
         self.rng = Random(seed)
         self.all = []
 
-    def graph(self, op, label, nodes, inputs, outputs, lo=FIRST, hi=LAST, scale='tensor'):
+    def graph(self, op, label, nodes, inputs, outputs, lo=FIRST, hi=LAST, scale='tensor',
+              is_fixed=False):
         lo = max(lo, versions(op)[0])
-        self.all.append(Case(op, label, nodes, inputs, outputs, lo, hi, scale))
+        self.all.append(Case(op, label, nodes, inputs, outputs, lo, hi, scale, is_fixed))
 
-    def add(self, op, label, ins, outs=None, lo=FIRST, hi=LAST, scale='tensor', **attrs):
+    def add(self, op, label, ins, outs=None, lo=FIRST, hi=LAST, scale='tensor',
+            is_fixed=False, **attrs):
         """One node. An input is a Tensor, an array, or None when it is left out; outs: the types of
         the outputs, '' for one left out; by default one of the first input's type."""
         tensors = {f'x{i}': t if isinstance(t, Tensor) else Tensor(t)
@@ -165,7 +169,7 @@ class Cases:
         attrs = {k: v for k, v in attrs.items() if v is not None}
         node = helper.make_node(op, names, results, **attrs)
         self.graph(op, label, [node], tensors,
-                   {n: t for n, t in zip(results, outs) if n}, lo, hi, scale)
+                   {n: t for n, t in zip(results, outs) if n}, lo, hi, scale, is_fixed)
 
 
 # ---- models --------------------------------------------------------------------------------
@@ -253,19 +257,21 @@ def batches(chosen, size):
         yield from (group[i:i + step] for i in range(0, len(group), step))
 
 
+FEW = 12  # cases of an operator that has no more are made at each of their opsets
+
+
 def models(cases, is_all):
-    """All opsets of each case. The forms take turns, unless all are wanted."""
+    """Every case at all its opsets, or, unless is_all, at opsets that take turns; so do forms."""
+    n_cases, n_seen = {}, {}
     for case in cases:
+        n_cases[case.op] = n_cases.get(case.op, 0) + 1
+    for case in cases:
+        turn = n_seen[case.op] = n_seen.get(case.op, -1) + 1
+        opsets = case.opsets()
+        if not is_all and n_cases[case.op] > FEW:
+            opsets = sorted({opsets[turn % len(opsets)], opsets[-1 - turn // 2 % len(opsets)]})
         has_params = any(isinstance(t, Param) for t in case.inputs.values())
-        turn = zlib.crc32(f'{case.op} {case.label}'.encode())
-        for i, opset in enumerate(case.opsets()):
-            if is_all:
-                chosen = [(f, n) for f in FORMS for n in (False, True)]
-            elif has_params and i == 0:
-                chosen = [('constant', turn % 4 > 1), ('dynamic', turn % 2 == 0)]
-            else:
-                chosen = [(FORMS[(turn + i) % 3], (turn + i) % 2 == 0)]
-            if not has_params:
-                chosen = sorted({('constant', n) for _, n in chosen})
-            for form, is_named in chosen:
-                yield Model(case, opset, form, is_named)
+        forms = FORMS if has_params and not case.is_fixed else FORMS[:1]
+        for at, opset in enumerate(opsets, turn):
+            is_named = not case.is_fixed and at // len(forms) % 2 == 1
+            yield Model(case, opset, forms[at % len(forms)], is_named)

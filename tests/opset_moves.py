@@ -26,7 +26,8 @@ def add_makers(c):
         tensor = as_type(values, dtype)
         node = helper.make_node('Constant', [], ['y0'], value=tensor.proto('v'))
         c.graph('Constant', dtype, [node], {}, {'y0': dtype})
-    for label, dtype, attrs in (('float', 'f32', {'value_float': 1.5}), ('int', 'i64', {'value_int': 3}),
+    for label, dtype, attrs in (('float', 'f32', {'value_float': 1.5}),
+                                ('int', 'i64', {'value_int': 3}),
                                 ('floats', 'f32', {'value_floats': [1.5, 2.5]}),
                                 ('ints', 'i64', {'value_ints': [1, -2, 3]})):
         c.graph('Constant', label, [helper.make_node('Constant', [], ['y0'], **attrs)], {},
@@ -60,7 +61,8 @@ def add_makers(c):
     c.add('Dropout', 'ratio attribute', [c.rng.any((3, 4))], hi=11, ratio=0.7)
     c.add('Dropout', 'mask', [c.rng.any((3, 4))], ['f32', 'bool'], lo=10)
     c.add('Dropout', 'ratio', [c.rng.any((3, 4)), p(0.3, 'f32')], ['f32', 'bool'], lo=12)
-    c.add('Dropout', 'not training', [c.rng.any((3, 4)), None, p(False, 'bool')], lo=12)
+    c.add('Dropout', 'not training', [c.rng.any((3, 4)), None, p(False, 'bool')], lo=12,
+          is_fixed=True)
 
 
 def add_reshape(c):
@@ -110,7 +112,8 @@ def add_transpose_concat(c):
         shapes = [[2, 3, 4] for _ in range(3)]
         for i, shape in enumerate(shapes):
             shape[axis] = (1, 3, 0)[i]
-        c.add('Concat', f'{axis}', [c.rng.any(s) for s in shapes], lo=11 if axis < 0 else 7, axis=axis)
+        c.add('Concat', f'{axis}', [c.rng.any(s) for s in shapes], lo=11 if axis < 0 else 7,
+              axis=axis)
     c.add('Concat', 'one', [c.rng.any((2, 3))], axis=1)
     c.add('Concat', 'constant', [c.rng.any((2, 3)), Param(c.rng.any((2, 1)).data)], axis=1)
     types(c, 'Concat', lambda x: ([x, x], {'axis': 0}))
@@ -119,7 +122,8 @@ def add_transpose_concat(c):
             x = c.rng.any((2, size * size * 2, 2, 3), dtype)
             c.add('DepthToSpace', f'{size} {dtype}', [x], blocksize=size)
             for mode in ('DCR', 'CRD'):
-                c.add('DepthToSpace', f'{size} {dtype} {mode}', [x], lo=11, blocksize=size, mode=mode)
+                c.add('DepthToSpace', f'{size} {dtype} {mode}', [x], lo=11, blocksize=size,
+                      mode=mode)
             c.add('SpaceToDepth', f'{size} {dtype}', [c.rng.any((2, 2, size * 2, size * 3), dtype)],
                   blocksize=size)
     for upper in (0, 1):
@@ -165,7 +169,8 @@ def add_slice(c):
             ('steps no axes', [1, 0, 5], [4, 5, 0], None, [2, 3, -2]),
             ('negative axes', [0, 1], [3, 9], [-1, -3], [1, 2]),
             ('big step', [0], [6], [2], [100]), ('none', [2], [2], [0], [1]),
-            ('step max', [0], [INT_MAX], [2], [INT_MAX]), ('reverse max', [INT_MAX], [INT_MIN], [2], [-2])):
+            ('step max', [0], [INT_MAX], [2], [INT_MAX]),
+            ('reverse max', [INT_MAX], [INT_MIN], [2], [-2])):
         ins = [x, p(starts), p(ends), p(axes) if axes else None, p(steps)]
         c.add('Slice', label, ins, lo=11 if axes and min(axes) < 0 else 10)
     ins = [p(v, 'i32') for v in ([1], [3], [0], [1])]
@@ -224,17 +229,21 @@ def add_gather(c):
             index = order if how == 'none' else indices.data
             c.add('ScatterElements', f'{axis} {how}', [x, Tensor(index), updates],
                   lo=18 if how in ('max', 'min') else 16, axis=axis, reduction=how)
-    c.add('Scatter', 'axis 1', [x, p(numpy.ones((1, 1, 5))), p(numpy.zeros((1, 1, 5)), 'f32')], hi=10,
+    c.add('Scatter', 'axis 1', [x, p(numpy.ones((1, 1, 5))), p(numpy.zeros((1, 1, 5)), 'f32')],
+          hi=10,
           axis=1)
-    c.add('Scatter', 'axis 0', [x, p(numpy.ones((1, 2, 5))), p(numpy.zeros((1, 2, 5)), 'f32')], hi=10)
+    c.add('Scatter', 'axis 0', [x, p(numpy.ones((1, 2, 5))), p(numpy.zeros((1, 2, 5)), 'f32')],
+          hi=10)
     c.add('GatherElements', 'i32', [x, c.rng.ints((3, 4, 2), 'i32', 0, 5)], axis=2)
     types(c, 'GatherElements', lambda x: ([x, p([[2, 0, 1, -1]])], {}))
-    types(c, 'ScatterElements', lambda x: ([x, p([[2, 0, 1, -1]]), Tensor(x.data[:1], x.dtype)], {}))
+    types(c, 'ScatterElements', lambda x: ([x, p([[2, 0, 1, -1]]), Tensor(x.data[:1], x.dtype)],
+                                           {}))
 
 
 def add_gather_nd(c):
     x = c.rng.any((3, 4, 5))
-    for shape, batch in (((2, 1), 0), ((2, 2), 0), ((2, 2, 3), 0), ((3, 2, 1), 1), ((3, 4, 2, 1), 2),
+    for shape, batch in (((2, 1), 0), ((2, 2), 0), ((2, 2, 3), 0), ((3, 2, 1), 1),
+                         ((3, 4, 2, 1), 2),
                          ((3, 2), 1), ((1,), 0)):
         indices = c.rng.ints(shape, 'i64', -3, 3)
         attrs = {'batch_dims': batch} if batch else {}
@@ -246,7 +255,8 @@ def add_gather_nd(c):
         for how in ('none', 'add', 'mul', 'max', 'min'):
             c.add('ScatterND', f'{updates} {how}', [x, p(index), c.rng.any(updates)],
                   lo=18 if how in ('max', 'min') else 16, reduction=how)
-    c.add('ScatterND', 'add twice', [x, p([[1], [1]]), c.rng.any((2, 4, 5))], lo=16, reduction='add')
+    c.add('ScatterND', 'add twice', [x, p([[1], [1]]), c.rng.any((2, 4, 5))], lo=16,
+          reduction='add')
     c.add('ScatterND', 'nothing', [x, p(numpy.zeros((0, 1))), c.rng.any((0, 4, 5))])
     types(c, 'ScatterND', lambda x: ([x, p([[1]]), Tensor(x.data[:1], x.dtype)], {}))
 
@@ -257,12 +267,14 @@ def add_lookup(c):
             ins = [c.rng.ints((2, 3), 'i64', -6, 7), p(5), p([0, 3], values)]
             c.add('OneHot', f'{axis} {values}', ins, [values], axis=axis)
     c.add('OneHot', 'f32 indices', [as_type([0, 1, 4], 'f32'), p(5, 'f32'), p([1, 3], 'f32')])
-    c.add('OneHot', 'i32 indices of one', [as_type([0, 1, 9], 'i32'), p([4], 'i32'), p([1, 3], 'f32')],
+    c.add('OneHot', 'i32 indices of one', [as_type([0, 1, 9], 'i32'), p([4], 'i32'),
+                                           p([1, 3], 'f32')],
           ['f32'])
     for dtype in ('f32', 'i64', 'bool', 'u8', 'i32'):
         c.add('NonZero', dtype, [c.rng.any((3, 4), 'bool') if dtype == 'bool'
                                  else c.rng.ints((3, 4), dtype, 0, 2)
-                                 if dtype != 'f32' else as_type(c.rng.ints((3, 4), 'i64', 0, 2).data, 'f32')],
+                                 if dtype != 'f32' else as_type(c.rng.ints((3, 4), 'i64', 0,
+                                                                           2).data, 'f32')],
               ['i64'])
     c.add('NonZero', 'rank 1', [as_type([0, -0.0, numpy.nan, 1], 'f32')], ['i64'])
     c.add('NonZero', 'zeros', [numpy.zeros((2, 3), numpy.float32)], ['i64'])
@@ -289,7 +301,8 @@ def add_topk(c):
         c.add('TopK', f'{axis} smallest', [x, p([3])], ['f32', 'i64'], lo=11, axis=axis, largest=0)
     for largest in (0, 1):
         for k in (1, 3, 8, 0):
-            c.add('TopK', f'ties {largest} {k}', [ties, p([k])], ['f32', 'i64'], lo=11, largest=largest)
+            c.add('TopK', f'ties {largest} {k}', [ties, p([k])], ['f32', 'i64'], lo=11,
+                  largest=largest)
     c.add('TopK', 'infinities', [as_type([1, numpy.inf, -numpy.inf, 5], 'f32'), p([4])],
           ['f32', 'i64'], lo=11)
     for dtype in ('i64', 'i32', 'f64', 'f16'):

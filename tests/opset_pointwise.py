@@ -2,7 +2,7 @@
 """Cases of test_opsets.py: elementwise operators, reductions, normalization, losses."""
 import numpy
 
-from opset_kit import FLOATS, INTS, Param, Tensor, as_type, p, to_bf16
+from opset_kit import FLOATS, INTS, Param, Tensor, as_type, p
 
 INF, NAN = numpy.inf, numpy.nan
 SPECIAL = [NAN, INF, -INF, 0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3e38, -3e38, 1e-38,
@@ -47,7 +47,7 @@ WITH_ATTRIBUTES = {
 
 
 # ONNX Runtime computes these by rational functions, near only to the greatest value.
-APPROXIMATE = ('Sigmoid', 'Tanh', 'Erf')
+APPROXIMATE = ('Sigmoid', 'Tanh', 'Erf', 'Gelu')
 TYPES_OF = {'Celu': (), 'Shrink': ('f16', 'f64')}
 
 
@@ -91,7 +91,8 @@ def add_floats(c, op, lo, hi, attrs, is_brief=False):
 def add_clip(c):
     x = c.rng.reals((3, 4), 'f32', -4, 4)
     for label, attrs in (('none', {}), ('min', {'min': -1.0}), ('max', {'max': 1.0}),
-                         ('both', {'min': -1.0, 'max': 1.5}), ('min over max', {'min': 2., 'max': -1.})):
+                         ('both', {'min': -1.0, 'max': 1.5}),
+                         ('min over max', {'min': 2., 'max': -1.})):
         if label != 'min over max':
             c.add('Clip', f'attributes {label}', [x], hi=10, **attrs)
         low = p(attrs['min'], 'f32') if 'min' in attrs else None
@@ -131,7 +132,8 @@ def add_cast(c):
     c.add('Cast', 'wrap i64 to u8', [as_type([2**40 + 5, -3, 300], 'i64')], ['u8'], to=2)
     eights = {'f8e4m3fn': 17, 'f8e4m3fnuz': 18, 'f8e5m2': 19, 'f8e5m2fnuz': 20}
     for to, number in eights.items():
-        x = as_type([0.0, -0.0, 0.3, -1.1, 448, 460, 470, 1e5, -1e9, INF, -INF, NAN, 1e-3, 1e-6], 'f32')
+        x = as_type([0.0, -0.0, 0.3, -1.1, 448, 460, 470, 1e5, -1e9, INF, -INF, NAN, 1e-3, 1e-6],
+                    'f32')
         c.add('Cast', f'to {to}', [x], [to], lo=19, to=number)
         c.add('Cast', f'to {to} not saturating', [x], [to], lo=19, to=number, saturate=0)
         bits = Tensor(numpy.arange(256).astype(numpy.uint8), to)
@@ -184,7 +186,8 @@ def add_logic(c):
         c.add(op, 'special', [*pairs()], ['bool'], lo=lo)
         for a, b in SHAPES[:4]:
             values = c.rng.ints(a, 'i64', -2, 2).data.astype(numpy.float32)
-            c.add(op, f'{a} {b}', [values, numpy.float32(c.rng.ints(b, 'i64', -2, 2).data)], ['bool'],
+            c.add(op, f'{a} {b}', [values, numpy.float32(c.rng.ints(b, 'i64', -2, 2).data)],
+                  ['bool'],
                   lo=lo)
         for dtype in ('i32', 'i64', 'f64', 'f16', 'u8', 'i8', 'u64', 'bf16'):
             a, b = c.rng.ints((4, 9), 'i64', 0, 4).data, c.rng.ints((9,), 'i64', 0, 4).data
@@ -289,7 +292,8 @@ def add_arg(c):
         for dtype in ('i32', 'u8', 'i8', 'f64', 'f16', 'i64'):
             c.add(op, dtype, [c.rng.any((4, 6), dtype)], ['i64'], axis=1)
         c.add(op, 'empty', [c.rng.reals((0, 3))], ['i64'], axis=1)
-        c.add(op, 'infinities', [numpy.float32([[INF, INF, 0], [-INF, -INF, -INF]])], ['i64'], axis=1)
+        c.add(op, 'infinities', [numpy.float32([[INF, INF, 0], [-INF, -INF, -INF]])], ['i64'],
+              axis=1)
 
 
 def add_cumsum(c):
@@ -364,7 +368,8 @@ def add_norm(c):
     c.add('LRN', 'attributes', [c.rng.reals((1, 5, 2, 2))], size=3, alpha=0.5, beta=0.5, bias=2.0)
     for axis in (None, 0, 1, -2):
         for order in (1, 2):
-            c.add('LpNormalization', f'{axis} {order}', [c.rng.reals((3, 4, 5))], axis=axis, p=order)
+            c.add('LpNormalization', f'{axis} {order}', [c.rng.reals((3, 4, 5))], axis=axis,
+                  p=order)
     c.add('LpNormalization', 'zeros', [numpy.zeros((2, 3), numpy.float32)])
     c.add('LpNormalization', 'f64', [c.rng.reals((2, 3), 'f64')])
     for axes in (None, [0, 2, 3], [1], [-1], [0, 1, 2, 3]):

@@ -8,7 +8,7 @@ NOTHING = p(numpy.zeros(0), 'f32')
 MODES_10 = ('nearest', 'linear')
 MODES_11 = ('half_pixel', 'pytorch_half_pixel', 'align_corners', 'asymmetric')
 NEAREST = ('round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil')
-SCALES = ([1, 1, 2, 2], [1, 1, 0.6, 1.7], [1, 1, 0.5, 0.5], [1, 1, 3, 1], [1, 1, 0.3, 0.2])
+SCALES = ([1, 1, 2, 2], [1, 1, 0.6, 1.7], [1, 1, 0.5, 0.5], [1, 1, 0.3, 0.2])
 SIZES = ([1, 2, 7, 9], [1, 2, 3, 2], [1, 2, 1, 1], [1, 2, 4, 5])
 
 
@@ -20,7 +20,8 @@ def add_upsample(c):
             c.add('Upsample', f'attribute {mode} {scales}', [x], hi=8, mode=mode, scales=values)
             c.add('Upsample', f'{mode} {scales}', [x, p(scales, 'f32')], lo=9, hi=9, mode=mode)
         for scales in SCALES:
-            c.add('Resize', f'opset 10 {mode} {scales}', [x, p(scales, 'f32')], lo=10, hi=10, mode=mode)
+            c.add('Resize', f'opset 10 {mode} {scales}', [x, p(scales, 'f32')], lo=10, hi=10,
+                  mode=mode)
     c.add('Resize', 'opset 10 u8', [c.rng.any((1, 2, 4, 5), 'u8'), p([1, 1, 2, 2], 'f32')], hi=10)
 
 
@@ -34,10 +35,10 @@ def add_resize(c):
                          'nearest_mode': nearest}
                 name = f'{mode} {coordinates} {nearest}'
                 for scales in SCALES:
-                    c.add('Resize', f'{name} {scales}', [x, NOTHING, p(scales, 'f32')], lo=lo, hi=18,
+                    c.add('Resize', f'{name} {scales}', [x, NOTHING, p(scales, 'f32')], lo=lo,
                           **attrs)
-                    c.add('Resize', f'{name} {scales} no roi', [x, None, p(scales, 'f32')],
-                          lo=max(lo, 13), **attrs)
+                c.add('Resize', f'{name} no roi', [x, None, p([1, 1, 1.3, 2.1], 'f32')],
+                      lo=max(lo, 13), **attrs)
                 for sizes in SIZES:
                     c.add('Resize', f'{name} sizes {sizes}', [x, None, None, p(sizes)],
                           lo=max(lo, 13), **attrs)
@@ -53,7 +54,8 @@ def add_resize_options(c):
     roi = p([0, 0, 0.1, 0.2, 1, 1, 0.8, 1.2], 'f32')
     for mode in ('nearest', 'linear', 'cubic'):
         for value in (None, 7.0):
-            c.add('Resize', f'crop {mode} {value}', [x, roi, None, p([1, 2, 4, 7])], lo=13, mode=mode,
+            c.add('Resize', f'crop {mode} {value}', [x, roi, None, p([1, 2, 4, 7])], lo=13,
+                  mode=mode,
                   coordinate_transformation_mode='tf_crop_and_resize', extrapolation_value=value)
             c.add('Resize', f'crop scales {mode} {value}', [x, roi, p([1, 1, 0.8, 1.5], 'f32')],
                   lo=11, mode=mode, coordinate_transformation_mode='tf_crop_and_resize',
@@ -62,7 +64,8 @@ def add_resize_options(c):
         for scales in ([1, 1, 0.5, 0.5], [1, 1, 0.6, 0.35], [1, 1, 2, 0.5]):
             c.add('Resize', f'antialias {mode} {scales}', [x, None, p(scales, 'f32')], lo=18,
                   mode=mode, antialias=1)
-        c.add('Resize', f'antialias {mode} sizes', [x, None, None, p([1, 2, 3, 4])], lo=18, mode=mode,
+        c.add('Resize', f'antialias {mode} sizes', [x, None, None, p([1, 2, 3, 4])], lo=18,
+              mode=mode,
               antialias=1)
         c.add('Resize', f'antialias {mode} u8', [c.rng.any((1, 2, 6, 5), 'u8'), None, None,
                                                  p([1, 2, 3, 4])], lo=18, mode=mode, antialias=1)
@@ -102,10 +105,12 @@ def add_grid(c):
                     c.add('GridSample', f'{new} {name}{label}', [x, g], lo=20, mode=new, **attrs)
                 if new != 'cubic':
                     c.add('GridSample', f'{new} {name} 3-D', [c.rng.any((1, 2, 3, 4, 3)),
-                                                              c.rng.reals((1, 2, 3, 2, 3), 'f32', -1.4, 1.4)],
+                                                              c.rng.reals((1, 2, 3, 2, 3), 'f32',
+                                                                          -1.4, 1.4)],
                           lo=20, mode=new, **attrs)
     c.add('GridSample', 'defaults', [x, grid])
-    c.add('GridSample', 'f64', [c.rng.any((1, 2, 4, 4), 'f64'), c.rng.reals((1, 3, 3, 2), 'f64')], ['f64'],
+    c.add('GridSample', 'f64', [c.rng.any((1, 2, 4, 4), 'f64'), c.rng.reals((1, 3, 3, 2), 'f64')],
+          ['f64'],
           lo=20)
     for corners in (0, 1):
         c.add('AffineGrid', f'2-D {corners}', [c.rng.reals((2, 2, 3)), p([2, 3, 4, 5])],
@@ -130,10 +135,13 @@ def add_boxes(c):
                       coordinate_transformation_mode='output_half_pixel', **attrs)
     c.add('RoiAlign', 'defaults', [x, rois, which])
     corners = c.rng.reals((2, 12, 2), 'f32', 0, 6).data
-    boxes = Tensor(numpy.concatenate([corners, corners + c.rng.reals((2, 12, 2), 'f32', 1, 5).data], 2))
+    boxes = Tensor(numpy.concatenate([corners, corners + c.rng.reals((2, 12, 2), 'f32', 1,
+                                                                     5).data], 2))
     centers = Tensor(numpy.concatenate([corners, c.rng.reals((2, 12, 2), 'f32', 1, 5).data], 2))
     flipped = Tensor(boxes.data[:, :, [2, 3, 0, 1]])
-    scores = as_type(numpy.stack([c.rng.distinct((24,)).data for _ in range(2)]).reshape(2, 2, 12) / 24, 'f32')
+    scores = as_type(numpy.stack([c.rng.distinct((24,)).data for _ in range(2)]).reshape(2, 2,
+                                                                                         12) / 24,
+                                                                                         'f32')
     for label, most, overlap, least in (
             ('all', 20, 0.5, -9.0), ('three', 3, 0.5, -9.0), ('score', 20, 0.3, 0.1),
             ('overlap 0', 20, 0.0, -9.0), ('overlap 1', 20, 1.0, -9.0), ('none', 0, 0.5, 0.0),
@@ -144,15 +152,19 @@ def add_boxes(c):
         c.add('NonMaxSuppression', f'{label} centers', [centers, scores, *ins], ['i64'],
               center_point_box=1)
     c.add('NonMaxSuppression', 'defaults', [boxes, scores], ['i64'])
-    c.add('NonMaxSuppression', 'empty inputs', [boxes, scores, p([9]), None, p([0], 'f32')], ['i64'])
+    c.add('NonMaxSuppression', 'empty inputs', [boxes, scores, p([9]), None, p([0], 'f32')],
+          ['i64'])
     c.add('NonMaxSuppression', 'same scores', [boxes, numpy.ones((2, 2, 12), numpy.float32), p([9]),
                                                p([0.4], 'f32')], ['i64'])
     c.add('NonMaxSuppression', 'no boxes', [numpy.zeros((1, 0, 4), numpy.float32),
                                             numpy.zeros((1, 1, 0), numpy.float32), p([9])], ['i64'])
-    c.add('NonMaxSuppression', 'no area', [numpy.float32([[[1, 1, 1, 1], [1, 1, 1, 1], [0, 0, 2, 2]]]),
-                                           numpy.float32([[[.9, .8, .7]]]), p([9]), p([0.5], 'f32')],
+    c.add('NonMaxSuppression', 'no area', [numpy.float32([[[1, 1, 1, 1], [1, 1, 1, 1],
+                                                           [0, 0, 2, 2]]]),
+                                           numpy.float32([[[.9, .8, .7]]]), p([9]),
+                                           p([0.5], 'f32')],
           ['i64'])
-    c.add('NonMaxSuppression', 'scalars', [boxes, scores, p(9), p(0.5, 'f32'), p(0.1, 'f32')], ['i64'])
+    c.add('NonMaxSuppression', 'scalars', [boxes, scores, p(9), p(0.5, 'f32'), p(0.1, 'f32')],
+          ['i64'])
 
 
 def add_all(c):

@@ -75,9 +75,8 @@ def run_case(model, case, inputs):
 
 
 def check_case(case, model, folder, inputs):
-    """ONNX Runtime itself is asked only where the result is not as recorded: it does not run, or
-    not
-    as recorded, some of the tests."""
+    """ONNX Runtime itself is asked only where the result is not as recorded: some of the tests it
+    does not run, or not as recorded."""
     result = os.path.join(folder, 'edited.onnx')
     edit(model, result, '--simplify')
     done = run_case(result, case, inputs)
@@ -282,8 +281,7 @@ def picture_tests():
     path = os.path.join(DATA, 'ultraface_rfb320', 'model.onnx')
     if os.path.exists(path):
         yield 'picture/ultraface_rfb320', lambda folder: check_picture(path, folder, [127.0],
-                                                                       [128.0],
-                                                                       1.0)
+                                                                       [128.0], 1.0)
 
 
 # ---- all -----------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ TEST(what_changes_the_form_stays)
               "y = Pad(x, p); z = Relu(y); w p i64[4] 0 1 0 -1");
     CHECK_STR(simplified("in x f32[2,2]; a = Transpose(x) perm=[1,0]; y = Relu(a); out y"),
               "a = Transpose(x) perm=[1,0]; y = Relu(a)");
-    CHECK_STR(simplified("in x f32[2]; in s i64[1]; a = Expand(x, s); y = Relu(a); out y"),
+    CHECK_STR(simplified("in x f32[1]; in s i64[1]; a = Expand(x, s); y = Relu(a); out y"),
               "a = Expand(x, s); y = Relu(a)");
 }
 
@@ -129,8 +129,8 @@ TEST(names_of_branches_stay_apart)
                    "q = If(c) then_branch={ t = Exp(x); t_1 = Sin(t); u = Sub(t, t_1); out u }"
                    "else_branch={ out x };"
                    "y = Mul(p, q); out y f32[2]"),
-        "t = Neg(x); t_1 = Abs(t); u = Add(t, t_1); t_2 = Exp(x); t_1_1 = Sin(t_2);"
-        " u_1 = Sub(t_2, t_1_1); y = Mul(u, u_1)");
+        "t_2 = Neg(x); t_1_1 = Abs(t_2); u_1 = Add(t_2, t_1_1); t = Exp(x); t_1 = Sin(t);"
+        " u = Sub(t, t_1); y = Mul(u_1, u)");
 }
 
 TEST(unknown_branch_stays)
@@ -153,10 +153,10 @@ TEST(inner_names_that_hide_outer_ones_are_told_apart)
 
 TEST(sizes_become_constants)
 {
-    CHECK_STR(simplified("in x f32[N,6]; w one i64[] 1; w two i64[] 2; s = Shape(x);"
-                         "n = Gather(s, one) axis=0; h = Div(n, two); r = Range(one, h, one);"
-                         "f = Cast(r) to=1; y = Add(x, f); z = ReduceSum(y); out z"),
-              "y = Add(x, f); z = ReduceSum(y); w f f32[2] 1 2");
+    CHECK_STR(simplified("in x f32[N,4]; w one i64[] 1; s = Shape(x); n = Gather(s, one) axis=0;"
+                         "m = Add(n, one); r = Range(one, m, one); f = Cast(r) to=1; y = Add(x, f);"
+                         "z = ReduceSum(y); out z"),
+              "y = Add(x, f); z = ReduceSum(y); w f f32[4] 1 2 3 4");
     CHECK(report.n_shape > 0);
 }
 
@@ -240,6 +240,7 @@ TEST(functions_of_constants_are_computed)
 /* Whether and when a loop ends is not known before it is run. */
 TEST(functions_with_loops_stay)
 {
+    is_endless = true;
     CHECK_STR(simplified_with("in x f32[2]; w a f32[2] 1 2; b = local::F(a); y = Add(x, b); out y",
                               "in v; n = Constant() value_int=9000000000000000000;"
                               "c = Constant() value={bool[] 1}; r = Loop(n, c, v)"
@@ -247,6 +248,7 @@ TEST(functions_with_loops_stay)
                               "j = Identity(k); out j; out m }; out r",
                               "local", "F"),
               "b = local::F(a); y = Add(x, b); w a f32[2] 1 2");
+    is_endless = false;
 }
 
 /* ---- constants ------------------------------------------------------------------------- */
@@ -316,10 +318,11 @@ TEST(large_results_stay)
     CHECK_STR(simplified("in x f32[]; w n i64[1] 100000; a = ConstantOfShape(n); y = Add(x, a);"
                          "out y"),
               "a = ConstantOfShape(n); y = Add(x, a); w n i64[1] 100000");
-    CHECK_STR(simplified("in x f32[]; w n i64[8] 4000000000 4000000000 1 1 1 1 1 1;"
-                         "a = ConstantOfShape(n); b = ReduceMax(a); y = Add(x, b); out y"),
-              "a = ConstantOfShape(n); b = ReduceMax(a); y = Add(x, b);"
-              " w n i64[8] 4000000000 4000000000 1 1 1 1 1 1");
+    is_endless = true;
+    CHECK_HAS(simplified("in x f32[]; w n i64[2] 1000000 1000000; a = ConstantOfShape(n);"
+                         "b = ReduceMax(a); y = Add(x, b); out y"),
+              "a = ConstantOfShape(n); b = ReduceMax(a); y = Add(x, b); w n");
+    is_endless = false;
     CHECK_STR(simplified("in x f32[]; w n i64[1] 2; a = ConstantOfShape(n); y = Add(x, a); out y"),
               "y = Add(x, a); w a f32[2] 0 0");
 }
@@ -327,9 +330,11 @@ TEST(large_results_stay)
 /* Small operands, small result, 10^12 steps. */
 TEST(what_takes_long_stays)
 {
+    is_endless = true;
     CHECK_HAS(simplified("in x f32[]; w n i64[1] 10000; a = ConstantOfShape(n);"
                          "b = Einsum(a, a, a) equation='i,j,k->'; y = Add(x, b); out y"),
               "b = Einsum(a, a, a) equation='i,j,k->'; y = Add(x, b); w a f32[10000] 0");
+    is_endless = false;
 }
 
 /* Each result is small enough, all of them together are not: 1000 times 64 kB. */
