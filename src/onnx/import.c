@@ -95,7 +95,7 @@ static int check_attrs_used(const struct tro_import_call *c)
     return 0;
 }
 
-/* Result values take the names the model gives them, as long as those are free. */
+/* Result values take the names the model gives them. */
 static int publish(struct tro_import_call *c)
 {
     for (int i = 0; i < c->n_out; i++) {
@@ -108,7 +108,8 @@ static int publish(struct tro_import_call *c)
                 "expected outputs that are supported, found a use of output %d ('%.*s')", i,
                 (int)name.n, name.p);
         TRO_TRY(tro_scope_set(c->im, c->scope, name, c->out[i]));
-        TRO_TRY(tro_graph_rename(c->g, c->out[i], name, c->err));
+        if (tro_scope_gives_name(c->im, c->scope, name))
+            TRO_TRY(tro_graph_rename(c->g, c->out[i], name, c->err));
     }
     return 0;
 }
@@ -193,6 +194,8 @@ static int expand_body(struct tro_import *im, struct tro_scope *outer, struct tr
             continue;
         TRO_TRY(tro_scope_find(im, inner, f->outputs[i], &v));
         TRO_TRY(tro_scope_set(im, outer, node->outputs[i], v));
+        if (v.i && tro_scope_gives_name(im, outer, node->outputs[i]))
+            TRO_TRY(tro_graph_rename(im->g, v, node->outputs[i], im->err));
     }
     return 0;
 }
@@ -430,10 +433,21 @@ static int check_model(const struct tro_onnx_model *m, struct tro_err *err)
     return 0;
 }
 
+static int reserve_names(struct tro_import *im)
+{
+    const struct tro_onnx_graph *g = &im->model->graph;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        for (size_t k = 0; k < g->nodes[i].n_outputs; k++)
+            if (tro_map_set(&im->main_names, g->nodes[i].outputs[k], 0) < 0)
+                return tro_fail_nomem(im->err);
+    return 0;
+}
+
 static int import_main(struct tro_import *im, struct tro_scope *s)
 {
     const struct tro_onnx_graph *graph = s->graph;
     TRO_TRY(index_functions(im));
+    TRO_TRY(reserve_names(im));
     TRO_TRY(tro_scope_add_initializers(im, s));
     for (size_t i = 0; i < graph->n_inputs; i++) {
         const struct tro_str name = graph->inputs[i].name;
@@ -473,6 +487,7 @@ static int import_into(struct tro_onnx_model *m, struct tro_graph *g, struct tro
     }
     tro_scope_finish(&s);
     tro_map_finish(&im.functions);
+    tro_map_finish(&im.main_names);
     tro_buf_finish(&im.key);
     return rc;
 }

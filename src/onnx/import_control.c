@@ -25,7 +25,9 @@ static int add_body_inputs(struct tro_import *im, struct tro_scope *s,
     for (int i = 0; i < n_inputs; i++) {
         const struct tro_str name = s->graph->inputs[i].name;
         tro_value_id v;
-        char *text = tro_arena_strndup(&im->g->arena, name.p, name.n);
+        const char *text = tro_scope_gives_name(im, s, name)
+                               ? tro_arena_strndup(&im->g->arena, name.p, name.n)
+                               : "";
         if (!text)
             return tro_fail_nomem(im->err);
         TRO_TRY(tro_graph_add_input(im->g, s->block, text, inputs[i].dtype, &inputs[i].shape, &v,

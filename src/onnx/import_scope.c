@@ -24,6 +24,15 @@ int tro_scope_set(struct tro_import *im, struct tro_scope *s, struct tro_str nam
     return tro_map_set(&s->names, name, v.i) ? tro_fail_nomem(im->err) : 0;
 }
 
+bool tro_scope_gives_name(const struct tro_import *im, const struct tro_scope *s,
+                          struct tro_str name)
+{
+    if (!s->frame && !s->parent)
+        return true;
+    const bool is_body = !s->frame && s->parent->block.i != s->block.i;
+    return is_body && !tro_map_get(&im->main_names, name, NULL);
+}
+
 int tro_scope_add_initializers(struct tro_import *im, struct tro_scope *s)
 {
     TRO_TRY(tro_import_spend(im, (double)s->graph->n_initializers));
@@ -52,7 +61,8 @@ static int find_initializer(struct tro_import *im, struct tro_scope *s, struct t
     const int rc = tro_onnx_tensor_decode(im->model, &im->g->arena, &s->graph->initializers[index],
                                           &t, im->err);
     TRO_TRY(tro_err_prefix(im->err, rc, "initializer '%.*s': ", (int)name.n, name.p));
-    TRO_TRY(tro_graph_add_const(im->g, name_of(im, name), &t, out, im->err));
+    const char *label = tro_scope_gives_name(im, s, name) ? name_of(im, name) : "";
+    TRO_TRY(tro_graph_add_const(im->g, label, &t, out, im->err));
     return tro_map_set(&s->names, name, out->i) ? tro_fail_nomem(im->err) : 0;
 }
 

@@ -14,7 +14,8 @@ struct tro_import {
     struct tro_onnx_model *model;
     struct tro_graph *g;
     struct tro_err *err;
-    struct tro_map functions; /* domain, name and overload -> index */
+    struct tro_map functions;  /* domain, name and overload -> index */
+    struct tro_map main_names; /* what nodes of the main graph make */
     struct tro_buf key;
     double size_left; /* what function bodies and repeated bodies may still expand to */
     double fold_elems_left, fold_work_left; /* what may still be computed while importing */
@@ -58,6 +59,12 @@ void tro_scope_finish(struct tro_scope *s);
 int tro_scope_find(struct tro_import *im, struct tro_scope *s, struct tro_str name,
                    tro_value_id *out);
 int tro_scope_set(struct tro_import *im, struct tro_scope *s, struct tro_str name, tro_value_id v);
+
+/* Values are named by the main graph; in bodies by the body, as long as the main graph has no such
+ * name; inside functions and branches put in place they have no names of their own, so that the
+ * results can take those of the node. */
+bool tro_scope_gives_name(const struct tro_import *im, const struct tro_scope *s,
+                          struct tro_str name);
 
 /* Imports nodes in order. */
 int tro_import_nodes(struct tro_import *im, struct tro_scope *s, const struct tro_onnx_node *nodes,
