@@ -422,6 +422,20 @@ TEST(loops_carry_what_grows)
               "node 'v' (Loop): body: expected 3 inputs and 2 outputs, found 2 and 1");
 }
 
+TEST(scans_of_as_many_inputs_as_there_are)
+{
+    static const char *const counts[] = {"0", "-2147483646", "-9223372036854775808",
+                                         "3", "4294967297",  "9223372036854775807"};
+    for (int i = 0; i < 6; i++) {
+        char text[300];
+        snprintf(text, sizeof text,
+                 "in x f32[3]; in z f32[3,2]; y, s = Scan(x, z) num_scan_inputs=%s"
+                 " body={ in a; in b; out a; out b }; out y",
+                 counts[i]);
+        CHECK_HAS(imported(text), "node 'y' (Scan): expected 1 to 16 scanned inputs");
+    }
+}
+
 /* Each of the loops is imported until the sizes of what it carries fit: 2^20 times in all. */
 TEST(loops_in_loops_are_bounded)
 {

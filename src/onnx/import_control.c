@@ -456,7 +456,8 @@ int tro_import_scan(struct tro_import_call *c)
     const bool is_batched = c->version < 9;
     const int n_in = is_batched ? c->n_in - 1 : c->n_in;
     struct tro_attrs_scan a = {.n_scan_inputs = tro_attr_int(c, "num_scan_inputs", 0)};
-    const int n_state = n_in - (int)a.n_scan_inputs;
+    const bool is_known = a.n_scan_inputs > 0 && a.n_scan_inputs <= n_in;
+    const int n_state = is_known ? n_in - (int)a.n_scan_inputs : -1;
     a.n_scan_outputs = c->n_out - n_state;
     if (c->rc < 0 || check_scan_counts(c, &a, n_state) < 0)
         return c->rc;

@@ -54,11 +54,12 @@ bool tro_import_known(struct tro_graph *g, tro_value_id id, struct tro_tensor *t
 
 /* ---- what it would cost ---------------------------------------------------------------- */
 
+/* An axis of size 0 counts as 1: kernels may look at each place of the other ones. */
 static double n_elems(const struct tro_tensor *t)
 {
     double n = t->dtype ? 1 : 0;
     for (int i = 0; i < t->rank; i++)
-        n *= (double)t->shape[i];
+        n *= t->shape[i] > 0 ? (double)t->shape[i] : 1;
     return n;
 }
 
