@@ -39,6 +39,62 @@ TRO_API struct tro_session *tro_model_session(struct tro_model *m,
                                               const struct tro_session_opts *opts,
                                               struct tro_err *err);
 
+/* ---- builder --------------------------------------------------------------------------- */
+
+/* Turns a model into a plan. Settings first, then write (or plan). Inputs are named as in the
+ * model. */
+struct tro_builder;
+
+/* The model must outlive the builder. */
+TRO_API struct tro_builder *tro_builder_create(struct tro_model *m, struct tro_err *err);
+TRO_API void tro_builder_destroy(struct tro_builder *b);
+
+/* Sizes of an input, rank entries each: min <= opt <= max in each axis; equal ones pin the axis. A
+ * size the model fixes must be given as it is. An input may be given once. */
+TRO_API int tro_builder_set_shapes(struct tro_builder *b, const char *input, int rank,
+                                   const int64_t *min, const int64_t *opt, const int64_t *max,
+                                   struct tro_err *err);
+
+/* One more shape of an input that sessions shall be prepared for; within min and max. */
+TRO_API int tro_builder_add_bucket(struct tro_builder *b, const char *input, int rank,
+                                   const int64_t *shape, struct tro_err *err);
+
+/* Output `output` becomes input `input` of the next run; both vanish from the session's lists. They
+ * must have one type and one static shape. */
+TRO_API int tro_builder_add_state(struct tro_builder *b, const char *input, const char *output,
+                                  struct tro_err *err);
+
+struct tro_build_progress {
+    const char *what; /* "passes", "tuning", "golden" */
+    int64_t done, total;
+    double eta_seconds; /* -1: not known */
+};
+
+struct tro_build_opts {
+    const char *passes;     /* NULL or "all", "none", or a list "a,b" / "all,-c" */
+    const char *dump_after; /* NULL, or a pass whose result is printed to stderr; "all" */
+    int64_t bisect;         /* > 0: only so many changes of passes are made; finds the wrong one */
+    const char *device;     /* NULL or "cpu" */
+    const char *cpu;        /* as in struct tro_session_opts */
+    int n_threads;
+    int tune;           /* 0: first candidates, 1: quick, 2: default of the command line, 3:
+                               thorough */
+    double time_budget; /* seconds of tuning, 0 = no limit */
+    const char *cache;  /* file of timings, read and written; NULL = none */
+    int n_golden;       /* golden samples to record, seeded noise; 0 = 1; negative = none */
+    void (*progress)(void *ctx, const struct tro_build_progress *p); /* or NULL */
+    void (*warn)(void *ctx, const char *message);                    /* or NULL */
+    void *ctx;
+};
+
+/* opts may be NULL. The same model, settings and cache give the same bytes. */
+TRO_API int tro_builder_write(struct tro_builder *b, const char *path,
+                              const struct tro_build_opts *opts, struct tro_err *err);
+
+/* The same without a file; the caller closes the plan. */
+TRO_API struct tro_plan *tro_builder_plan(struct tro_builder *b, const struct tro_build_opts *opts,
+                                          struct tro_err *err);
+
 #ifdef __cplusplus
 }
 #endif

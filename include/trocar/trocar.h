@@ -42,7 +42,8 @@ enum tro_status {
     TRO_E_IO = -3,          /* the operating system refused to read or write */
     TRO_E_NOMEM = -4,       /* memory ran out */
     TRO_E_DEVICE = -5,      /* the device or an optional library is missing or failed */
-    TRO_E_INTERNAL = -6     /* a defect of Trocar */
+    TRO_E_INTERNAL = -6,    /* a defect of Trocar */
+    TRO_E_CANCELLED = -7    /* tro_session_cancel was called */
 };
 
 struct tro_err {
@@ -117,7 +118,7 @@ TRO_API int64_t tro_tensor_n_elems(const struct tro_tensor *t);
 /* tro_tensor_n_elems times tro_dtype_size. */
 TRO_API size_t tro_tensor_n_bytes(const struct tro_tensor *t);
 
-/* ---- sessions -------------------------------------------------------------------------- */
+/* ---- inputs and outputs ---------------------------------------------------------------- */
 
 /* What a network takes or gives. shape[i] is -1 where the size is known only at run time;
  * dim_name[i] is then the symbol ("N", "height") or "". rank is -1 where it is unknown. */
@@ -129,11 +130,53 @@ struct tro_io_info {
     const char *dim_name[TRO_MAX_RANK];
 };
 
-struct tro_session_opts {
-    const char *device; /* NULL or "ref": the reference kernels; further devices come with plans */
-};
+/* ---- plans ----------------------------------------------------------------------------- */
+
+/* A plan file (docs/plan-format.md), in memory and checked: an optimized network with its weights,
+ * what was tuned for which chip, golden inputs with outputs. */
+struct tro_plan;
+
+/* Reads the file into own memory, checks hashes and every rule, and uses that copy. NULL with err
+ * filled when the file cannot be read, is damaged, or is of a format this version does not know
+ * (the message names it). */
+TRO_API struct tro_plan *tro_plan_open(const char *path, struct tro_err *err);
+
+/* The same from memory, which is copied; name stands in messages instead of a path. */
+TRO_API struct tro_plan *tro_plan_open_memory(const void *bytes, size_t n_bytes, const char *name,
+                                              struct tro_err *err);
+
+/* Sessions of a plan must end before it. */
+TRO_API void tro_plan_close(struct tro_plan *p);
+
+/* ---- sessions -------------------------------------------------------------------------- */
 
 struct tro_session;
+
+/* Scratch memory that several sessions take turns in: it grows to what the largest needs, when
+ * sessions are created. Sessions that share it must not run at the same time. */
+struct tro_scratch;
+TRO_API struct tro_scratch *tro_scratch_create(struct tro_err *err);
+/* After the last session that uses it. */
+TRO_API void tro_scratch_destroy(struct tro_scratch *p);
+
+struct tro_session_opts {
+    const char *device; /* NULL or "cpu", or "ref": the reference kernels */
+    int n_threads;      /* 0: TROCAR_THREADS, else the processors this process may use */
+    int blocks;         /* 1: threads sleep between steps; 0: they spin while a run lasts, which
+                              is faster where the processors are theirs alone */
+    struct tro_scratch *scratch; /* NULL: scratch memory of its own */
+    const char *cpu; /* NULL: all the processor has; else a level to stay below: "generic",
+                              "avx2", "avx512" ... */
+};
+
+/* Prepares everything for the sizes that are known: for a plan without free sizes these are all,
+ * for profiles the least, the optimal and the greatest, and the buckets. After that a run neither
+ * allocates nor locks nor calls the system for memory, unless tro_session_is_growing says so. Other
+ * sizes of a profile are prepared when a run first meets them, which allocates. The plan must
+ * outlive the session. opts may be NULL. */
+TRO_API struct tro_session *tro_session_create(struct tro_plan *p,
+                                               const struct tro_session_opts *opts,
+                                               struct tro_err *err);
 
 /* Ends a session; NULL is fine. Outputs it handed out are gone with it. */
 TRO_API void tro_session_destroy(struct tro_session *s);
@@ -158,6 +201,32 @@ TRO_API int tro_session_run(struct tro_session *s, struct tro_err *err);
  * session and is valid until its next run or its end. */
 TRO_API int tro_session_output(const struct tro_session *s, int i, struct tro_tensor *out,
                                struct tro_err *err);
+
+/* The same as run in two halves: start returns at once, wait ends when the run has. Between them
+ * only cancel may be called, from any thread; the run then ends after the step at hand and wait
+ * returns TRO_E_CANCELLED. */
+TRO_API int tro_session_start(struct tro_session *s, struct tro_err *err);
+TRO_API int tro_session_wait(struct tro_session *s, struct tro_err *err);
+TRO_API void tro_session_cancel(struct tro_session *s);
+
+/* States (outputs that the builder was told to feed back into inputs) begin as zeros. Neither their
+ * input nor their output needs to be bound or copied; reset makes them zeros again. */
+TRO_API int tro_session_reset_states(struct tro_session *s, struct tro_err *err);
+
+/* 1: runs may allocate memory, since the network has sizes that only its data tell, or operators
+ * that only the reference kernels have; never admitted to a deadline. */
+TRO_API int tro_session_is_growing(const struct tro_session *s);
+
+/* Bytes of each kind that the session holds now. */
+struct tro_session_memory {
+    size_t scratch; /* shared where sessions share it */
+    size_t live;    /* the least any plan of scratch memory needs for the greatest sizes */
+    size_t weights; /* of the plan, shared by its sessions: the network's own form */
+    size_t packed;  /* likewise, in the form of kernels */
+    size_t outputs; /* outputs and states */
+    size_t threads; /* scratch of threads */
+};
+TRO_API void tro_session_memory(const struct tro_session *s, struct tro_session_memory *out);
 
 #ifdef __cplusplus
 }

@@ -192,6 +192,22 @@ int tro_infer_if(struct tro_infer_call *c)
     return 0;
 }
 
+/* ---- fused ----------------------------------------------------------------------------- */
+
+int tro_infer_fused(struct tro_infer_call *c)
+{
+    struct view v = {0};
+    TRO_TRY(want_block(c, 0, c->n_in, c->n_out, &v));
+    TRO_TRY(want_entries(&v));
+    for (int i = 0; i < c->n_out; i++) {
+        const struct tro_value *const out = block_output(&v, i);
+        tro_out_set(c, i, out->dtype, &out->shape);
+        for (int d = 0; d < out->shape.rank; d++)
+            outer_dim(&v, &c->out[i].shape.dim[d]);
+    }
+    return 0;
+}
+
 /* ---- loop and scan --------------------------------------------------------------------- */
 
 /* State j after the last iteration: as it was given (there may be no iteration) or as the block

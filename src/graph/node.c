@@ -33,10 +33,11 @@ static int check_inputs(const struct tro_graph *g, tro_block_id b, const struct 
 static int check_blocks(const struct tro_graph *g, const struct tro_node_spec *spec,
                         struct tro_err *err)
 {
-    const int n_expected = spec->op == TRO_OP_IF     ? 2
-                           : spec->op == TRO_OP_LOOP ? 1
-                           : spec->op == TRO_OP_SCAN ? 1
-                                                     : 0;
+    const int n_expected = spec->op == TRO_OP_IF      ? 2
+                           : spec->op == TRO_OP_LOOP  ? 1
+                           : spec->op == TRO_OP_SCAN  ? 1
+                           : spec->op == TRO_OP_FUSED ? 1
+                                                      : 0;
     for (int i = 0; i < 2; i++) {
         const tro_block_id b = spec->blocks[i];
         if (i >= n_expected ? b.i != 0 : b.i <= TRO_MAIN_BLOCK.i || b.i >= g->n_blocks)

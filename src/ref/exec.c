@@ -162,6 +162,8 @@ static int compute(struct tro_exec *x, const struct tro_node *n, struct frame *f
         return tro_exec_loop(x, n, f->made);
     case TRO_OP_SCAN:
         return tro_exec_scan(x, n, f->made);
+    case TRO_OP_FUSED:
+        return tro_exec_fused(x, n, f->made);
     default:
         return eval_node(x, n, f);
     }

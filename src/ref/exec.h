@@ -54,6 +54,7 @@ int tro_exec_block(struct tro_exec *x, tro_block_id block, struct tro_exec_slot 
 int tro_exec_if(struct tro_exec *x, const struct tro_node *n, struct tro_exec_slot *out);
 int tro_exec_loop(struct tro_exec *x, const struct tro_node *n, struct tro_exec_slot *out);
 int tro_exec_scan(struct tro_exec *x, const struct tro_node *n, struct tro_exec_slot *out);
+int tro_exec_fused(struct tro_exec *x, const struct tro_node *n, struct tro_exec_slot *out);
 
 /* ---- for nodes with blocks ------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What nodes with blocks share, and `if`. */
+/* What nodes with blocks share, `if` and `fused`. */
 #include "ref/exec.h"
 
 #include "base/alloc.h"
@@ -93,24 +93,35 @@ int tro_exec_check_stack_rank(struct tro_exec *x, const struct tro_tensor *item,
                     TRO_MAX_RANK - 1, item->rank);
 }
 
-/* ---- if -------------------------------------------------------------------------------- */
+/* ---- if, fused -------------------------------------------------------------------------------- */
 
-int tro_exec_if(struct tro_exec *x, const struct tro_node *n, struct tro_exec_slot *out)
+/* Runs a block on the operands from `first` on. */
+static int run_block(struct tro_exec *x, const struct tro_node *n, tro_block_id id, uint32_t first,
+                     struct tro_exec_slot *out)
 {
-    int64_t cond;
-    TRO_TRY(tro_exec_one_element(x, n, 0, "condition", &cond));
-    const tro_block_id id = n->blocks[cond ? 0 : 1];
     const struct tro_block *const b = tro_block_get(x->g, id);
-    TRO_TRY(tro_exec_check_count(x, b->n_inputs, (int64_t)n->n_in - 1, "inputs"));
+    TRO_TRY(tro_exec_check_count(x, b->n_inputs, (int64_t)n->n_in - first, "inputs"));
     TRO_TRY(tro_exec_check_count(x, b->n_outputs, n->n_out, "outputs"));
-    struct tro_exec_slot *const in = tro_calloc(n->n_in, sizeof(*in));
+    struct tro_exec_slot *const in = tro_calloc((size_t)n->n_in + 1, sizeof(*in));
     if (!in)
         return tro_fail_nomem(x->err);
-    for (uint32_t i = 1; i < n->n_in; i++) {
+    for (uint32_t i = first; i < n->n_in; i++) {
         const struct tro_exec_slot s = tro_exec_value(x, n->in[i]);
-        in[i - 1] = tro_exec_slot_ref(&s);
+        in[i - first] = tro_exec_slot_ref(&s);
     }
     const int rc = tro_exec_block(x, id, in, out);
     tro_free(in);
     return rc;
+}
+
+int tro_exec_if(struct tro_exec *x, const struct tro_node *n, struct tro_exec_slot *out)
+{
+    int64_t cond = 0;
+    TRO_TRY(tro_exec_one_element(x, n, 0, "condition", &cond));
+    return run_block(x, n, n->blocks[cond ? 0 : 1], 1, out);
+}
+
+int tro_exec_fused(struct tro_exec *x, const struct tro_node *n, struct tro_exec_slot *out)
+{
+    return run_block(x, n, n->blocks[0], 0, out);
 }

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lowering: a device-neutral graph and the values of its symbols become a program (lower/program.h)
+ * for a backend.
+ *
+ * The driver walks the main block once. Each value gets a place: a buffer, an offset, strides.
+ * Operators that only look at memory another way (reshape, transpose, slice, split, expand ...)
+ * become views without a step. For the rest the backend's list of emitters is asked, best first; an
+ * emitter takes the places of the inputs in the form its kernel wants (the driver puts a copy in
+ * front where they are in another form), takes a place for the output, and adds steps.
+ *
+ *     value %x at buffer 3, f32[1,64,56,56], strides [200704,1,3584,64]       channels last
+ *     value %t = transpose(%x)  the same buffer, strides permuted             no step
+ *     value %c = concat(%a, %b) %a and %b were given places inside %c         no step
+ *
+ * A `fused` node comes to an emitter as its anchor with the nodes after it; when nobody takes it
+ * its nodes are lowered one by one. What no emitter takes runs on the reference kernels.
+ */
+#ifndef TRO_LOWER_LOWER_H
+#define TRO_LOWER_LOWER_H
+
+#include "lower/program.h"
+
+struct tro_lowering;
+struct tro_packs;
+struct tro_choices;
+
+/* What an emitter is asked for. Blocks of `fused` nodes are seen through: inputs of nodes[i] are
+ * mapped to values of the main block by the functions below. */
+struct tro_lower_node {
+    tro_node_id id;              /* in the main block */
+    const struct tro_node *node; /* the anchor, or the only node; NULL: pointwise nodes alone */
+    const void *attrs;           /* of node, sizes resolved to constants */
+    const struct tro_node *const *epilogue; /* pointwise nodes after it, in order */
+    int n_epilogue;
+    const tro_value_id *out; /* results of the main-block node */
+    int n_out;
+    const tro_value_id *block_out; /* the same as values of the fused block; equal to out for a
+                                      plain node */
+    const char *name;
+};
+
+/* 1: steps were added and all outputs have places; 0: not for this one, nothing was changed that
+ * matters; negative: failure. */
+typedef int tro_emit_fn(struct tro_lowering *l, const struct tro_lower_node *n);
+
+/* One row of a backend's list; rows of one operator are asked in their order. TRO_N_OPS stands for
+ * pointwise nodes: single ones and regions without an anchor. */
+struct tro_emitter {
+    enum tro_op op;
+    tro_emit_fn *emit;
+};
+
+struct tro_backend {
+    const char *name;
+    const struct tro_emitter *emitters;
+    size_t n_emitters;
+    tro_step_fn *copy;    /* out[0] = in[0], any strides; split by parts */
+    tro_step_fn *fill;    /* out[0] = the one element of in[0] */
+    tro_step_fn *iterate; /* loops: out[0] (i64, one element) = its value + 1 */
+};
+
+struct tro_lower_opts {
+    const struct tro_backend *backend; /* NULL: everything on the reference kernels */
+    uint32_t cpu_flags;                /* base/cpu.h */
+    int n_threads;                     /* that will run it */
+    const struct tro_choices *choices; /* of the tuner; NULL: first candidates */
+    struct tro_packs *packs;           /* packed weights of the plan */
+    bool keep_all; /* every value keeps its own memory to the end, for taps on any of them */
+};
+
+/* symbols: values of the graph's symbols; sizes that they leave open make the program growing. */
+struct tro_program *tro_lower(const struct tro_graph *g, const struct tro_dim_env *symbols,
+                              const struct tro_lower_opts *opts, struct tro_err *err);
+
+/* ---- for emitters: questions ------------------------------------------------------------- */
+
+const struct tro_graph *tro_lower_graph(const struct tro_lowering *l);
+uint32_t tro_lower_cpu(const struct tro_lowering *l);
+int tro_lower_n_threads(const struct tro_lowering *l);
+struct tro_err *tro_lower_err(const struct tro_lowering *l);
+/* Lives as long as the program. */
+struct tro_arena *tro_lower_arena(struct tro_lowering *l);
+
+/* Type and sizes of a value (of the main block or inside a fused block); false when a size is known
+ * only at run time. data is NULL. */
+bool tro_lower_type(const struct tro_lowering *l, tro_value_id v, struct tro_tensor *t);
+/* With its contents when the value is a constant; false otherwise. */
+bool tro_lower_const(const struct tro_lowering *l, tro_value_id v, struct tro_tensor *t);
+/* Contents of a small integer constant or of a value whose elements are known sizes (shapes, axes,
+ * pads); false when not known. */
+bool tro_lower_ints(const struct tro_lowering *l, tro_value_id v, struct tro_ints *out);
+
+/* ---- for emitters: places ---------------------------------------------------------------- */
+
+enum tro_form {
+    TRO_FORM_ANY,           /* where it lies */
+    TRO_FORM_DENSE,         /* row-major without gaps */
+    TRO_FORM_ROWS,          /* stride 1 in the last axis, the others free */
+    TRO_FORM_CHANNELS_LAST, /* stride 1 in axis 1, the others free (tro_arg_is_channels_last) */
+    TRO_FORM_GUESS          /* outputs: as the driver expects it to be used */
+};
+
+/* Where input v lies, in this form: a copy step comes first where it lies otherwise (one for all
+ * users of that form). Absent values are an error of the caller. */
+int tro_lower_in(struct tro_lowering *l, tro_value_id v, enum tro_form form, struct tro_arg *out);
+
+/* Where a value lies now, without any copy. */
+struct tro_arg tro_lower_place(const struct tro_lowering *l, tro_value_id v);
+
+/* The form the driver expects value v to have (DENSE or CHANNELS_LAST). */
+enum tro_form tro_lower_guess(const struct tro_lowering *l, tro_value_id v);
+
+/* A place for output i of the node: part of a concatenation's memory where v is an input of one,
+ * else a new buffer. A kernel that must write without gaps gives contiguous = true. */
+int tro_lower_out(struct tro_lowering *l, const struct tro_lower_node *n, int i, enum tro_form form,
+                  bool contiguous, struct tro_arg *out);
+
+/* Output i is a view of other memory. */
+int tro_lower_view(struct tro_lowering *l, const struct tro_lower_node *n, int i,
+                   const struct tro_arg *view);
+
+/* Memory for the steps of this node alone: a vector of bytes. */
+int tro_lower_temp(struct tro_lowering *l, size_t n_bytes, struct tro_arg *out);
+
+/* Memory whose contents are fixed now; copied into the program. */
+int tro_lower_table(struct tro_lowering *l, const void *data, size_t n_bytes, struct tro_arg *out);
+
+/* Constant w in a kernel's own form, made once for a plan: `form` names it with all its parameters
+ * ("conv_f32_n32"). fill is called when it is not there yet. dst is aligned to 64. */
+typedef void tro_pack_fn(void *dst, const struct tro_tensor *w, const void *ctx);
+int tro_lower_pack(struct tro_lowering *l, tro_value_id w, const char *form, size_t n_bytes,
+                   tro_pack_fn *fill, const void *ctx, struct tro_arg *out);
+
+/* ---- for emitters: steps ----------------------------------------------------------------- */
+
+/* A step with room for n_in + n_out args and params_size bytes of zeroed parameters at *params (may
+ * be NULL with size 0). Fields the caller fills: in, out, n_parts, scratch_bytes, n_flops, inplace
+ * (-1 until then). NULL when memory ran out (the error is set). */
+struct tro_step *tro_lower_step(struct tro_lowering *l, const struct tro_lower_node *n,
+                                const char *kernel, tro_step_fn *run, int n_in, int n_out,
+                                size_t params_size, void *params);
+
+/* Which of the named candidates to take (index): what the tuner found for the problem, else the
+ * first. `problem` is a key of everything the time depends on: "conv f32 1x64x56x56 k3x3 s1x1 ...";
+ * names end with NULL. The next step added for n carries both for the tuner. */
+int tro_lower_pick(struct tro_lowering *l, const char *problem, const char *const *names);
+
+/* ---- what the tuner found ----------------------------------------------------------------- */
+
+/* problem -> candidate. All-zero is empty; texts are copied. */
+struct tro_choices {
+    struct tro_arena arena;
+    struct tro_map map; /* problem -> index */
+    const char **names;
+    size_t n, cap;
+};
+void tro_choices_finish(struct tro_choices *c);
+int tro_choices_set(struct tro_choices *c, const char *problem, const char *name);
+const char *tro_choices_get(const struct tro_choices *c, const char *problem); /* NULL: none */
+
+/* ---- packed weights ------------------------------------------------------------------------ */
+
+/* Shared by the programs of one plan; locked inside, since sessions may lower at the same time. */
+struct tro_packs *tro_packs_create(struct tro_err *err);
+void tro_packs_destroy(struct tro_packs *p);
+
+#endif
