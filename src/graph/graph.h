@@ -168,6 +168,19 @@ void tro_value_print_type(const struct tro_graph *g, tro_value_id v, struct tro_
 /* Every rule of this header, and inference again for each node: TRO_E_INTERNAL with the place. */
 int tro_graph_verify(const struct tro_graph *g, struct tro_err *err);
 
+/* Sizes of an input that a clone shall have, inclusive bounds of each axis: lo = hi pins it. */
+struct tro_clone_shape {
+    int rank; /* -1: as it is */
+    int64_t lo[TRO_MAX_RANK], hi[TRO_MAX_RANK];
+};
+
+/* A copy of the graph with the same names. Data of constants is shared: the source must live as
+ * long as the clone. inputs: NULL, or one for each input of the main block; then the symbols in
+ * their sizes get these bounds or values everywhere, and all shapes are inferred again. A shape that
+ * contradicts the input's fails with TRO_E_INPUT. NULL on failure. */
+struct tro_graph *tro_graph_clone(const struct tro_graph *g, const struct tro_clone_shape *inputs,
+                                  struct tro_err *err);
+
 /*
  * Text form: see docs/graph-text.md. print gives text that parse reads back to an equal graph.
  * max_const: constants of more elements print as `...` and cannot be parsed; negative = no limit.
