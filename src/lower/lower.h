@@ -164,5 +164,7 @@ const char *tro_choices_get(const struct tro_choices *c, const char *problem); /
 /* Shared by the programs of one plan; locked inside, since sessions may lower at the same time. */
 struct tro_packs *tro_packs_create(struct tro_err *err);
 void tro_packs_destroy(struct tro_packs *p);
+/* In all forms made so far. */
+size_t tro_packs_n_bytes(struct tro_packs *p);
 
 #endif

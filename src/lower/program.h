@@ -98,6 +98,11 @@ struct tro_program {
     uint32_t n_buffers;
     struct tro_arg *inputs, *outputs; /* dense, by index in the main block */
     int n_inputs, n_outputs;
+    int32_t *output_slots;   /* of outputs whose sizes only a run tells: index of the state table
+                              (lower/dynamic.h), else -1 */
+    uint32_t dynamic_buffer; /* of the state table; 0: none */
+    int32_t n_slots;
+    struct tro_dim_env symbols; /* what the program was made for */
     struct tro_program_value *values;
     int32_t n_values;
     size_t scratch_bytes; /* of planned buffers */

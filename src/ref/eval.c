@@ -124,8 +124,9 @@ static int allocate(struct tro_ref_call *c)
     return 0;
 }
 
-static int eval(struct tro_ref_call *c, const struct tro_dim_env *env,
-                const struct tro_dims *env_dims)
+/* Attributes without symbols, inputs padded to what kernels may look at. */
+static int prepare(struct tro_ref_call *c, const struct tro_dim_env *env,
+                   const struct tro_dims *env_dims)
 {
     if (!kernels[c->op])
         return tro_fail(c->err, TRO_E_INTERNAL, "%s has blocks and is no single node's work",
@@ -138,6 +139,13 @@ static int eval(struct tro_ref_call *c, const struct tro_dim_env *env,
     if (c->n_in)
         memcpy(in, c->in, (size_t)c->n_in * sizeof(*in));
     c->in = in;
+    return 0;
+}
+
+static int eval(struct tro_ref_call *c, const struct tro_dim_env *env,
+                const struct tro_dims *env_dims)
+{
+    TRO_TRY(prepare(c, env, env_dims));
     TRO_TRY(infer(c));
     TRO_TRY(allocate(c));
     return kernels[c->op](c);
@@ -163,6 +171,25 @@ int tro_ref_eval(enum tro_op op, const void *attrs, int n_in, const struct tro_t
         tro_free(out[i].data);
         out[i].data = NULL;
     }
+    tro_arena_finish(&scratch);
+    return rc;
+}
+
+int tro_ref_eval_into(enum tro_op op, const void *attrs, int n_in, const struct tro_tensor *in,
+                      int n_out, struct tro_tensor *out, struct tro_err *err)
+{
+    struct tro_arena scratch = {0};
+    struct tro_ref_call c = {.op = op,
+                             .attrs = attrs,
+                             .n_in = n_in,
+                             .n_out = n_out,
+                             .in = in,
+                             .out = out,
+                             .scratch = &scratch,
+                             .err = err};
+    int rc = prepare(&c, NULL, NULL);
+    if (rc >= 0)
+        rc = kernels[op](&c);
     tro_arena_finish(&scratch);
     return rc;
 }

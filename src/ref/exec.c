@@ -360,3 +360,47 @@ int tro_ref_run(const struct tro_graph *g, const struct tro_tensor *in, struct t
     tro_free(x.uses);
     return rc;
 }
+
+/* ---- one node ----------------------------------------------------------------------------- */
+
+static int run_alone(struct tro_exec *x, tro_node_id id, const struct tro_tensor *in,
+                     struct tro_tensor *out)
+{
+    const struct tro_node *const n = tro_node_get(x->g, id);
+    for (uint32_t i = 0; i < n->n_in; i++)
+        if (n->in[i].i && !tro_is_const(x->g, n->in[i]))
+            x->slots[n->in[i].i] = (struct tro_exec_slot){.t = in[i]};
+    struct frame f = {0};
+    int rc = frame_init(x, &f, n);
+    if (rc >= 0)
+        rc = compute(x, n, &f);
+    if (rc >= 0)
+        rc = bind_outputs(x, n, &f);
+    for (uint32_t i = 0; i < n->n_out && rc >= 0; i++)
+        rc = give_output(x, &f.made[i], &out[i]);
+    frame_finish(&f, n);
+    return tro_err_prefix(x->err, rc, "node '%s' (%s): ", name_of(x, n), tro_op_info(n->op)->text);
+}
+
+int tro_ref_run_node(const struct tro_graph *g, tro_node_id id, struct tro_dim_env *env,
+                     const struct tro_tensor *in, struct tro_tensor *out, struct tro_err *err)
+{
+    const uint32_t n_out = tro_node_get(g, id)->n_out;
+    struct tro_exec x = {.g = g, .env = env, .err = err};
+    x.slots = tro_calloc(g->n_values + 1, sizeof(*x.slots));
+    x.uses = tro_calloc(g->n_values + 1, sizeof(*x.uses));
+    for (uint32_t i = 0; i < n_out; i++)
+        out[i] = (struct tro_tensor){0};
+    int rc = x.slots && x.uses ? 0 : tro_fail_nomem(err);
+    if (rc >= 0) {
+        tro_graph_count_uses(g, x.uses);
+        rc = run_alone(&x, id, in, out);
+    }
+    for (uint32_t i = 0; i < n_out && rc < 0; i++) {
+        tro_free(out[i].data);
+        out[i].data = NULL;
+    }
+    tro_free(x.slots);
+    tro_free(x.uses);
+    return rc;
+}

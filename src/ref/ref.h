@@ -29,6 +29,18 @@ int tro_ref_eval(enum tro_op op, const void *attrs, int n_in, const struct tro_t
                  int n_out, struct tro_tensor *out, const struct tro_dim_env *env,
                  const struct tro_dims *env_dims, struct tro_err *err);
 
+/* The same without inference and allocation: types, shapes and memory of the outputs are given (data
+ * NULL for those nobody wants). The node is neither CONTROL nor EXTENT and has no sizes among its
+ * attributes. */
+int tro_ref_eval_into(enum tro_op op, const void *attrs, int n_in, const struct tro_tensor *in,
+                      int n_out, struct tro_tensor *out, struct tro_err *err);
+
+/* Runs one node of any kind, with its blocks, on operands in its order (type none: absent). env
+ * gives symbols their values and learns those that the results show. out is allocated with
+ * tro_malloc_aligned (the caller frees each data). Messages name the node. */
+int tro_ref_run_node(const struct tro_graph *g, tro_node_id id, struct tro_dim_env *env,
+                     const struct tro_tensor *in, struct tro_tensor *out, struct tro_err *err);
+
 /* ---- whole graphs ---------------------------------------------------------------------- */
 
 /* Called after each node with its outputs; may be NULL. A negative return ends the run with it. */
