@@ -55,8 +55,9 @@ static int place_own(struct tro_exec_state *x)
     return 0;
 }
 
-void tro_exec_set_scratch(struct tro_exec_state *x, void *scratch)
+void tro_exec_set_scratch(struct tro_exec_state *x, void *scratch, void *thread_scratch)
 {
+    x->thread_scratch = thread_scratch;
     for (uint32_t i = 0; i < x->p->n_buffers; i++) {
         const struct tro_buffer *const b = &x->p->buffers[i];
         if (b->kind == TRO_BUFFER_SCRATCH && b->first >= 0)
@@ -76,7 +77,6 @@ struct tro_exec_state *tro_exec_create(const struct tro_exec_opts *o, struct tro
     }
     x->p = o->program;
     x->team = o->team;
-    x->thread_scratch = o->thread_scratch;
     x->thread_bytes = o->thread_bytes;
     x->base = tro_calloc(x->p->n_buffers + 1, sizeof *x->base);
     x->own_offset = tro_calloc(x->p->n_buffers + 1, sizeof *x->own_offset);
@@ -89,7 +89,7 @@ struct tro_exec_state *tro_exec_create(const struct tro_exec_opts *o, struct tro
         tro_fail_nomem(err);
         return NULL;
     }
-    tro_exec_set_scratch(x, o->scratch);
+    tro_exec_set_scratch(x, o->scratch, o->thread_scratch);
     return x;
 }
 

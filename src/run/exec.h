@@ -36,8 +36,8 @@ void tro_exec_bind(struct tro_exec_state *x, int i, const void *data);
 void tro_exec_bind_output(struct tro_exec_state *x, int i, void *data);
 /* Where output i is after a run; its shape may be known only now. */
 struct tro_tensor tro_exec_output(const struct tro_exec_state *x, int i);
-/* Scratch memory that was moved. */
-void tro_exec_set_scratch(struct tro_exec_state *x, void *scratch);
+/* Memory of the options that was moved. */
+void tro_exec_set_scratch(struct tro_exec_state *x, void *scratch, void *thread_scratch);
 
 struct tro_exec_run {
     tro_exec_tap *tap; /* or NULL */

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions of plans. For each set of input sizes there is a variant: the graph with these sizes, its
+ * program, the memory of its outputs. Variants share packed weights (with all sessions of the
+ * plan), threads and scratch memory.
+ *
+ *     plan ── graph ─┬─ clone for 1x3x224x224 ── program ── exec state    variant
+ *                    └─ clone for 4x3x384x384 ── program ── exec state    variant
+ *     sizes without symbols: one variant, on the plan's own graph
+ */
+#include "run/session.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cpu.h"
+#include "base/err.h"
+#include "cpu/cpu.h"
+#include "plan/plan.h"
+
+/* What an output feeds back: read from one half, written to the other, then they change. */
+struct state {
+    int input, output;
+    char *half[2];
+    size_t n_bytes;
+    int at; /* half that the next run reads */
+};
+
+struct variant {
+    struct tro_tensor *shapes; /* of the inputs by index in the main block, without data */
+    struct tro_graph *graph;   /* own clone, or NULL */
+    struct tro_program *program;
+    struct tro_exec_state *exec;
+    const void *scratch, *thread_scratch; /* that exec knows of */
+};
+
+struct plan_session {
+    struct tro_session s;
+    const struct tro_plan_parts *parts;
+    struct tro_lower_opts lower;
+    struct tro_choices choices;
+    struct tro_team *team;
+    struct tro_scratch *scratch, *own_scratch, *thread_scratch;
+    size_t thread_bytes;
+    struct variant *variants;
+    size_t n_variants, cap_variants;
+    struct state *states;
+    struct tro_exec_run run;
+};
+
+static size_t n_inputs_of(const struct tro_graph *g)
+{
+    return tro_block_get(g, TRO_MAIN_BLOCK)->n_inputs;
+}
+
+/* ---- variants ----------------------------------------------------------------------------- */
+
+static bool has_shapes(const struct variant *v, const struct tro_tensor *shapes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (v->shapes[i].rank != shapes[i].rank)
+            return false;
+        for (int k = 0; k < shapes[i].rank; k++)
+            if (v->shapes[i].shape[k] != shapes[i].shape[k])
+                return false;
+    }
+    return true;
+}
+
+static void finish_variant(struct variant *v)
+{
+    tro_exec_destroy(v->exec);
+    tro_program_destroy(v->program);
+    tro_graph_destroy(v->graph);
+    tro_free(v->shapes);
+}
+
+/* The plan's graph when it has no free sizes, else a clone with these. */
+static const struct tro_graph *graph_for(struct plan_session *e, struct variant *v,
+                                         const struct tro_tensor *shapes, struct tro_err *err)
+{
+    const size_t n = n_inputs_of(e->s.g);
+    bool is_free = false;
+    struct tro_clone_shape *const sizes = tro_calloc(n + 1, sizeof *sizes);
+    if (!sizes) {
+        tro_fail_nomem(err);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct tro_value *const in = tro_value_get(
+            e->s.g, tro_block_get(e->s.g, TRO_MAIN_BLOCK)->inputs[i]);
+        sizes[i].rank = shapes[i].rank;
+        is_free = is_free || in->shape.rank != shapes[i].rank;
+        for (int k = 0; k < shapes[i].rank; k++) {
+            sizes[i].lo[k] = sizes[i].hi[k] = shapes[i].shape[k];
+            is_free = is_free || !tro_dim_is_const(in->shape.dim[k]);
+        }
+    }
+    if (is_free)
+        v->graph = tro_graph_clone(e->s.g, sizes, err);
+    tro_free(sizes);
+    return is_free ? v->graph : e->s.g;
+}
+
+static int lower_variant(struct plan_session *e, struct variant *v, const struct tro_tensor *shapes,
+                         struct tro_err *err)
+{
+    struct tro_dim_env env;
+    const struct tro_graph *const g = graph_for(e, v, shapes, err);
+    if (!g)
+        return err->status;
+    if (tro_dim_env_init(&env, &g->dims) < 0)
+        return tro_fail_nomem(err);
+    v->program = tro_lower(g, &env, &e->lower, err);
+    tro_dim_env_finish(&env);
+    return v->program ? 0 : err->status;
+}
+
+/* Room for what the program needs; memory of threads never shrinks. */
+static int reserve(struct plan_session *e, const struct tro_program *p, struct tro_err *err)
+{
+    const size_t per_thread = (p->thread_bytes + 63) / 64 * 64;
+    TRO_TRY(tro_scratch_reserve(e->scratch, p->scratch_bytes, err));
+    if (per_thread > e->thread_bytes)
+        e->thread_bytes = per_thread;
+    return tro_scratch_reserve(e->thread_scratch, e->thread_bytes * (size_t)tro_team_size(e->team),
+                               err);
+}
+
+static int make_exec(struct plan_session *e, struct variant *v, struct tro_err *err)
+{
+    TRO_TRY(reserve(e, v->program, err));
+    const struct tro_exec_opts o = {.program = v->program,
+                                    .team = e->team,
+                                    .scratch = tro_scratch_data(e->scratch),
+                                    .thread_scratch = tro_scratch_data(e->thread_scratch),
+                                    .thread_bytes = (v->program->thread_bytes + 63) / 64 * 64};
+    tro_exec_destroy(v->exec);
+    v->exec = tro_exec_create(&o, err);
+    v->scratch = o.scratch;
+    v->thread_scratch = o.thread_scratch;
+    return v->exec ? 0 : err->status;
+}
+
+static int add_variant(struct plan_session *e, const struct tro_tensor *shapes,
+                       struct variant **out, struct tro_err *err)
+{
+    const size_t n = n_inputs_of(e->s.g);
+    struct variant v = {.shapes = tro_calloc(n + 1, sizeof *v.shapes)};
+    int rc = v.shapes && TRO_GROW(&e->variants, e->n_variants, &e->cap_variants) >= 0
+                 ? 0
+                 : tro_fail_nomem(err);
+    for (size_t i = 0; i < n && rc >= 0; i++) {
+        v.shapes[i] = shapes[i];
+        v.shapes[i].data = NULL;
+    }
+    if (rc >= 0)
+        rc = lower_variant(e, &v, shapes, err);
+    if (rc >= 0)
+        rc = make_exec(e, &v, err);
+    if (rc < 0) {
+        finish_variant(&v);
+        return rc;
+    }
+    e->variants[e->n_variants] = v;
+    *out = &e->variants[e->n_variants++];
+    return 0;
+}
+
+static int get_variant(struct plan_session *e, const struct tro_tensor *shapes,
+                       struct variant **out, struct tro_err *err)
+{
+    for (size_t i = 0; i < e->n_variants; i++) {
+        if (!has_shapes(&e->variants[i], shapes, n_inputs_of(e->s.g)))
+            continue;
+        *out = &e->variants[i];
+        return 0;
+    }
+    return add_variant(e, shapes, out, err);
+}
+
+/* ---- sizes to prepare for ----------------------------------------------------------------- */
+
+enum corner { CORNER_MIN, CORNER_OPT, CORNER_MAX };
+
+static const struct tro_plan_sizes *sizes_of(const struct plan_session *e, int input)
+{
+    for (size_t i = 0; i < e->parts->n_sizes; i++)
+        if (e->parts->sizes[i].input == input)
+            return &e->parts->sizes[i];
+    return NULL;
+}
+
+static const int64_t *corner_of(const struct tro_plan_sizes *s, enum corner corner)
+{
+    return corner == CORNER_MIN ? s->min : corner == CORNER_OPT ? s->opt : s->max;
+}
+
+/* Shapes of all inputs: sizes that follow from what env knows, else from the corner, which env
+ * learns. False where a size stays open. */
+static bool shapes_at(const struct plan_session *e, struct tro_dim_env *env, enum corner corner,
+                      struct tro_tensor *shapes)
+{
+    const struct tro_dims *const dims = &e->s.g->dims;
+    for (size_t i = 0; i < n_inputs_of(e->s.g); i++) {
+        const struct tro_value *const v = tro_value_get(
+            e->s.g, tro_block_get(e->s.g, TRO_MAIN_BLOCK)->inputs[i]);
+        const struct tro_plan_sizes *const sizes = sizes_of(e, (int)i);
+        shapes[i] = (struct tro_tensor){.dtype = v->dtype, .rank = v->shape.rank};
+        if (v->shape.rank < 0)
+            return false;
+        for (int k = 0; k < v->shape.rank; k++) {
+            if (tro_dim_eval(dims, env, v->shape.dim[k], &shapes[i].shape[k]))
+                continue;
+            if (!sizes)
+                return false;
+            shapes[i].shape[k] = corner_of(sizes, corner)[k];
+            tro_dim_bind(dims, env, v->shape.dim[k], shapes[i].shape[k]);
+        }
+    }
+    return true;
+}
+
+static int prepare_for(struct plan_session *e, const struct tro_plan_bucket *bucket,
+                       enum corner corner, struct tro_err *err)
+{
+    const struct tro_graph *const g = e->s.g;
+    struct tro_tensor *const shapes = tro_calloc(n_inputs_of(g) + 1, sizeof *shapes);
+    struct tro_dim_env env;
+    struct variant *v;
+    int rc = 0;
+    if (!shapes || tro_dim_env_init(&env, &g->dims) < 0) {
+        tro_free(shapes);
+        return tro_fail_nomem(err);
+    }
+    for (int k = 0; bucket && k < bucket->rank; k++) {
+        const tro_value_id in = tro_block_get(g, TRO_MAIN_BLOCK)->inputs[bucket->input];
+        tro_dim_bind(&g->dims, &env, tro_value_get(g, in)->shape.dim[k], bucket->shape[k]);
+    }
+    if (shapes_at(e, &env, corner, shapes))
+        rc = get_variant(e, shapes, &v, err);
+    tro_dim_env_finish(&env);
+    tro_free(shapes);
+    return rc;
+}
+
+/* The greatest sizes first: memory then is large enough for most others. */
+static int prepare_all(struct plan_session *e, struct tro_err *err)
+{
+    TRO_TRY(prepare_for(e, NULL, CORNER_MAX, err));
+    TRO_TRY(prepare_for(e, NULL, CORNER_OPT, err));
+    TRO_TRY(prepare_for(e, NULL, CORNER_MIN, err));
+    for (size_t i = 0; i < e->parts->n_buckets; i++)
+        TRO_TRY(prepare_for(e, &e->parts->buckets[i], CORNER_OPT, err));
+    return 0;
+}
+
+/* ---- states ------------------------------------------------------------------------------- */
+
+static int init_state(struct plan_session *e, struct state *st, const struct tro_plan_state *from,
+                      struct tro_err *err)
+{
+    const tro_value_id in = tro_block_get(e->s.g, TRO_MAIN_BLOCK)->inputs[from->input];
+    const struct tro_value *const v = tro_value_get(e->s.g, in);
+    struct tro_tensor *const t = &e->s.inputs[from->input];
+    *t = (struct tro_tensor){.dtype = v->dtype, .rank = v->shape.rank};
+    for (int k = 0; k < t->rank; k++)
+        t->shape[k] = tro_dim_value(v->shape.dim[k]);
+    *st = (struct state){from->input, from->output, {NULL}, tro_tensor_n_bytes(t), 0};
+    for (int i = 0; i < 2; i++) {
+        st->half[i] = tro_malloc_aligned(st->n_bytes + 64);
+        if (!st->half[i])
+            return tro_fail_nomem(err);
+        memset(st->half[i], 0, st->n_bytes + 64);
+    }
+    t->data = st->half[0];
+    tro_session_hide(&e->s, from->input, from->output);
+    return 0;
+}
+
+static int init_states(struct plan_session *e, struct tro_err *err)
+{
+    e->states = tro_calloc(e->parts->n_states + 1, sizeof *e->states);
+    if (!e->states)
+        return tro_fail_nomem(err);
+    for (size_t i = 0; i < e->parts->n_states; i++)
+        TRO_TRY(init_state(e, &e->states[i], &e->parts->states[i], err));
+    return 0;
+}
+
+static void bind_states(struct plan_session *e, struct tro_exec_state *x)
+{
+    for (size_t i = 0; i < e->parts->n_states; i++)
+        tro_exec_bind_output(x, e->states[i].output, e->states[i].half[1 - e->states[i].at]);
+}
+
+static void advance_states(struct plan_session *e)
+{
+    for (size_t i = 0; i < e->parts->n_states; i++) {
+        struct state *const st = &e->states[i];
+        st->at = 1 - st->at;
+        e->s.inputs[st->input].data = st->half[st->at];
+    }
+}
+
+/* ---- running ------------------------------------------------------------------------------ */
+
+/* The variant for what is bound, with its memory where it is now. */
+static int prepare_run(struct plan_session *e, struct variant **out, struct tro_err *err)
+{
+    TRO_TRY(get_variant(e, e->s.inputs, out, err));
+    struct variant *const v = *out;
+    void *const scratch = tro_scratch_data(e->scratch);
+    void *const threads = tro_scratch_data(e->thread_scratch);
+    if (v->scratch != scratch || v->thread_scratch != threads) {
+        tro_exec_set_scratch(v->exec, scratch, threads);
+        v->scratch = scratch;
+        v->thread_scratch = threads;
+    }
+    return 0;
+}
+
+static int run_plan(struct tro_session *s, struct tro_err *err)
+{
+    struct plan_session *const e = (struct plan_session *)s;
+    struct variant *v;
+    TRO_TRY(prepare_run(e, &v, err));
+    for (size_t i = 0; i < n_inputs_of(s->g); i++)
+        tro_exec_bind(v->exec, (int)i, s->inputs[i].data);
+    bind_states(e, v->exec);
+    e->run.is_cancelled = &s->is_cancelled;
+    TRO_TRY(tro_exec_run(v->exec, &e->run, err));
+    for (int i = 0; i < v->program->n_outputs; i++)
+        s->outputs[i] = tro_exec_output(v->exec, i);
+    advance_states(e);
+    return 0;
+}
+
+static void destroy_plan(struct tro_session *s)
+{
+    struct plan_session *const e = (struct plan_session *)s;
+    for (size_t i = 0; i < e->n_variants; i++)
+        finish_variant(&e->variants[i]);
+    tro_free(e->variants);
+    for (size_t i = 0; e->states && i < e->parts->n_states; i++) {
+        tro_free(e->states[i].half[0]);
+        tro_free(e->states[i].half[1]);
+    }
+    tro_free(e->states);
+    tro_team_destroy(e->team);
+    tro_scratch_destroy(e->own_scratch);
+    tro_scratch_destroy(e->thread_scratch);
+    tro_choices_finish(&e->choices);
+    tro_session_finish(s);
+    tro_free(e);
+}
+
+static const struct tro_session_ops plan_ops = {run_plan, destroy_plan};
+
+/* ---- creation ----------------------------------------------------------------------------- */
+
+static int choose_device(struct plan_session *e, const struct tro_session_opts *o,
+                         struct tro_err *err)
+{
+    const char *const device = o->device ? o->device : "cpu";
+    uint32_t mask = UINT32_MAX;
+    if (!strcmp(device, "cpu"))
+        e->lower.backend = &tro_cpu_backend;
+    else if (strcmp(device, "ref") != 0)
+        return tro_fail(err, TRO_E_DEVICE, "expected device cpu or ref, found '%s'", device);
+    if (o->cpu && !tro_cpu_level_mask(o->cpu, &mask))
+        return tro_fail(err, TRO_E_INPUT,
+                        "expected a CPU level (generic, avx2, avxvnni, avx512, avx512vnni, neon, "
+                        "neondot, native), found '%s'",
+                        o->cpu);
+    e->lower.cpu_flags = tro_cpu_flags() & mask;
+    return 0;
+}
+
+static void *make_packs(struct tro_err *err)
+{
+    return tro_packs_create(err);
+}
+
+static void destroy_packs(void *packs)
+{
+    tro_packs_destroy(packs);
+}
+
+static int take_choices(struct plan_session *e, struct tro_err *err)
+{
+    const struct tro_plan_tuned *const t = tro_plan_tuned_for(e->parts, e->lower.cpu_flags,
+                                                              e->lower.n_threads);
+    for (size_t i = 0; t && i < t->n_choices; i++)
+        if (tro_choices_set(&e->choices, t->choices[i].problem, t->choices[i].candidate) < 0)
+            return tro_fail_nomem(err);
+    e->lower.choices = &e->choices;
+    return 0;
+}
+
+static int init_plan(struct plan_session *e, struct tro_plan *p, const struct tro_session_opts *o,
+                     struct tro_err *err)
+{
+    TRO_TRY(choose_device(e, o, err));
+    e->lower.packs = tro_plan_shared(p, make_packs, destroy_packs, err);
+    if (!e->lower.packs)
+        return err->status;
+    e->team = tro_team_create(tro_team_default_size(o->n_threads), o->blocks, err);
+    e->thread_scratch = tro_scratch_create(err);
+    e->own_scratch = o->scratch ? NULL : tro_scratch_create(err);
+    e->scratch = o->scratch ? o->scratch : e->own_scratch;
+    if (!e->team || !e->thread_scratch || !e->scratch)
+        return err->status;
+    e->lower.n_threads = tro_team_size(e->team);
+    TRO_TRY(take_choices(e, err));
+    TRO_TRY(init_states(e, err));
+    return prepare_all(e, err);
+}
+
+struct tro_session *tro_session_create(struct tro_plan *p, const struct tro_session_opts *opts,
+                                       struct tro_err *err)
+{
+    static const struct tro_session_opts defaults;
+    struct tro_err own = {0};
+    struct plan_session *const e = tro_calloc(1, sizeof *e);
+    err = err ? err : &own;
+    if (!e) {
+        tro_fail_nomem(err);
+        return NULL;
+    }
+    e->parts = tro_plan_contents(p);
+    if (tro_session_init(&e->s, &plan_ops, e->parts->graph, err) < 0) {
+        tro_free(e);
+        return NULL;
+    }
+    if (init_plan(e, p, opts ? opts : &defaults, err) < 0) {
+        destroy_plan(&e->s);
+        return NULL;
+    }
+    return &e->s;
+}
+
+/* ---- what only plans have ----------------------------------------------------------------- */
+
+static struct plan_session *plan_session_of(const struct tro_session *s)
+{
+    return s->ops == &plan_ops ? (struct plan_session *)s : NULL;
+}
+
+int tro_session_reset_states(struct tro_session *s, struct tro_err *err)
+{
+    struct plan_session *const e = plan_session_of(s);
+    (void)err;
+    for (size_t i = 0; e && i < e->parts->n_states; i++)
+        memset(e->states[i].half[e->states[i].at], 0, e->states[i].n_bytes);
+    return 0;
+}
+
+int tro_session_is_growing(const struct tro_session *s)
+{
+    const struct plan_session *const e = plan_session_of(s);
+    bool is_growing = !e || e->n_variants == 0;
+    for (size_t i = 0; e && i < e->n_variants; i++)
+        is_growing = is_growing || e->variants[i].program->is_growing;
+    return is_growing;
+}
+
+static size_t weight_bytes(const struct tro_graph *g)
+{
+    size_t n = 0;
+    for (size_t i = 1; i < g->n_values; i++) {
+        const tro_value_id v = {(uint32_t)i};
+        if (!tro_is_const(g, v))
+            continue;
+        const struct tro_tensor t = tro_const_tensor(g, v);
+        n += tro_tensor_n_bytes(&t);
+    }
+    return n;
+}
+
+void tro_session_memory(const struct tro_session *s, struct tro_session_memory *out)
+{
+    const struct plan_session *const e = plan_session_of(s);
+    *out = (struct tro_session_memory){.weights = weight_bytes(s->g)};
+    if (!e)
+        return;
+    out->scratch = tro_scratch_size(e->scratch);
+    out->threads = tro_scratch_size(e->thread_scratch);
+    out->packed = tro_packs_n_bytes(e->lower.packs);
+    for (size_t i = 0; i < e->n_variants; i++) {
+        const struct tro_program *const p = e->variants[i].program;
+        out->live = p->live_bytes > out->live ? p->live_bytes : out->live;
+        out->outputs += p->output_bytes + p->keep_bytes;
+    }
+    for (size_t i = 0; i < e->parts->n_states; i++)
+        out->outputs += 2 * e->states[i].n_bytes;
+}
+
+void tro_session_set_step_tap(struct tro_session *s, tro_exec_tap *tap, void *ctx)
+{
+    struct plan_session *const e = plan_session_of(s);
+    if (!e)
+        return;
+    e->run.tap = tap;
+    e->run.tap_ctx = ctx;
+}
+
+void tro_session_set_times(struct tro_session *s, int64_t *step_ns)
+{
+    struct plan_session *const e = plan_session_of(s);
+    if (e)
+        e->run.step_ns = step_ns;
+}
+
+/* The variant of what is bound, or the first prepared one where something is not. */
+static struct variant *current(struct tro_session *s, struct tro_err *err)
+{
+    struct plan_session *const e = plan_session_of(s);
+    struct variant *v = NULL;
+    bool is_bound = true;
+    if (!e)
+        return NULL;
+    for (size_t i = 0; i < n_inputs_of(s->g); i++)
+        is_bound = is_bound && s->inputs[i].dtype;
+    if (is_bound)
+        return prepare_run(e, &v, err) < 0 ? NULL : v;
+    if (e->n_variants == 0)
+        tro_fail(err, TRO_E_INPUT, "expected inputs to be bound, as the plan has free sizes");
+    return e->n_variants ? &e->variants[0] : NULL;
+}
+
+const struct tro_program *tro_session_program(struct tro_session *s, struct tro_err *err)
+{
+    const struct variant *const v = current(s, err);
+    return v ? v->program : NULL;
+}
+
+struct tro_exec_state *tro_session_exec(struct tro_session *s, struct tro_err *err)
+{
+    const struct variant *const v = current(s, err);
+    return v ? v->exec : NULL;
+}
+
+int tro_session_n_threads(const struct tro_session *s)
+{
+    const struct plan_session *const e = plan_session_of(s);
+    return e ? tro_team_size(e->team) : 1;
+}
