@@ -188,5 +188,6 @@ struct tro_graph *tro_graph_clone(const struct tro_graph *g, const struct tro_cl
 void tro_graph_print(const struct tro_graph *g, int64_t max_const, struct tro_buf *out);
 /* name stands in messages ("file:line: ..."). */
 struct tro_graph *tro_graph_parse(struct tro_str text, const char *name, struct tro_err *err);
+/* With constants apart from the text: graph/weights.h. */
 
 #endif

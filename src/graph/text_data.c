@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Constants and attributes, read. */
+#include "base/dtype.h"
 #include "base/err.h"
 #include "graph/text.h"
 #include "graph/text_read.h"
+#include "graph/weights.h"
 
 #include <string.h>
 
@@ -61,6 +63,40 @@ static int read_base64(struct tro_reader *r, struct tro_tensor *t)
     return 0;
 }
 
+/* Constants may share bytes, and each is looked at: a short text must not ask for endless work. */
+#define MAX_CHECKS 1024
+
+static int check_elements(struct tro_reader *r, const struct tro_tensor *t)
+{
+    if (t->dtype != TRO_BOOL && tro_dtype_bits(t->dtype) != 4)
+        return 0;
+    const size_t n_bytes = tro_tensor_n_bytes(t);
+    r->n_checked += n_bytes;
+    if (r->n_checked / MAX_CHECKS > r->block.n)
+        return tro_read_fail(r, "constants that share the same data less often, before this");
+    if (!tro_text_is_valid(t->dtype, t->data, tro_tensor_n_elems(t)))
+        return tro_read_fail(r, "data of valid elements, before this");
+    return 0;
+}
+
+/* data 128 */
+static int read_apart(struct tro_reader *r, struct tro_tensor *t)
+{
+    int64_t offset;
+    const size_t n_bytes = tro_tensor_n_bytes(t);
+    tro_read_peek(r);
+    const size_t start = r->pos;
+    TRO_TRY(tro_read_int(r, &offset));
+    if (r->block.p && offset >= 0 && offset % TRO_WEIGHTS_ALIGN == 0 &&
+        (uint64_t)offset <= r->block.n && n_bytes <= r->block.n - (size_t)offset) {
+        t->data = (void *)(uintptr_t)(r->block.p + offset);
+        return check_elements(r, t);
+    }
+    r->pos = start;
+    return tro_read_fail(r, r->block.p ? "a multiple of 64 with the constant's bytes behind it"
+                                       : "elements, since there are no weights beside this text");
+}
+
 static int read_list(struct tro_reader *r, struct tro_tensor *t)
 {
     const int64_t n = tro_tensor_n_elems(t);
@@ -81,6 +117,8 @@ static int read_data(struct tro_reader *r, struct tro_tensor *t)
         return read_splat(r, t);
     if (tro_str_eqz(word, "base64"))
         return read_base64(r, t);
+    if (tro_str_eqz(word, "data"))
+        return read_apart(r, t);
     r->pos = start;
     return read_list(r, t);
 }

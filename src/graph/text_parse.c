@@ -5,6 +5,7 @@
 #include "graph/elems.h"
 #include "graph/text.h"
 #include "graph/text_read.h"
+#include "graph/weights.h"
 
 #include <locale.h>
 #include <string.h>
@@ -330,9 +331,10 @@ static int read_graph(struct tro_reader *r)
     return tro_read_peek(r) ? tro_read_fail(r, "a statement") : 0;
 }
 
-struct tro_graph *tro_graph_parse(struct tro_str text, const char *name, struct tro_err *err)
+struct tro_graph *tro_graph_parse_apart(struct tro_str text, const char *name, struct tro_str block,
+                                        struct tro_err *err)
 {
-    struct tro_reader r = {.name = name, .text = text, .err = err};
+    struct tro_reader r = {.name = name, .text = text, .block = block, .err = err};
     r.g = tro_graph_create("", err);
     if (!r.g)
         return NULL;
@@ -344,4 +346,9 @@ struct tro_graph *tro_graph_parse(struct tro_str text, const char *name, struct 
         return r.g;
     tro_graph_destroy(r.g);
     return NULL;
+}
+
+struct tro_graph *tro_graph_parse(struct tro_str text, const char *name, struct tro_err *err)
+{
+    return tro_graph_parse_apart(text, name, (struct tro_str){0}, err);
 }

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "graph/graph.h"
 #include "graph/text.h"
+#include "graph/weights.h"
 
 #include <locale.h>
 #include <string.h>
@@ -15,6 +16,8 @@ struct printer {
     const struct tro_graph *g;
     struct tro_buf *out;
     int64_t max_const;
+    struct tro_weights *weights; /* where constants of more than max_listed elements go, or NULL */
+    int64_t max_listed;
     int64_t n_splat; /* elements that stand behind `splat` so far */
     uint32_t *uses;  /* of each value */
     bool *is_used;   /* of each entry of the table of sizes */
@@ -143,10 +146,20 @@ static bool is_splat(const struct tro_tensor *t, int64_t n)
     return n >= MIN_SPLAT && memcmp(data, data + size, (size_t)(n - 1) * size) == 0;
 }
 
+static void print_apart(struct printer *p, const struct tro_tensor *t)
+{
+    size_t offset = 0;
+    if (tro_weights_add(p->weights, t->data, tro_tensor_n_bytes(t), &offset) < 0)
+        p->out->failed = true;
+    tro_buf_printf(p->out, " data %zu", offset);
+}
+
 static void print_data(struct printer *p, const struct tro_tensor *t)
 {
     const int64_t n = tro_tensor_n_elems(t);
-    if (p->max_const >= 0 && n > p->max_const) {
+    if (p->weights && n > p->max_listed) {
+        print_apart(p, t);
+    } else if (p->max_const >= 0 && n > p->max_const) {
         tro_buf_str(p->out, " ...");
     } else if (is_splat(t, n) && n <= TRO_TEXT_MAX_SPLAT - p->n_splat) {
         p->n_splat += n;
@@ -248,25 +261,39 @@ static void print_block(struct printer *p, tro_block_id b, int depth)
     tro_buf_u8(p->out, '\n');
 }
 
+static void print_graph(struct printer *p)
+{
+    const struct tro_graph *const g = p->g;
+    p->uses = tro_calloc(g->n_values, sizeof(*p->uses));
+    p->is_used = tro_calloc(g->dims.n, sizeof(*p->is_used));
+    /* Numbers have a point, whatever the program's language. "C" needs no memory. */
+    const locale_t before = uselocale(newlocale(LC_NUMERIC_MASK, "C", (locale_t)0));
+    if (p->uses && p->is_used) {
+        tro_graph_count_uses(g, p->uses);
+        tro_buf_str(p->out, "graph ");
+        tro_text_quote(g->name, p->out);
+        tro_buf_u8(p->out, '\n');
+        mark_symbols(p);
+        print_symbols(p);
+        print_block(p, TRO_MAIN_BLOCK, 0);
+    } else {
+        p->out->failed = true;
+    }
+    uselocale(before);
+    tro_free(p->uses);
+    tro_free(p->is_used);
+}
+
 void tro_graph_print(const struct tro_graph *g, int64_t max_const, struct tro_buf *out)
 {
     struct printer p = {.g = g, .out = out, .max_const = max_const};
-    p.uses = tro_calloc(g->n_values, sizeof(*p.uses));
-    p.is_used = tro_calloc(g->dims.n, sizeof(*p.is_used));
-    /* Numbers have a point, whatever the program's language. "C" needs no memory. */
-    const locale_t before = uselocale(newlocale(LC_NUMERIC_MASK, "C", (locale_t)0));
-    if (p.uses && p.is_used) {
-        tro_graph_count_uses(g, p.uses);
-        tro_buf_str(out, "graph ");
-        tro_text_quote(g->name, out);
-        tro_buf_u8(out, '\n');
-        mark_symbols(&p);
-        print_symbols(&p);
-        print_block(&p, TRO_MAIN_BLOCK, 0);
-    } else {
-        out->failed = true;
-    }
-    uselocale(before);
-    tro_free(p.uses);
-    tro_free(p.is_used);
+    print_graph(&p);
+}
+
+void tro_graph_print_apart(const struct tro_graph *g, int64_t max_listed, struct tro_weights *w,
+                           struct tro_buf *out)
+{
+    struct printer p = {
+        .g = g, .out = out, .max_const = -1, .weights = w, .max_listed = max_listed};
+    print_graph(&p);
 }

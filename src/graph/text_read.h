@@ -15,6 +15,8 @@ struct tro_reader {
     struct tro_map values; /* name -> value id */
     int depth;             /* of blocks */
     int64_t n_splat;       /* elements that `splat` stood for so far */
+    struct tro_str block;  /* what `data` stands for; p is NULL when there is none */
+    uint64_t n_checked;    /* bytes of the block that were looked at, again and again counted */
     struct tro_err *err;
 };
 
