@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cpu/copy.h"
 #include "cpu/cpu.h"
 
 enum { TRO_OP_POINTWISE = TRO_N_OPS };
@@ -14,4 +15,7 @@ const struct tro_backend tro_cpu_backend = {
     .name = "cpu",
     .emitters = emitters,
     .n_emitters = sizeof emitters / sizeof emitters[0] - 1,
+    .copy = tro_cpu_copy,
+    .fill = tro_cpu_fill,
+    .iterate = tro_cpu_iterate,
 };

@@ -51,6 +51,9 @@ int tro_tile_n_out(const struct tro_tile *t);
 void tro_tile_list(const struct tro_tile *t, struct tro_arg *in, struct tro_arg *out);
 /* Memory of a thread that a run needs, for tiles of any size: the program cuts them itself. */
 size_t tro_tile_scratch(const struct tro_tile *t);
+/* The input (of tro_tile_list) whose memory the first output may take over, -1 = none: of the same
+ * type, shape and strides, and not read after the output is written. */
+int tro_tile_inplace(const struct tro_tile *t);
 double tro_tile_flops(const struct tro_tile *t); /* for one element of the result */
 
 /* scratch: tro_tile_scratch bytes, aligned to 64. acc is read only. */
