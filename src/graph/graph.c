@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "graph/elems.h"
 #include "graph/graph_build.h"
 
 #include <stdio.h>
@@ -184,6 +185,27 @@ int tro_graph_rename(struct tro_graph *g, tro_value_id v, struct tro_str name, s
     return unique && tro_value_set_name(g, v, unique) == 0 ? 0 : tro_fail_nomem(err);
 }
 
+int tro_graph_take_name(struct tro_graph *g, tro_value_id to, tro_value_id from,
+                        struct tro_err *err)
+{
+    const char *const name = tro_value_get(g, from)->name;
+    const bool is_made_up = tro_value_get(g, from)->is_name_made_up;
+    const char *const other = unique_name(g, NULL);
+    if (!other || tro_value_set_name(g, from, other) < 0 || tro_value_set_name(g, to, name) < 0)
+        return tro_fail_nomem(err);
+    tro_value_get(g, from)->is_name_made_up = true;
+    tro_value_get(g, to)->is_name_made_up = is_made_up;
+    return 0;
+}
+
+void tro_graph_refine(struct tro_graph *g, tro_value_id v, const struct tro_shape *shape)
+{
+    struct tro_value *const value = tro_value_get(g, v);
+    if (tro_shape_small(&value->shape) != tro_shape_small(shape))
+        value->elems = NULL;
+    value->shape = *shape;
+}
+
 void tro_graph_drop_output(struct tro_graph *g, tro_node_id n, uint32_t i)
 {
     struct tro_value *const v = tro_value_get(g, g->nodes[n.i].out[i]);
@@ -268,6 +290,11 @@ void tro_graph_replace_uses(struct tro_graph *g, tro_value_id from, tro_value_id
         for (size_t i = 0; i < g->blocks[b].n_outputs; i++)
             if (tro_value_eq(g->blocks[b].outputs[i], from))
                 g->blocks[b].outputs[i] = to;
+}
+
+void tro_graph_set_input(struct tro_graph *g, tro_node_id n, uint32_t i, tro_value_id v)
+{
+    tro_node_get(g, n)->in[i] = v;
 }
 
 void tro_graph_count_uses(const struct tro_graph *g, uint32_t *uses)

@@ -146,8 +146,23 @@ void tro_graph_replace_uses(struct tro_graph *g, tro_value_id from, tro_value_id
  * this one, with a suffix when it is taken; a value that was named before keeps its name. */
 int tro_graph_rename(struct tro_graph *g, tro_value_id v, struct tro_str name, struct tro_err *err);
 
+/* `to` gets the name of `from`, whose name becomes a made-up one: for a value that is replaced by an
+ * equal one. */
+int tro_graph_take_name(struct tro_graph *g, tro_value_id to, tro_value_id from,
+                        struct tro_err *err);
+
+/* The value's shape becomes this one, which must be true of it. No constants. */
+void tro_graph_refine(struct tro_graph *g, tro_value_id v, const struct tro_shape *shape);
+
+/* Input i of a node, which it has, becomes v: usable in its block, made before it, and of a type
+ * and shape that leave the outputs' as they are. */
+void tro_graph_set_input(struct tro_graph *g, tro_node_id n, uint32_t i, tro_value_id v);
+
 /* Takes a node out of its block; its outputs must have no use left. */
 void tro_graph_remove_node(struct tro_graph *g, tro_node_id n);
+
+/* Makes output i of a node one that nobody asked for; its value must have no use. */
+void tro_graph_drop_output(struct tro_graph *g, tro_node_id n, uint32_t i);
 
 /* ---- questions ------------------------------------------------------------------------- */
 

@@ -24,9 +24,6 @@ int tro_shape_check(const struct tro_dims *t, enum tro_dtype dtype, const struct
 /* Gives a value a name that the caller knows to be free. */
 int tro_value_set_name(struct tro_graph *g, tro_value_id v, const char *name);
 
-/* Makes output i of a node one that nobody asked for; its value must have no use. */
-void tro_graph_drop_output(struct tro_graph *g, tro_node_id n, uint32_t i);
-
 /* May the value be used in that block? */
 bool tro_value_is_usable(const struct tro_graph *g, tro_value_id v, tro_block_id b);
 
