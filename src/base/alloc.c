@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <trocar/trocar.h>
 
 static _Atomic int64_t n_until_failure = -1;
@@ -50,12 +51,34 @@ void tro_free(void *p)
     free(p);
 }
 
+/* Of this many bytes and more, memory is asked for in large pages: a page fault for each 4 KiB takes
+ * longer than to fill them, and weights of a network are walked from end to end. */
+#define LARGE_BYTES ((size_t)8 << 20)
+#define LARGE_PAGE ((uintptr_t)2 << 20)
+
+/* A hint: what the system makes of it does not matter. */
+static void use_large_pages(void *p, size_t n_bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t begin = ((uintptr_t)p + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+    const uintptr_t end = ((uintptr_t)p + n_bytes) & ~(LARGE_PAGE - 1);
+    if (begin < end)
+        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#else
+    (void)p;
+    (void)n_bytes;
+#endif
+}
+
 void *tro_malloc_aligned(size_t n_bytes)
 {
     if (is_refused(n_bytes))
         return NULL;
     const size_t rounded = (n_bytes + 63) & ~(size_t)63;
-    return aligned_alloc(64, rounded ? rounded : 64);
+    void *const p = aligned_alloc(64, rounded ? rounded : 64);
+    if (p && n_bytes >= LARGE_BYTES)
+        use_large_pages(p, n_bytes);
+    return p;
 }
 
 int tro_grow(void *array_ptr, size_t n, size_t *cap, size_t elem_size)
