@@ -8,8 +8,8 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "build/random.h"
 #include "inputs.h"
-#include "random.h"
 
 /* ---- random ---------------------------------------------------------------------------- */
 

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A build: the model's graph at the sizes asked for, optimized, with golden samples and what the
+ * tuner found, into a plan. */
+#include "build/builder.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "passes/passes.h"
+
+struct build {
+    struct tro_builder *b;
+    const struct tro_build_opts *o;
+    struct tro_graph *graph; /* a clone of the model's */
+    struct tro_buf passes;   /* report, zero-terminated */
+    struct tro_golden golden;
+    struct tro_plan_sizes *sizes;
+    size_t n_sizes;
+    struct tro_err *err;
+};
+
+/* ---- messages to the user ------------------------------------------------------------------ */
+
+void tro_build_warn(const struct tro_build_opts *o, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    if (!o->warn)
+        return;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    o->warn(o->ctx, text);
+}
+
+void tro_build_progress(const struct tro_build_opts *o, const char *what, int64_t done,
+                        int64_t total)
+{
+    if (o->progress)
+        o->progress(o->ctx, &(struct tro_build_progress){what, done, total, -1});
+}
+
+/* ---- the graph ------------------------------------------------------------------------------ */
+
+static bool is_any_given(const struct tro_builder *b, size_t n_inputs)
+{
+    for (size_t i = 0; i < n_inputs; i++)
+        if (b->sizes[i].rank >= 0)
+            return true;
+    return false;
+}
+
+static int clone_graph(struct build *s)
+{
+    const struct tro_graph *const g = s->b->graph;
+    const size_t n = tro_block_get(g, TRO_MAIN_BLOCK)->n_inputs;
+    struct tro_clone_shape *const shapes = tro_calloc(n + 1, sizeof(*shapes));
+    if (!shapes)
+        return tro_fail_nomem(s->err);
+    for (size_t i = 0; i < n; i++) {
+        const struct tro_plan_sizes *const from = &s->b->sizes[i];
+        shapes[i].rank = from->rank;
+        for (int k = 0; k < from->rank; k++) {
+            shapes[i].lo[k] = from->min[k];
+            shapes[i].hi[k] = from->max[k];
+        }
+    }
+    s->graph = tro_graph_clone(g, is_any_given(s->b, n) ? shapes : NULL, s->err);
+    tro_free(shapes);
+    return s->graph ? 0 : s->err->status;
+}
+
+/* Sizes of inputs that are still free; what is pinned is in the graph itself. */
+static int keep_sizes(struct build *s)
+{
+    const struct tro_block *const block = tro_block_get(s->graph, TRO_MAIN_BLOCK);
+    s->sizes = tro_calloc(block->n_inputs + 1, sizeof(*s->sizes));
+    if (!s->sizes)
+        return tro_fail_nomem(s->err);
+    for (size_t i = 0; i < block->n_inputs; i++) {
+        const struct tro_shape *const shape = &tro_value_get(s->graph, block->inputs[i])->shape;
+        bool is_free = shape->rank < 0;
+        for (int k = 0; k < shape->rank; k++)
+            is_free |= !tro_dim_is_const(shape->dim[k]);
+        if (is_free && s->b->sizes[i].rank >= 0)
+            s->sizes[s->n_sizes++] = s->b->sizes[i];
+    }
+    return 0;
+}
+
+/* Times are left out of the report: equal builds give equal bytes. */
+static int report_passes(struct build *s, const struct tro_passes_report *report)
+{
+    for (size_t i = 0; i < sizeof(report->rows) / sizeof(report->rows[0]); i++)
+        if (report->rows[i].name && report->rows[i].n_changes > 0)
+            tro_buf_printf(&s->passes, "%s\t%lld\n", report->rows[i].name,
+                           (long long)report->rows[i].n_changes);
+    tro_buf_u8(&s->passes, 0);
+    if (s->o->bisect > 0 && report->last_pass)
+        tro_build_warn(s->o, "bisect: change %lld is one of pass %s at node '%s'",
+                       (long long)s->o->bisect, report->last_pass, report->last_node);
+    return s->passes.failed ? tro_fail_nomem(s->err) : 0;
+}
+
+static int run_passes(struct build *s)
+{
+    struct tro_passes_report report = {0};
+    tro_build_progress(s->o, "passes", 0, 1);
+    TRO_TRY(tro_passes_run(s->graph,
+                           &(struct tro_passes_opts){.select = s->o->passes,
+                                                     .dump_after = s->o->dump_after,
+                                                     .bisect = s->o->bisect},
+                           &report, s->err));
+    tro_build_progress(s->o, "passes", 1, 1);
+    return report_passes(s, &report);
+}
+
+/* ---- the plan ------------------------------------------------------------------------------- */
+
+static int check_opts(const struct tro_build_opts *o, struct tro_err *err)
+{
+    if (o->device && strcmp(o->device, "cpu") != 0)
+        return tro_fail(err, TRO_E_DEVICE, "expected device cpu, found '%s'", o->device);
+    if (o->tune < 0 || o->tune > 3)
+        return tro_fail(err, TRO_E_INPUT, "expected a tuning level of 0 to 3, found %d", o->tune);
+    return 0;
+}
+
+static int make_bytes(struct build *s, struct tro_buf *out)
+{
+    const struct tro_plan_parts parts = {
+        .graph = s->graph,
+        .model = s->graph->name,
+        .passes = s->passes.p ? (const char *)s->passes.p : "",
+        .sizes = s->sizes,
+        .n_sizes = s->n_sizes,
+        .buckets = s->b->buckets,
+        .n_buckets = s->b->n_buckets,
+        .states = s->b->states,
+        .n_states = s->b->n_states,
+        .samples = s->golden.samples,
+        .n_samples = s->golden.n_samples,
+    };
+    return tro_plan_write(&parts, out, s->err);
+}
+
+static int build(struct build *s, struct tro_buf *out)
+{
+    TRO_TRY(check_opts(s->o, s->err));
+    TRO_TRY(clone_graph(s));
+    TRO_TRY(keep_sizes(s));
+    TRO_TRY(run_passes(s));
+    TRO_TRY(tro_golden_record(s->b, s->o, &s->golden, s->err));
+    return make_bytes(s, out);
+}
+
+/* The bytes of a plan file. */
+static int build_bytes(struct tro_builder *b, const struct tro_build_opts *opts,
+                       struct tro_buf *out, struct tro_err *err)
+{
+    static const struct tro_build_opts defaults;
+    struct tro_err own = {0};
+    struct build s = {.b = b, .o = opts ? opts : &defaults, .err = err ? err : &own};
+    *out = (struct tro_buf){0};
+    const int rc = build(&s, out);
+    tro_golden_finish(&s.golden);
+    tro_buf_finish(&s.passes);
+    tro_free(s.sizes);
+    tro_graph_destroy(s.graph);
+    return rc;
+}
+
+static const char *name_of(const struct tro_builder *b)
+{
+    return *b->graph->name ? b->graph->name : "plan";
+}
+
+struct tro_plan *tro_builder_plan(struct tro_builder *b, const struct tro_build_opts *opts,
+                                  struct tro_err *err)
+{
+    struct tro_buf bytes;
+    if (build_bytes(b, opts, &bytes, err) < 0)
+        return NULL;
+    return tro_plan_open_owned(bytes.p, bytes.n, name_of(b), err);
+}
+
+/* A plan that cannot be opened must not replace one that can. */
+static int check_opens(const struct tro_builder *b, const struct tro_buf *bytes,
+                       struct tro_err *err)
+{
+    struct tro_err own = {0};
+    err = err ? err : &own;
+    struct tro_plan *const p = tro_plan_open_memory(bytes->p, bytes->n, name_of(b), err);
+    tro_plan_close(p);
+    return p ? 0 : err->status;
+}
+
+int tro_builder_write(struct tro_builder *b, const char *path, const struct tro_build_opts *opts,
+                      struct tro_err *err)
+{
+    struct tro_buf bytes;
+    TRO_TRY(build_bytes(b, opts, &bytes, err));
+    int rc = check_opens(b, &bytes, err);
+    if (rc == 0)
+        rc = tro_file_write(path, bytes.p, bytes.n, err);
+    tro_buf_finish(&bytes);
+    return rc;
+}

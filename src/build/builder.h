@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside src/build: a builder's settings, and the parts of a build. */
+#ifndef TRO_BUILD_BUILDER_H
+#define TRO_BUILD_BUILDER_H
+
+#include <trocar/build.h>
+
+#include "plan/plan.h"
+
+struct tro_builder {
+    struct tro_model *model;
+    const struct tro_graph *graph; /* the model's */
+    struct tro_plan_sizes *sizes;  /* for each input; rank -1: not given */
+    struct tro_plan_bucket *buckets;
+    struct tro_plan_state *states; /* in the order of inputs */
+    size_t n_buckets, cap_buckets, n_states, cap_states;
+};
+
+/* ---- work.c ------------------------------------------------------------------------------ */
+
+/* Shape of input i where sessions run best: the optimal size where it was given, else what follows
+ * from inputs before or the least size of at least 1. env learns the symbols. */
+void tro_builder_shape(const struct tro_builder *b, struct tro_dim_env *env, size_t i,
+                       struct tro_tensor *out);
+
+/* About how many multiplications a run takes; sizes that are not known count as 1. Bodies of loops
+ * count once. */
+double tro_graph_work(const struct tro_graph *g, const struct tro_dim_env *env);
+
+/* ---- golden.c ---------------------------------------------------------------------------- */
+
+struct tro_golden {
+    struct tro_plan_sample *samples;
+    size_t n_samples;
+    size_t n_tensors; /* of each */
+};
+void tro_golden_finish(struct tro_golden *g);
+
+/* Runs the model's graph on the reference kernels. Leaves out empty, with a warning, when nobody
+ * asked for samples and they would take too long or be too large, or the model does not run at
+ * these sizes. */
+int tro_golden_record(const struct tro_builder *b, const struct tro_build_opts *o,
+                      struct tro_golden *out, struct tro_err *err);
+
+/* ---- messages to the user ------------------------------------------------------------------ */
+
+void tro_build_warn(const struct tro_build_opts *o, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void tro_build_progress(const struct tro_build_opts *o, const char *what, int64_t done,
+                        int64_t total);
+
+#endif
