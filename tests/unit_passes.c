@@ -197,7 +197,7 @@ TEST(passes_bad_names)
     struct tro_err err = {0};
     CHECK_INT(tro_passes_run(g, &(struct tro_passes_opts){.select = "all,-fol"}, NULL, &err),
               TRO_E_INPUT);
-    CHECK_HAS(err.text, "expected passes out of fold, cse");
+    CHECK_HAS(err.text, "expected passes out of qdq, fold");
     CHECK_HAS(err.text, "found '-fol'");
     CHECK_INT(tro_passes_run(g, &(struct tro_passes_opts){.dump_after = "x"}, NULL, &err),
               TRO_E_INPUT);

@@ -186,13 +186,19 @@ static bool gather_known(struct tro_import_call *c, const tro_value_id *in, int 
     return true;
 }
 
+/* Quantized weights stay what they are: passes give them to integer kernels. */
+static bool is_weights(enum tro_op op, const struct tro_tensor *in)
+{
+    return op == TRO_OP_DEQUANTIZE && tro_tensor_n_elems(&in[0]) > 1;
+}
+
 bool tro_import_fold(struct tro_import_call *c, enum tro_op op, const void *attrs,
                      const tro_value_id *in, int n_in, tro_value_id *out, int n_out)
 {
     struct tro_tensor t_in[MAX_OPERANDS] = {0}, t_out[MAX_OPERANDS] = {0};
     if (n_in > MAX_OPERANDS || n_out > MAX_OPERANDS || op == TRO_OP_DIMS ||
         tro_op_info(op)->kind == TRO_KIND_CONTROL || !gather_known(c, in, n_in, t_in) ||
-        !is_affordable(c->im, op, attrs, n_in, t_in, n_out) ||
+        is_weights(op, t_in) || !is_affordable(c->im, op, attrs, n_in, t_in, n_out) ||
         tro_ref_eval(op, attrs, n_in, t_in, n_out, t_out, NULL, &c->g->dims, NULL) < 0)
         return false;
     for (int i = 0; i < n_out; i++) {

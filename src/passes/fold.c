@@ -50,9 +50,6 @@ static bool is_foldable(const struct tro_pass *p, const struct tro_node *n)
     int64_t n_in_bytes = 0, n_out_bytes = 0;
     if (tro_op_info(n->op)->kind == TRO_KIND_CONTROL || n->n_in == 0)
         return false;
-    /* Quantized weights belong to integer kernels (qdq); what is left folds there. */
-    if (n->op == TRO_OP_DEQUANTIZE && tro_value_max_elems(p->g, n->in[0]) > 1)
-        return false;
     for (uint32_t i = 0; i < n->n_in; i++) {
         if (n->in[i].i && !tro_is_const(p->g, n->in[i]))
             return false;
@@ -67,7 +64,8 @@ static bool is_foldable(const struct tro_pass *p, const struct tro_node *n)
             return false;
         n_out_bytes += n_elems * (int64_t)tro_dtype_size(tro_value_get(p->g, v)->dtype);
     }
-    return n_out_bytes <= (n_in_bytes > MAX_BYTES ? n_in_bytes : MAX_BYTES);
+    return n->op == TRO_OP_DEQUANTIZE ||
+           n_out_bytes <= (n_in_bytes > MAX_BYTES ? n_in_bytes : MAX_BYTES);
 }
 
 static bool may_replace_all(const struct tro_pass *p, const struct tro_node *n)

@@ -9,6 +9,7 @@
 #include "graph/weights.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 struct tro_plan {
@@ -305,6 +306,27 @@ const struct tro_plan_parts *tro_plan_contents(const struct tro_plan *p)
 const char *tro_plan_name(const struct tro_plan *p)
 {
     return p->name;
+}
+
+uint64_t tro_plan_hash(const struct tro_plan *p)
+{
+    struct tro_bytes b = tro_bytes_of(p->bytes + TRO_PLAN_HASH_AT, 8);
+    return tro_bytes_u64(&b);
+}
+
+size_t tro_plan_n_bytes(const struct tro_plan *p)
+{
+    return p->n_bytes;
+}
+
+bool tro_plan_is_file(const char *path)
+{
+    char magic[8] = {0};
+    FILE *const f = fopen(path, "rbe");
+    const size_t n = f ? fread(magic, 1, sizeof magic, f) : 0;
+    if (f)
+        fclose(f);
+    return n == sizeof magic && memcmp(magic, TRO_PLAN_MAGIC, sizeof magic) == 0;
 }
 
 void *tro_plan_shared(struct tro_plan *p, void *(*make)(struct tro_err *err),

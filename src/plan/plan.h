@@ -84,6 +84,13 @@ const struct tro_plan_parts *tro_plan_contents(const struct tro_plan *p);
 /* The path it was opened from, or the name it was given. */
 const char *tro_plan_name(const struct tro_plan *p);
 
+/* Fingerprint of all its bytes, and how many they are. */
+uint64_t tro_plan_hash(const struct tro_plan *p);
+size_t tro_plan_n_bytes(const struct tro_plan *p);
+
+/* Do the first bytes of the file say that it is a plan? */
+bool tro_plan_is_file(const char *path);
+
 /* What all sessions of a plan share (packed weights ...): made by make when it is asked for the
  * first time, ended by destroy when the plan is closed. Locked inside. NULL when make gives NULL,
  * which then has filled err. */

@@ -29,21 +29,18 @@ ACTIVATION(elu,              v >= 0 ? v : alpha * expm1(v))
 ACTIVATION(softsign,         v / (1 + fabs(v)))
 ACTIVATION(softplus,         fmax(v, 0) + log1p(exp(-fabs(v))))
 
-static const struct {
-    const char *name;
-    struct tro_activation activation;
-} table[] = {
-    {"relu",            {relu,             0,    0}},
-    {"sigmoid",         {sigmoid,          0,    0}},
-    {"tanh",            {hyperbolic,       0,    0}},
-    {"affine",          {affine,           1,    0}},
-    {"leakyrelu",       {leaky_relu,       0.01, 0}},
-    {"thresholdedrelu", {thresholded_relu, 1,    0}},
-    {"scaledtanh",      {scaled_tanh,      1,    1}},
-    {"hardsigmoid",     {hard_sigmoid,     0.2,  0.5}},
-    {"elu",             {elu,              1,    0}},
-    {"softsign",        {softsign,         0,    0}},
-    {"softplus",        {softplus,         0,    0}},
+static const struct tro_activation table[] = {
+    {"relu",            relu,             0,    0},
+    {"sigmoid",         sigmoid,          0,    0},
+    {"tanh",            hyperbolic,       0,    0},
+    {"affine",          affine,           1,    0},
+    {"leakyrelu",       leaky_relu,       0.01, 0},
+    {"thresholdedrelu", thresholded_relu, 1,    0},
+    {"scaledtanh",      scaled_tanh,      1,    1},
+    {"hardsigmoid",     hard_sigmoid,     0.2,  0.5},
+    {"elu",             elu,              1,    0},
+    {"softsign",        softsign,         0,    0},
+    {"softplus",        softplus,         0,    0},
 };
 /* clang-format on */
 
@@ -59,7 +56,7 @@ static int find(struct tro_str name, struct tro_activation *out, struct tro_err 
 {
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         if (strlen(table[i].name) == name.n && memcmp(table[i].name, name.p, name.n) == 0) {
-            *out = table[i].activation;
+            *out = table[i];
             return 0;
         }
     return tro_fail(err, TRO_E_UNSUPPORTED,

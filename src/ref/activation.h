@@ -6,6 +6,7 @@
 #include "ref/ref.h"
 
 struct tro_activation {
+    const char *name;
     double (*fn)(double v, double alpha, double beta);
     double alpha, beta;
 };

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside src/passes: tensors that are quantized by constants. */
+#ifndef TRO_PASSES_QDQ_H
+#define TRO_PASSES_QDQ_H
+
+#include "passes/pass.h"
+
+/* x is quantized; zero is none where it is 0. scale and zero are constants. */
+struct tro_qvalue {
+    tro_value_id x, scale, zero;
+};
+
+/* v is dequantize(x, scale, zero) with constant parameters; f32. */
+bool tro_match_dequantize(const struct tro_pass *p, tro_value_id v, struct tro_qvalue *q);
+/* A node quantizes with constant parameters of one element to 8 bits. */
+bool tro_match_quantize(const struct tro_pass *p, tro_node_id n, struct tro_qvalue *q);
+/* Scale and zero are of the whole tensor. */
+bool tro_is_per_tensor(const struct tro_pass *p, const struct tro_qvalue *q);
+/* Both have the same parameters, of the whole tensor. */
+bool tro_is_same_quant(const struct tro_pass *p, const struct tro_qvalue *a,
+                       const struct tro_qvalue *b);
+
+/* conv and matmul of dequantized operands become conv_int and matmul_int; true when it was done. */
+bool tro_make_int_anchor(struct tro_pass *p, tro_node_id n);
+
+#endif
