@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define DEPTHWISE_FN tro_depthwise_f32__avx512
+#include "cpu/depthwise_tmpl.h"
