@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compiled once for each level, whose name ends that of the functions: POOL_FN(kind). */
+#include "cpu/pool.h"
+
+#include "cpu/simd.h"
+
+enum { DEEP = 4 /* vectors of channels at a time */ };
+
+static inline vf load_part(const float *p, int64_t n)
+{
+    return n == VF_LANES ? vf_load(p) : vf_load_n(p, n);
+}
+
+/* One window, n_v vectors, of which the last has n_last channels. */
+static inline __attribute__((always_inline)) void window_f32(const struct tro_pool_row *r,
+                                                             const struct tro_span *w,
+                                                             const float *x, float *out,
+                                                             const int n_v, const int64_t n_last,
+                                                             const bool is_max)
+{
+    vf acc[DEEP];
+    vm nan[DEEP];
+    for (int v = 0; v < n_v; v++) {
+        acc[v] = vf_set(is_max ? -INFINITY : 0);
+        nan[v] = vf_lt(acc[v], acc[v]);
+    }
+    for (int64_t kd = 0; kd < r->d->n; kd++) {
+        for (int64_t kh = 0; kh < r->h->n; kh++) {
+            const float *p = x + kd * r->step[TRO_D] + kh * r->step[TRO_H];
+            for (int64_t kw = 0; kw < w->n; kw++, p += r->step[TRO_W]) {
+                for (int v = 0; v < n_v; v++) {
+                    const vf t = load_part(p + v * VF_LANES, v == n_v - 1 ? n_last : VF_LANES);
+                    if (is_max) {
+                        acc[v] = vf_max(t, acc[v]);
+                        nan[v] |= vf_ne(t, t);
+                    } else {
+                        acc[v] += t;
+                    }
+                }
+            }
+        }
+    }
+    const vf lo = vf_set(r->lo), hi = vf_set(r->hi);
+    const vf count = vf_set(r->d->count * r->h->count * w->count);
+    for (int v = 0; v < n_v; v++) {
+        vf y = acc[v];
+        if (is_max)
+            y = vf_select(nan[v], vf_set(NAN), y);
+        else if (r->is_mean)
+            y /= count;
+        y = vf_min(hi, vf_max(lo, y));
+        if (v < n_v - 1 || n_last == VF_LANES)
+            vf_store(out + v * VF_LANES, y);
+        else
+            vf_store_n(out + v * VF_LANES, y, n_last);
+    }
+}
+
+static inline __attribute__((always_inline)) void row_f32(const struct tro_pool_row *r,
+                                                          const bool is_max)
+{
+    const float *const x = (const float *)r->x + r->d->at * r->pitch[TRO_D] +
+                           r->h->at * r->pitch[TRO_H];
+    for (int64_t i = 0; i < r->n_w; i++) {
+        const struct tro_span *const w = &r->w[i];
+        const float *const from = x + w->at * r->pitch[TRO_W];
+        float *const out = (float *)r->out + i * r->out_pitch;
+        int64_t c = 0;
+        for (; c + DEEP * VF_LANES <= r->n_channels; c += DEEP * VF_LANES)
+            window_f32(r, w, from + c, out + c, DEEP, VF_LANES, is_max);
+        for (; c + VF_LANES <= r->n_channels; c += VF_LANES)
+            window_f32(r, w, from + c, out + c, 1, VF_LANES, is_max);
+        if (c < r->n_channels)
+            window_f32(r, w, from + c, out + c, 1, r->n_channels - c, is_max);
+    }
+}
+
+void POOL_FN(max_f32)(const struct tro_pool_row *r)
+{
+    row_f32(r, true);
+}
+
+void POOL_FN(sum_f32)(const struct tro_pool_row *r)
+{
+    row_f32(r, false);
+}
+
+/* ---- bytes --------------------------------------------------------------------------------- */
+
+enum { BYTES = 4 * VF_LANES };
+typedef uint8_t bytes __attribute__((vector_size(4 * VF_LANES)));
+
+static inline bytes max_bytes(bytes a, bytes b)
+{
+#if VF_LANES == 16
+    return (bytes)_mm512_max_epu8((__m512i)a, (__m512i)b);
+#elif VF_LANES == 8
+    return (bytes)_mm256_max_epu8((__m256i)a, (__m256i)b);
+#elif defined(__ARM_NEON)
+    return vmaxq_u8(a, b);
+#else
+    const bytes is_more = (bytes)(a > b);
+    return (a & is_more) | (b & ~is_more);
+#endif
+}
+
+static inline bytes load_bytes(const uint8_t *p, int64_t n)
+{
+    bytes v = {0};
+    memcpy(&v, p, n == BYTES ? BYTES : (size_t)n);
+    return v;
+}
+
+/* The least byte where the window has no tap: 0 once flipped. */
+static inline __attribute__((always_inline)) void window_8(const struct tro_pool_row *r,
+                                                           const struct tro_span *w,
+                                                           const uint8_t *x, uint8_t *out,
+                                                           const int64_t n)
+{
+    const bytes flip = (bytes){0} + r->flip;
+    bytes acc = {0};
+    for (int64_t kd = 0; kd < r->d->n; kd++) {
+        for (int64_t kh = 0; kh < r->h->n; kh++) {
+            const uint8_t *p = x + kd * r->step[TRO_D] + kh * r->step[TRO_H];
+            for (int64_t kw = 0; kw < w->n; kw++, p += r->step[TRO_W])
+                acc = max_bytes(load_bytes(p, n) ^ flip, acc);
+        }
+    }
+    acc ^= flip;
+    memcpy(out, &acc, n == BYTES ? BYTES : (size_t)n);
+}
+
+void POOL_FN(max_8)(const struct tro_pool_row *r)
+{
+    const uint8_t *const x = (const uint8_t *)r->x + r->d->at * r->pitch[TRO_D] +
+                             r->h->at * r->pitch[TRO_H];
+    for (int64_t i = 0; i < r->n_w; i++) {
+        const struct tro_span *const w = &r->w[i];
+        const uint8_t *const from = x + w->at * r->pitch[TRO_W];
+        uint8_t *const out = (uint8_t *)r->out + i * r->out_pitch;
+        int64_t c = 0;
+        for (; c + BYTES <= r->n_channels; c += BYTES)
+            window_8(r, w, from + c, out + c, BYTES);
+        if (c < r->n_channels)
+            window_8(r, w, from + c, out + c, r->n_channels - c);
+    }
+}
