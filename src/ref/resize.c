@@ -52,7 +52,7 @@ static int ruling_axis(const struct tro_ref_call *c, int n, const int *axes)
     return best;
 }
 
-static void find_scales(const struct tro_ref_call *c, struct tro_resize_scale *scales)
+void tro_resize_scales(const struct tro_ref_call *c, struct tro_resize_scale *scales)
 {
     const struct tro_attrs_resize *const a = c->attrs;
     const int rank = c->in[0].rank, n = a->axes.n ? a->axes.n : rank;
@@ -252,7 +252,7 @@ int tro_ref_resize(struct tro_ref_call *c)
         memcpy(r.y->data, r.x->data, tro_dtype_size(r.x->dtype));
         return 0;
     }
-    find_scales(c, scales);
+    tro_resize_scales(c, scales);
     for (int d = 0; d < r.x->rank; d++) {
         r.axis[d].in = r.x->shape[d];
         r.axis[d].out = r.y->shape[d];

@@ -23,6 +23,9 @@ struct tro_resize_scale {
     double roi[2];
 };
 
+/* One for each axis of x: of c the attributes, the shape of x and the contents of the others. */
+void tro_resize_scales(const struct tro_ref_call *c, struct tro_resize_scale *scales);
+
 /* Fills x, whose in and out are set; tables come from c->scratch. */
 int tro_resize_axis_init(struct tro_ref_call *c, const struct tro_resize_scale *scale,
                          struct tro_resize_axis *x);

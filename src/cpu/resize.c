@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Emitter of resize: nearest for every type, the rest in float32. What each coordinate is made of
+ * comes from the reference's own functions when the program is made.
+ */
+#include "cpu/resize.h"
+#include "cpu/cpu.h"
+#include "cpu/tile.h"
+
+#include "base/cpu.h"
+#include "base/dtype.h"
+#include "base/err.h"
+#include "ref/resize.h"
+
+#include <math.h>
+
+#define RESIZE_FN tro_resize_f32__generic
+#include "cpu/resize_tmpl.h"
+
+enum { TILE_COLS = 32 /* results handed to a general epilogue at once */ };
+
+struct params {
+    tro_resize_fn *fn;
+    struct tro_tile *tile; /* NULL: copies elements */
+    struct tro_arg x, out; /* out: unless the epilogue is general */
+    bool is_general;
+    float lo, hi;
+    int rank;
+    int64_t n, c, size;
+    int64_t n_out[TRO_N_SPATIAL];
+    const struct tro_blend *blend[TRO_N_SPATIAL];
+    size_t tile_scratch;
+    double n_taps;
+};
+
+struct level {
+    uint32_t flag;
+    tro_resize_fn *fn;
+    const char *name;
+};
+
+/* Best first. */
+static const struct level levels[] = {
+#if defined(__x86_64__)
+    {TRO_CPU_AVX512, tro_resize_f32__avx512, "resize_f32__avx512"},
+    {TRO_CPU_AVX2, tro_resize_f32__avx2, "resize_f32__avx2"},
+#elif defined(__aarch64__)
+    {TRO_CPU_NEON, tro_resize_f32__neon, "resize_f32__neon"},
+#endif
+    {0, tro_resize_f32__generic, "resize_f32__generic"},
+};
+
+static const struct level *pick(uint32_t flags)
+{
+    const struct level *l = levels;
+    while ((l->flag & flags) != l->flag)
+        l++;
+    return l;
+}
+
+/* ---- steps --------------------------------------------------------------------------------- */
+
+static inline void copy_bytes(char *to, const char *from, int64_t n)
+{
+    switch (n) {
+#define CASE(bytes)              \
+    case bytes:                  \
+        memcpy(to, from, bytes); \
+        return;
+        CASE(1)
+        CASE(2)
+        CASE(4)
+        CASE(8)
+        CASE(12)
+        CASE(16)
+        CASE(64)
+#undef CASE
+    default:
+        memcpy(to, from, (size_t)n);
+    }
+}
+
+/* n_w results of n bytes each. */
+static void copy_row(const struct params *p, char *to, int64_t to_pitch, const char *from,
+                     int64_t pitch)
+{
+    const struct tro_blend *const w = p->blend[TRO_W];
+    const int64_t n = p->c * p->size;
+    for (int64_t i = 0; i < p->n_out[TRO_W]; i++)
+        copy_bytes(to + i * to_pitch * p->size, from + w[i].index[0] * pitch * p->size, n);
+}
+
+static void general_row(const struct params *p, const struct tro_step_run *r,
+                        struct tro_resize_row *row, int64_t *index)
+{
+    row->out = (float *)((char *)r->scratch + p->tile_scratch);
+    row->out_pitch = p->c;
+    for (int64_t w = 0; w < p->n_out[TRO_W]; w += TILE_COLS) {
+        const int64_t left = p->n_out[TRO_W] - w;
+        row->w = p->blend[TRO_W] + w;
+        row->n_w = left < TILE_COLS ? left : TILE_COLS;
+        index[p->rank - 1] = w;
+        p->fn(row);
+        tro_tile_run(p->tile, r, index, row->n_w, p->c, row->out, p->c, r->scratch);
+    }
+}
+
+static void one_row(const struct params *p, const struct tro_step_run *r, int64_t n, int64_t d,
+                    int64_t h)
+{
+    const struct tro_pitch from = tro_pitch_of(&p->x), to = tro_pitch_of(&p->out);
+    const struct tro_blend *const bd = &p->blend[TRO_D][d], *const bh = &p->blend[TRO_H][h];
+    const char *const x = (const char *)tro_arg_ptr(r, &p->x) + n * from.n * p->size;
+    char *const out = p->is_general
+                          ? NULL
+                          : (char *)tro_arg_ptr(r, &p->out) +
+                                (n * to.n + d * to.at[TRO_D] + h * to.at[TRO_H]) * p->size;
+    if (!p->tile) {
+        const int64_t at = bd->index[0] * from.at[TRO_D] + bh->index[0] * from.at[TRO_H];
+        copy_row(p, out, to.at[TRO_W], x + at * p->size, from.at[TRO_W]);
+        return;
+    }
+    struct tro_resize_row row = {.x = (const float *)(const void *)x,
+                                 .out = (float *)(void *)out,
+                                 .out_pitch = to.at[TRO_W],
+                                 .n_channels = p->c,
+                                 .n_w = p->n_out[TRO_W],
+                                 .d = bd,
+                                 .h = bh,
+                                 .w = p->blend[TRO_W],
+                                 .pitch = {from.at[TRO_D], from.at[TRO_H], from.at[TRO_W]},
+                                 .lo = p->lo,
+                                 .hi = p->hi};
+    if (!p->is_general) {
+        p->fn(&row);
+        return;
+    }
+    const int64_t at[TRO_N_SPATIAL] = {d, h, 0};
+    int64_t index[TRO_MAX_RANK] = {n};
+    for (int i = 2; i < p->rank; i++)
+        index[i] = at[TRO_N_SPATIAL - p->rank + i];
+    general_row(p, r, &row, index);
+}
+
+static int run(const struct tro_step *s, const struct tro_step_run *r)
+{
+    const struct params *const p = s->params;
+    const int64_t n_h = p->n_out[TRO_H], n_rows = p->n_out[TRO_D] * n_h;
+    int64_t begin, end;
+    tro_part_range(p->n * n_rows, r->part, r->n_parts, &begin, &end);
+    for (int64_t i = begin; i < end; i++)
+        one_row(p, r, i / n_rows, i % n_rows / n_h, i % n_h);
+    return 0;
+}
+
+/* ---- what coordinates are made of ---------------------------------------------------------- */
+
+/* Leaves out weights of 0, which may stand before an infinity. */
+static int add_axis(struct tro_lowering *l, const struct tro_resize_axis *x, double *n_taps,
+                    const struct tro_blend **out)
+{
+    struct tro_arena *const arena = tro_lower_arena(l);
+    const size_t n = (size_t)(x->out * x->n);
+    struct tro_blend *const b = TRO_NEW_N(arena, struct tro_blend, (size_t)x->out);
+    int64_t *index = TRO_NEW_N(arena, int64_t, n);
+    float *weight = TRO_NEW_N(arena, float, n);
+    if (!b || !index || !weight)
+        return tro_fail_nomem(tro_lower_err(l));
+    for (int64_t i = 0; i < x->out; i++) {
+        b[i] = (struct tro_blend){.index = index, .weight = weight};
+        for (int64_t j = i * x->n; j < (i + 1) * x->n; j++) {
+            const float w = x->weight ? (float)x->weight[j] : 1;
+            if (w != 0) {
+                *index++ = x->index[j];
+                *weight++ = w;
+                b[i].n++;
+            }
+        }
+        *n_taps += (double)b[i].n / (double)x->out;
+    }
+    *out = b;
+    return 0;
+}
+
+static int add_whole(struct tro_lowering *l, const struct tro_blend **out)
+{
+    double n_taps = 0;
+    int64_t zero = 0;
+    const struct tro_resize_axis x = {.in = 1, .out = 1, .n = 1, .index = &zero};
+    return add_axis(l, &x, &n_taps, out);
+}
+
+static bool has_no_gap(const struct tro_blend *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (b[i].n == 0)
+            return false;
+    return true;
+}
+
+/* The call as the reference sees it, but for the contents of x. False: parameters are not known. */
+static bool make_call(struct tro_lowering *l, const struct tro_lower_node *n,
+                      struct tro_ref_call *c, struct tro_tensor in[8], struct tro_tensor *y,
+                      struct tro_ints *sizes)
+{
+    const struct tro_node *const node = n->node;
+    *c = (struct tro_ref_call){.op = TRO_OP_RESIZE,
+                               .attrs = n->attrs,
+                               .n_in = (int)node->n_in,
+                               .n_out = 1,
+                               .in = in,
+                               .out = y,
+                               .scratch = tro_lower_arena(l),
+                               .err = tro_lower_err(l)};
+    if (!tro_lower_type(l, node->in[0], &in[0]) || !tro_lower_type(l, node->out[0], y))
+        return false;
+    for (uint32_t i = 1; i < node->n_in && i < 3; i++)
+        if (node->in[i].i && !tro_lower_const(l, node->in[i], &in[i]))
+            return false;
+    if (node->n_in < 4 || !node->in[3].i)
+        return true;
+    if (!tro_lower_ints(l, node->in[3], sizes))
+        return false;
+    in[3] = (struct tro_tensor){.dtype = TRO_I64, .rank = 1, .shape = {sizes->n}, .data = sizes->v};
+    return true;
+}
+
+/* 1: p holds what the coordinates are made of; 0: beyond this. */
+static int add_axes(struct tro_lowering *l, const struct tro_lower_node *n, struct params *p)
+{
+    struct tro_tensor in[8] = {0}, y;
+    struct tro_ref_call c;
+    struct tro_ints sizes;
+    struct tro_resize_scale scales[TRO_MAX_RANK];
+    const struct tro_attrs_resize *const a = n->attrs;
+    if (a->coord == tro_coord_mode_tf_crop_and_resize || !make_call(l, n, &c, in, &y, &sizes))
+        return 0;
+    const bool is_nearest = a->mode == tro_resize_mode_nearest;
+    if (in[0].rank < 3 || in[0].rank > 5 || tro_tensor_n_elems(&y) == 0 ||
+        tro_tensor_n_elems(&in[0]) == 0 || (!is_nearest && in[0].dtype != TRO_F32))
+        return 0;
+    tro_resize_scales(&c, scales);
+    p->n_taps = 1;
+    for (int d = 0; d < in[0].rank; d++) {
+        const int axis = TRO_N_SPATIAL - in[0].rank + d;
+        struct tro_resize_axis x = {.in = in[0].shape[d], .out = y.shape[d]};
+        double n_taps = 0;
+        TRO_TRY(tro_resize_axis_init(&c, &scales[d], &x));
+        if (d < 2 && !x.is_whole_copy)
+            return 0;
+        if (d < 2)
+            continue;
+        TRO_TRY(add_axis(l, &x, &n_taps, &p->blend[axis]));
+        if (!has_no_gap(p->blend[axis], x.out))
+            return 0;
+        p->n_taps *= n_taps;
+        p->n_out[axis] = x.out;
+    }
+    for (int axis = 0; axis < TRO_N_SPATIAL - (in[0].rank - 2); axis++) {
+        TRO_TRY(add_whole(l, &p->blend[axis]));
+        p->n_out[axis] = 1;
+    }
+    p->n = in[0].shape[0];
+    p->c = in[0].shape[1];
+    p->rank = in[0].rank;
+    p->size = (int64_t)tro_dtype_size(in[0].dtype);
+    return is_nearest && n->n_epilogue == 0 ? 1 : in[0].dtype == TRO_F32;
+}
+
+/* ---- emitter ------------------------------------------------------------------------------- */
+
+static int place_out(struct tro_lowering *l, const struct tro_lower_node *n, struct params *p)
+{
+    const struct tro_attrs_resize *const a = n->attrs;
+    p->lo = -INFINITY;
+    p->hi = INFINITY;
+    if (a->mode == tro_resize_mode_nearest && n->n_epilogue == 0) {
+        const int rc = tro_lower_out(l, n, 0, TRO_FORM_CHANNELS_LAST, false, &p->out);
+        return rc < 0 ? rc : 1;
+    }
+    const int rc = tro_tile_compile(l, n, TRO_F32, p->rank - 1, 1, TRO_FORM_CHANNELS_LAST,
+                                    &p->tile);
+    if (rc <= 0)
+        return rc;
+    p->is_general = tro_tile_kind(p->tile) != TRO_TILE_CLAMP;
+    if (p->is_general) {
+        p->tile_scratch = (tro_tile_scratch(p->tile) + 63) / 64 * 64;
+        return 1;
+    }
+    tro_tile_clamp(p->tile, &p->lo, &p->hi);
+    p->out = *tro_tile_out(p->tile);
+    return 1;
+}
+
+int tro_cpu_emit_resize(struct tro_lowering *l, const struct tro_lower_node *n)
+{
+    struct params at = {0}, *p;
+    int rc = add_axes(l, n, &at);
+    if (rc <= 0)
+        return rc;
+    rc = place_out(l, n, &at);
+    if (rc <= 0)
+        return rc;
+    TRO_TRY(tro_lower_in(l, n->node->in[0], TRO_FORM_CHANNELS_LAST, &at.x));
+    const struct level *const level = pick(tro_lower_cpu(l));
+    at.fn = level->fn;
+    const int n_in = 1 + (at.tile ? tro_tile_n_in(at.tile) : 0);
+    const int n_out = at.tile ? tro_tile_n_out(at.tile) : 1;
+    struct tro_step *const s = tro_lower_step(l, n, at.tile ? level->name : "resize_nearest", run,
+                                              n_in, n_out, sizeof(*p), &p);
+    if (!s)
+        return tro_lower_err(l)->status;
+    *p = at;
+    s->in[0] = at.x;
+    if (at.tile) {
+        tro_tile_list(at.tile, s->in + 1, s->out);
+        s->inplace = tro_win_inplace(s, 1, tro_tile_inplace(at.tile));
+    } else {
+        s->out[0] = at.out;
+    }
+    const int64_t n_rows = at.n * at.n_out[TRO_D] * at.n_out[TRO_H];
+    const double n_results = (double)(n_rows * at.c) * (double)at.n_out[TRO_W];
+    s->n_parts = (int)(n_rows < 4096 ? n_rows : 4096);
+    if (at.tile)
+        s->n_flops = n_results * (2 * at.n_taps + tro_tile_flops(at.tile));
+    if (at.is_general)
+        s->scratch_bytes = at.tile_scratch + (size_t)(at.c * TILE_COLS) * sizeof(float);
+    return 1;
+}

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define RESIZE_FN tro_resize_f32__avx512
+#include "cpu/resize_tmpl.h"
