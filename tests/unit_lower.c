@@ -90,6 +90,15 @@ TEST(sizes_of_the_run)
                        "output %y, %u, %i"));
 }
 
+TEST(sizes_of_the_run_as_values)
+{
+    ENGINE(0, GRAPH("symbol u0 0..\n"
+                    "input %x : f32[4,5]\n"
+                    "%i = nonzero(%x) : i64[2,u0]\n"
+                    "%n = dims() {values = [u0+3]}\n"
+                    "output %n, %i"));
+}
+
 TEST(branches)
 {
     ENGINE(1e-6, GRAPH("input %x : f32[4]\n"

@@ -44,7 +44,8 @@ static bool is_dynamic(const struct tro_lowering *l, const struct tro_node *node
     for (uint32_t i = 0; i < node->n_out; i++)
         if (node->out[i].i && !tro_lower_type(l, node->out[i], &t))
             return true;
-    return tro_op_info(node->op)->kind == TRO_KIND_EXTENT;
+    /* Sizes that are not known by now are those of a dynamic value. */
+    return tro_op_info(node->op)->kind == TRO_KIND_EXTENT || node->op == TRO_OP_DIMS;
 }
 
 /* ---- emitters ----------------------------------------------------------------------------- */
