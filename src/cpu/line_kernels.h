@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Kernels of f32 on lines. `rows`: the line has no gaps. `cols`: n_cols lines side by side, whose
+ * elements k lie `step` elements after those of k - 1.
+ */
+#ifndef TRO_CPU_LINE_KERNELS_H
+#define TRO_CPU_LINE_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "graph/op.h"
+
+/* Lines that a call of `cols` takes at most. */
+#define TRO_LINE_COLS 64
+
+struct tro_line_stats {
+    float *mean, *scale; /* of each line, NULL where nobody wants them */
+    int64_t mean_step, scale_step;
+};
+
+struct tro_line_kernels {
+    void (*softmax_rows)(float *y, int64_t y_pitch, const float *x, int64_t x_pitch, int64_t n_rows,
+                         int64_t n, bool is_log);
+    void (*softmax_cols)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t n,
+                         int64_t n_cols, bool is_log);
+    /* (x - mean) / sqrt(variance + epsilon); is_rms takes mean as 0. */
+    void (*normalize_rows)(float *y, int64_t y_pitch, const float *x, int64_t x_pitch,
+                           int64_t n_rows, int64_t n, double epsilon, bool is_rms,
+                           const struct tro_line_stats *stats);
+    void (*normalize_cols)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t n,
+                           int64_t n_cols, double epsilon, bool is_rms,
+                           const struct tro_line_stats *stats);
+    /* Folds n elements of one line, or of each of n_cols lines, into acc; means are sums. */
+    void (*fold_row)(enum tro_reduction kind, double *acc, const float *x, int64_t n);
+    void (*fold_cols)(enum tro_reduction kind, double *acc, const float *x, int64_t step, int64_t n,
+                      int64_t n_cols);
+    /* Index of the greatest (or least) element; NaN is both. Ties: the first, or the last. */
+    int64_t (*arg_row)(const float *x, int64_t n, bool is_min, bool is_last);
+    void (*arg_cols)(int64_t *y, const float *x, int64_t step, int64_t n, int64_t n_cols,
+                     bool is_min, bool is_last);
+};
+
+extern const struct tro_line_kernels tro_line_kernels, tro_line_kernels__avx2,
+    tro_line_kernels__avx512;
+/* Those for a processor. */
+const struct tro_line_kernels *tro_line_kernels_for(uint32_t cpu_flags);
+
+#endif
