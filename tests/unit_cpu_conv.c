@@ -175,6 +175,53 @@ TEST(epilogues)
         }
 }
 
+/* ---- transposed ----------------------------------------------------------------------------- */
+
+static void check_transpose(int c, int h, int w, int m, int kh, int kw, int group,
+                            const char *attrs, const char *tail)
+{
+    char shape[64];
+    begin();
+    put("input %%x : f32[2,%d,%d,%d]\n", c, h, w);
+    snprintf(shape, sizeof shape, "%d,%d,%d,%d", c, m, kh, kw);
+    put_const("w", shape, (int64_t)c * m * kh * kw);
+    snprintf(shape, sizeof shape, "%d", m * group);
+    put_const("b", shape, m * group);
+    put("%%y = conv_transpose(%%x, %%w, %%b) {%s, group = %d}\n%s", attrs, group, tail);
+    check_text(1e-5, "gemm_f32");
+}
+
+TEST(transposed)
+{
+    static const char *const out = "output %y\n";
+    check_transpose(20, 5, 6, 35, 2, 2, 1,
+                    ATTRS("2,2", "1,1", "0,0,0,0") ", output_padding = [0,0]", out);
+    check_transpose(7, 5, 6, 9, 3, 3, 1, ATTRS("2,2", "1,1", "1,1,1,1") ", output_padding = [1,1]",
+                    out);
+    check_transpose(18, 4, 3, 5, 4, 3, 2, ATTRS("1,3", "2,1", "1,0,2,1") ", output_padding = [0,2]",
+                    out);
+    check_transpose(18, 4, 3, 33, 3, 2, 1,
+                    ATTRS("4,3", "2,3", "0,0,0,0") ", output_padding = [0,0]", out);
+    check_transpose(4, 40, 33, 6, 5, 5, 1,
+                    ATTRS("3,2", "1,1", "2,1,0,3") ", output_padding = [0,0]", out);
+}
+
+TEST(transposed_in_a_line_and_a_space)
+{
+    begin();
+    put("input %%x : f32[2,18,21]\n");
+    put_const("w", "18,9,5", 9 * 18 * 5);
+    put("%%y = conv_transpose(%%x, %%w) {strides = [3], dilations = [1], pads = [2,1], group = 1, "
+        "output_padding = [0]}\noutput %%y\n");
+    check_text(1e-5, "gemm_f32");
+    begin();
+    put("input %%x : f32[1,5,3,4,5]\n");
+    put_const("w", "5,4,2,3,2", 5 * 4 * 12);
+    put("%%y = conv_transpose(%%x, %%w) {strides = [2,1,2], dilations = [1,1,1], "
+        "pads = [0,1,0,1,1,0], group = 1, output_padding = [0,0,0]}\noutput %%y\n");
+    check_text(1e-5, "gemm_f32");
+}
+
 /* ---- matmul -------------------------------------------------------------------------------- */
 
 static void check_matmul(const char *a, const char *b, const char *kernel)

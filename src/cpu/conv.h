@@ -52,4 +52,7 @@ struct tro_conv_rows {
 };
 tro_gemm_a_fn tro_conv_gather, tro_conv_gather_planes, tro_conv_direct;
 
+/* Whether the pixels of a channels-last arg lie one after the other at one pitch. */
+bool tro_conv_has_pitch(const struct tro_arg *a, int64_t *pitch);
+
 #endif

@@ -211,8 +211,7 @@ static bool find_sizes(struct tro_lowering *l, const struct tro_lower_node *n,
     return true;
 }
 
-/* Pixels of a channels-last arg lie one after the other at one pitch. */
-static bool has_pitch(const struct tro_arg *a, int64_t *pitch)
+bool tro_conv_has_pitch(const struct tro_arg *a, int64_t *pitch)
 {
     int64_t n = 1;
     *pitch = 0;
@@ -262,7 +261,7 @@ static void pick_source(struct tro_lowering *l, struct tro_conv_f32 *c, const st
                         int kind)
 {
     int64_t pitch;
-    if (c->source != TRO_CONV_GATHERED || !is_pointwise(c) || !has_pitch(x, &pitch))
+    if (c->source != TRO_CONV_GATHERED || !is_pointwise(c) || !tro_conv_has_pitch(x, &pitch))
         return;
     static const char *const direct_first[] = {"direct", "gathered", NULL};
     static const char *const gathered_first[] = {"gathered", "direct", NULL};
@@ -288,8 +287,9 @@ static void find_epilogue(struct tro_conv_f32 *c)
     c->hi = INFINITY;
     if (c->kind == TRO_TILE_GENERAL)
         return;
-    if (!has_pitch(tro_tile_out(c->tile), &c->out_pitch) ||
-        (c->kind == TRO_TILE_ADD_CLAMP && !has_pitch(tro_tile_other(c->tile), &c->other_pitch)))
+    if (!tro_conv_has_pitch(tro_tile_out(c->tile), &c->out_pitch) ||
+        (c->kind == TRO_TILE_ADD_CLAMP &&
+         !tro_conv_has_pitch(tro_tile_other(c->tile), &c->other_pitch)))
         c->kind = TRO_TILE_GENERAL;
     else
         tro_tile_clamp(c->tile, &c->lo, &c->hi);

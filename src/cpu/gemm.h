@@ -108,8 +108,8 @@ struct tro_gemm_call {
     const void *ctx; /* of a and done */
     const float *b;  /* packed */
     const float *bias;
-    float *c; /* done is NULL: the result, and what is done to it */
-    int64_t c_pitch;
+    float *c; /* done is NULL: the result at row c_row, column c_col, and what is done to it */
+    int64_t c_row, c_col, c_pitch;
     const float *other;
     int64_t other_pitch;
     float lo, hi;

@@ -18,12 +18,12 @@
 
 #define MR 14
 #define NV 2
-#define ROWS(X, nv)                                                                               \
-    X(1, nv)                                                                                      \
-    X(2, nv)                                                                                      \
-    X(3, nv)                                                                                      \
-    X(4, nv) X(5, nv) X(6, nv) X(7, nv) X(8, nv) X(9, nv) X(10, nv) X(11, nv) X(12, nv) X(13, nv) \
-        X(14, nv)
+#define ROWS(X, nv) \
+    X(1, nv)        \
+    X(2, nv)        \
+    X(3, nv)        \
+    X(4, nv)        \
+    X(5, nv) X(6, nv) X(7, nv) X(8, nv) X(9, nv) X(10, nv) X(11, nv) X(12, nv) X(13, nv) X(14, nv)
 #define VECTORS(X) ROWS(X, 1) ROWS(X, 2)
 #define SET tro_gemm_f32__avx512
 #define SET_NAME "gemm_f32_14x32__avx512"

@@ -31,4 +31,10 @@ tro_gemm_store tro_conv_store;
 int tro_conv_run(const struct tro_conv *v, tro_gemm_load *load_b, const void *ctx,
                  struct tro_err *err);
 
+/* The pad at the beginning of a spatial axis of conv_transpose. Pads follow from the size of the
+ * result when that is given: pads whose sum is odd are greater at the end with same_upper, else at
+ * the beginning. */
+int64_t tro_conv_transpose_pad(const struct tro_attrs_conv_transpose *a, int axis, int64_t in,
+                               int64_t out, int64_t kernel);
+
 #endif

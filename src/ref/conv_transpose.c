@@ -69,10 +69,8 @@ static void store(const void *ctx, int64_t batch, int64_t row, int64_t first, in
     }
 }
 
-/* Pads follow from the size of the result when that is given: pads whose sum is odd are greater at
- * the end with same_upper, else at the beginning. */
-static int64_t pad_begin(const struct tro_attrs_conv_transpose *a, int axis, int64_t in,
-                         int64_t out, int64_t kernel)
+int64_t tro_conv_transpose_pad(const struct tro_attrs_conv_transpose *a, int axis, int64_t in,
+                               int64_t out, int64_t kernel)
 {
     if (a->auto_pad == tro_auto_pad_explicit && a->output_shape.n == 0)
         return a->pads.v[axis];
@@ -156,7 +154,7 @@ static void begin(struct phase *p, const struct tro_ref_call *c)
     for (int i = 0; i < w->n_axes; i++) {
         p->stride[i] = w->stride[i];
         p->full[i] = w->out[i];
-        w->pad[i] = pad_begin(a, i, w->in[i], w->out[i], w->kernel[i]);
+        w->pad[i] = tro_conv_transpose_pad(a, i, w->in[i], w->out[i], w->kernel[i]);
         w->stride[i] = 1;
     }
 }
