@@ -114,6 +114,63 @@ TEST(branches)
                        "}\n"
                        "%z = neg(%y)\n"
                        "output %z"));
+    CHECK(!strstr(engine_kernels(), "run"));
+}
+
+TEST(loops_that_swap_and_stop)
+{
+    ENGINE(1e-6, GRAPH("input %x : f32[4]\n"
+                       "input %w : f32[4]\n"
+                       "const %n : i64[] = 100\n"
+                       "const %one : f32[1] = 1.5\n"
+                       "const %axes : i64[1] = 0\n"
+                       "%y, %z = loop(%n, _, %x, %w) {n_carried = 2} {\n"
+                       "  input %i : i64[]\n"
+                       "  input %c : bool[]\n"
+                       "  input %a : f32[4]\n"
+                       "  input %b : f32[4]\n"
+                       "  %m = mul(%a, %one)\n"
+                       "  %s = reduce(%m, %axes) {kind = max, drop_dims = 1}\n"
+                       "  const %hundred : f32[] = 100\n"
+                       "  %go = lt(%s, %hundred)\n"
+                       "  output %go, %b, %m\n"
+                       "}\n"
+                       "output %z, %y"));
+    CHECK(!strstr(engine_kernels(), "run"));
+}
+
+TEST(loops_without_iterations)
+{
+    ENGINE(0, GRAPH("input %x : f32[4]\n"
+                    "const %n : i64[] = 0\n"
+                    "const %true : bool[] = 1\n"
+                    "%y, %all = loop(%n, _, %x) {n_carried = 1} {\n"
+                    "  input %i : i64[]\n"
+                    "  input %c : bool[]\n"
+                    "  input %a : f32[4]\n"
+                    "  %b = neg(%a)\n"
+                    "  output %true, %b, %a\n"
+                    "}\n"
+                    "output %y, %all"));
+}
+
+TEST(scans_of_slices)
+{
+    ENGINE(1e-6, GRAPH("input %x : f32[3,5]\n"
+                       "input %h : f32[3]\n"
+                       "input %k : f32[3]\n"
+                       "%last, %all = scan(%h, %x, %k) {n_scan_inputs = 1, n_scan_outputs = 1, "
+                       "n_captures = 1, input_axes = [1], output_axes = [1], "
+                       "input_reversed = [1]} {\n"
+                       "  input %s : f32[3]\n"
+                       "  input %e : f32[3]\n"
+                       "  input %c : f32[3]\n"
+                       "  %t = mul(%s, %c)\n"
+                       "  %u = add(%t, %e)\n"
+                       "  output %u, %u\n"
+                       "}\n"
+                       "output %last, %all"));
+    CHECK(!strstr(engine_kernels(), "run"));
 }
 
 TEST(loops)

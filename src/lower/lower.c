@@ -128,12 +128,23 @@ static int copy_symbols(struct tro_program *p, const struct tro_dim_env *symbols
     return p->symbols.values && p->symbols.known ? 0 : TRO_E_NOMEM;
 }
 
-static int init(struct tro_lowering *l)
+static int copy_env(struct tro_lowering *l, const struct tro_dim_env *symbols)
+{
+    if (tro_dim_env_init(&l->env, &l->g->dims) < 0)
+        return TRO_E_NOMEM;
+    for (size_t i = 0; i < l->env.n && i < symbols->n; i++) {
+        l->env.known[i] = symbols->known[i];
+        l->env.values[i] = symbols->values[i];
+    }
+    return copy_symbols(l->p, symbols);
+}
+
+static int init(struct tro_lowering *l, const struct tro_dim_env *symbols)
 {
     const struct tro_buffer none = {.kind = TRO_BUFFER_CONST};
     uint32_t zero;
     l->values = tro_calloc(l->g->n_values + 1, sizeof *l->values);
-    if (!l->values || copy_symbols(l->p, l->symbols) < 0)
+    if (!l->values || copy_env(l, symbols) < 0)
         return tro_fail_nomem(l->err);
     for (size_t i = 0; i <= l->g->n_values; i++) {
         l->values[i].output = -1;
@@ -147,7 +158,6 @@ struct tro_program *tro_lower(const struct tro_graph *g, const struct tro_dim_en
 {
     struct tro_err own;
     struct tro_lowering l = {.g = g,
-                             .symbols = symbols,
                              .opts = *opts,
                              .err = err ? err : &own,
                              .name = "",
@@ -157,10 +167,11 @@ struct tro_program *tro_lower(const struct tro_graph *g, const struct tro_dim_en
         return NULL;
     }
     l.p->graph = g;
-    int rc = init(&l);
+    int rc = init(&l, symbols);
     if (rc >= 0)
         rc = lower_main(&l);
     tro_free(l.values);
+    tro_dim_env_finish(&l.env);
     if (rc < 0) {
         tro_program_destroy(l.p);
         return NULL;

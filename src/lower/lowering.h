@@ -25,7 +25,7 @@ struct tro_lower_value {
 
 struct tro_lowering {
     const struct tro_graph *g;
-    const struct tro_dim_env *symbols;
+    struct tro_dim_env env; /* values of symbols; those of blocks are added as they are entered */
     struct tro_lower_opts opts;
     struct tro_program *p;
     struct tro_err *err;

@@ -18,7 +18,7 @@ static bool write_known(struct tro_lowering *l, tro_value_id v)
     char *const data = tro_arena_alloc64(&l->p->arena, tro_tensor_n_bytes(&t));
     for (int64_t i = 0; i < n; i++) {
         int64_t e;
-        if (!data || !tro_dim_eval(&l->g->dims, l->symbols, elems[i], &e) || e >= TRO_DIM_MAX ||
+        if (!data || !tro_dim_eval(&l->g->dims, &l->env, elems[i], &e) || e >= TRO_DIM_MAX ||
             e <= -TRO_DIM_MAX)
             return false;
         tro_store_i64(t.dtype, data, i, e);

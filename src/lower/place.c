@@ -30,7 +30,7 @@ bool tro_lower_type(const struct tro_lowering *l, tro_value_id v, struct tro_ten
     if (t->rank < 0)
         return false;
     for (int i = 0; i < t->rank; i++)
-        if (!tro_dim_eval(&l->g->dims, l->symbols, value->shape.dim[i], &t->shape[i]) ||
+        if (!tro_dim_eval(&l->g->dims, &l->env, value->shape.dim[i], &t->shape[i]) ||
             t->shape[i] < 0)
             return false;
     return true;
@@ -62,7 +62,7 @@ bool tro_lower_ints(const struct tro_lowering *l, tro_value_id v, struct tro_int
     for (int i = 0; i < out->n; i++) {
         if (t.data)
             out->v[i] = tro_load_i64(t.dtype, t.data, i);
-        else if (!tro_dim_eval(&l->g->dims, l->symbols, elems[i], &out->v[i]))
+        else if (!tro_dim_eval(&l->g->dims, &l->env, elems[i], &out->v[i]))
             return false;
     }
     return true;

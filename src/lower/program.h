@@ -58,7 +58,8 @@ typedef int tro_step_fn(const struct tro_step *s, const struct tro_step_run *r);
 enum tro_step_kind {
     TRO_STEP_KERNEL,
     TRO_STEP_IF,  /* in[0] is bool: steps (i, i + n_then] run, or the n_else after them */
-    TRO_STEP_LOOP /* steps (i, i + n_then] run trip_count times, or as in[] says (lower/control.c) */
+    TRO_STEP_LOOP /* steps (i, i + n_then] run trip_count times (-1: as often as in[0], an i64, says)
+                     and while in[1] is true, where has_cond is set */
 };
 
 struct tro_step {
@@ -80,6 +81,7 @@ struct tro_step {
         *candidates;        /* names the tuner may choose from, best guess first; ends NULL */
     int32_t n_then, n_else; /* control */
     int64_t trip_count;
+    bool has_cond;
 };
 
 /* A value of the main block, where a step leaves it: for taps and comparisons. */

@@ -198,13 +198,50 @@ static bool meet(struct walk *w, int32_t i)
     return atomic_load_explicit(&x->failed_at, memory_order_relaxed) > w->n_done++;
 }
 
+static bool walk_range(struct walk *w, int32_t first, int32_t end);
+
+static bool is_true(const struct walk *w, const struct tro_arg *a)
+{
+    return *(const uint8_t *)tro_arg_ptr(&w->r, a) != 0;
+}
+
+static bool walk_loop(struct walk *w, int32_t i, const struct tro_step *s)
+{
+    const int64_t n = s->trip_count >= 0 ? s->trip_count
+                                         : *(const int64_t *)tro_arg_ptr(&w->r, &s->in[0]);
+    for (int64_t k = 0; k < n && (!s->has_cond || is_true(w, &s->in[1])); k++) {
+        /* All have read the condition before one can write it. */
+        tro_team_barrier(w->x->team, w->member);
+        if (!walk_range(w, i + 1, i + 1 + s->n_then))
+            return false;
+    }
+    return true;
+}
+
+/* The steps of a control step, in the way that its condition says; *next: the step after them. */
+static bool walk_control(struct walk *w, int32_t i, int32_t *next)
+{
+    const struct tro_step *const s = &w->x->p->steps[i];
+    const int32_t other = i + 1 + s->n_then;
+    *next = other + s->n_else;
+    if (s->kind == TRO_STEP_LOOP)
+        return walk_loop(w, i, s);
+    return is_true(w, &s->in[0]) ? walk_range(w, i + 1, other) : walk_range(w, other, *next);
+}
+
 static bool walk_range(struct walk *w, int32_t first, int32_t end)
 {
-    for (int32_t i = first; i < end; i++) {
+    for (int32_t i = first; i < end;) {
+        if (w->x->p->steps[i].kind != TRO_STEP_KERNEL) {
+            if (!walk_control(w, i, &i))
+                return false;
+            continue;
+        }
         run_part(w, i);
         check_cancel(w);
         if (!meet(w, i))
             return false;
+        i++;
     }
     return true;
 }
