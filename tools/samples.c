@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/file.h"
-#include "build/random.h"
+#include "base/random.h"
 #include "inputs.h"
 
 /* ---- random ---------------------------------------------------------------------------- */

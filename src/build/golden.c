@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
-#include "build/random.h"
+#include "base/random.h"
 #include "ref/ref.h"
 
 /* Above these, samples are recorded only for those who ask for them: some seconds of reference

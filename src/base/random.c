@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "build/random.h"
+#include "base/random.h"
 
 #include <math.h>
 
