@@ -8,9 +8,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/cpu.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "cpu/cpu.h"
 #include "passes/passes.h"
+#include "run/team.h"
+#include "tune/tune.h"
 
 struct build {
     struct tro_builder *b;
@@ -18,6 +22,7 @@ struct build {
     struct tro_graph *graph; /* a clone of the model's */
     struct tro_buf passes;   /* report, zero-terminated */
     struct tro_golden golden;
+    struct tro_tuned tuned;
     struct tro_plan_sizes *sizes;
     size_t n_sizes;
     struct tro_err *err;
@@ -119,6 +124,48 @@ static int run_passes(struct build *s)
     return report_passes(s, &report);
 }
 
+/* ---- tuning ------------------------------------------------------------------------------- */
+
+/* Shapes of inputs at their optimum. */
+static int optimal_shapes(struct build *s, struct tro_tensor *shapes)
+{
+    struct tro_dim_env env;
+    const size_t n = tro_block_get(s->b->graph, TRO_MAIN_BLOCK)->n_inputs;
+    if (tro_dim_env_init(&env, &s->b->graph->dims) < 0)
+        return tro_fail_nomem(s->err);
+    for (size_t i = 0; i < n; i++)
+        tro_builder_shape(s->b, &env, i, &shapes[i]);
+    tro_dim_env_finish(&env);
+    return 0;
+}
+
+static int tune_for(struct build *s, const struct tro_tensor *shapes)
+{
+    uint32_t mask = UINT32_MAX;
+    if (s->o->cpu && !tro_cpu_level_mask(s->o->cpu, &mask))
+        return tro_fail(s->err, TRO_E_INPUT, "expected a CPU level, found '%s'", s->o->cpu);
+    const struct tro_tune_opts opts = {.graph = s->graph,
+                                       .inputs = shapes,
+                                       .backend = &tro_cpu_backend,
+                                       .cpu_flags = tro_cpu_flags() & mask,
+                                       .n_threads = tro_team_default_size(s->o->n_threads),
+                                       .build = s->o};
+    return tro_err_prefix(s->err, tro_tune(&opts, &s->tuned, s->err), "tuning: ");
+}
+
+static int tune(struct build *s)
+{
+    if (s->o->tune == 0)
+        return 0;
+    const size_t n = tro_block_get(s->b->graph, TRO_MAIN_BLOCK)->n_inputs;
+    struct tro_tensor *const shapes = tro_calloc(n + 1, sizeof(*shapes));
+    int rc = shapes ? optimal_shapes(s, shapes) : tro_fail_nomem(s->err);
+    if (rc == 0)
+        rc = tune_for(s, shapes);
+    tro_free(shapes);
+    return rc;
+}
+
 /* ---- the plan ------------------------------------------------------------------------------- */
 
 static int check_opts(const struct tro_build_opts *o, struct tro_err *err)
@@ -144,6 +191,8 @@ static int make_bytes(struct build *s, struct tro_buf *out)
         .n_states = s->b->n_states,
         .samples = s->golden.samples,
         .n_samples = s->golden.n_samples,
+        .tuned = &s->tuned.plan,
+        .n_tuned = s->tuned.plan.n_choices > 0 ? 1 : 0,
     };
     return tro_plan_write(&parts, out, s->err);
 }
@@ -155,6 +204,7 @@ static int build(struct build *s, struct tro_buf *out)
     TRO_TRY(keep_sizes(s));
     TRO_TRY(run_passes(s));
     TRO_TRY(tro_golden_record(s->b, s->o, &s->golden, s->err));
+    TRO_TRY(tune(s));
     return make_bytes(s, out);
 }
 
@@ -168,6 +218,7 @@ static int build_bytes(struct tro_builder *b, const struct tro_build_opts *opts,
     *out = (struct tro_buf){0};
     const int rc = build(&s, out);
     tro_golden_finish(&s.golden);
+    tro_tuned_finish(&s.tuned);
     tro_buf_finish(&s.passes);
     tro_free(s.sizes);
     tro_graph_destroy(s.graph);
