@@ -9,8 +9,10 @@
 
 #include <string.h>
 
-/* Results of more bytes are computed only when they are no larger than what they come from. */
+/* Results of more bytes may be so many times larger than what they come from: a model must not grow
+ * without bound. */
 #define MAX_BYTES ((int64_t)64 << 10)
+#define MAX_GROWTH 8
 
 /* ---- known contents -------------------------------------------------------------------- */
 
@@ -64,8 +66,7 @@ static bool is_foldable(const struct tro_pass *p, const struct tro_node *n)
             return false;
         n_out_bytes += n_elems * (int64_t)tro_dtype_size(tro_value_get(p->g, v)->dtype);
     }
-    return n->op == TRO_OP_DEQUANTIZE ||
-           n_out_bytes <= (n_in_bytes > MAX_BYTES ? n_in_bytes : MAX_BYTES);
+    return n_out_bytes <= MAX_BYTES || n_out_bytes / MAX_GROWTH <= n_in_bytes;
 }
 
 static bool may_replace_all(const struct tro_pass *p, const struct tro_node *n)
