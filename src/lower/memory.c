@@ -8,7 +8,8 @@
  *     C                    [=======]      same size works in place: one buffer from then on.
  *
  * Buffers are placed one by one at the lowest offset where they meet none that lives at the same
- * time; the order decides how good that is, so several orders are tried.
+ * time; the order decides how good that is, so several orders are tried, each a few times more with
+ * the buffer that lay on top of all put first.
  */
 #include "lower/lowering.h"
 
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 
 #define ALIGN 64
+#define PROMOTIONS 32 /* orders tried from each first one; most programs need one */
 
 static size_t aligned(size_t n)
 {
@@ -216,20 +218,40 @@ static size_t peak_of_live(const struct tro_program *p, const struct planner *w)
     return peak;
 }
 
+/* Places all in their order; the offsets are kept where that is better than before. */
+static size_t try_order(struct tro_program *p, struct planner *w)
+{
+    const size_t total = place_all(w);
+    if (total >= p->scratch_bytes)
+        return total;
+    p->scratch_bytes = total;
+    for (uint32_t k = 0; k < p->n_buffers; k++)
+        p->buffers[k].offset = w->offset[w->groups[k].leader];
+    return total;
+}
+
+/* What lies on top of all in this placement comes first in the next order. */
+static void promote_top(struct planner *w, size_t total)
+{
+    uint32_t at = 0;
+    while (at + 1 < w->n &&
+           w->offset[w->order[at]] + aligned(w->groups[w->order[at]].n_bytes) < total)
+        at++;
+    const uint32_t top = w->order[at];
+    for (; at > 0; at--)
+        w->order[at] = w->order[at - 1];
+    w->order[0] = top;
+}
+
 static void choose_order(struct tro_program *p, struct planner *w, struct keyed *list)
 {
-    size_t best = SIZE_MAX;
     p->live_bytes = peak_of_live(p, w);
-    for (size_t i = 0; i < sizeof orders / sizeof orders[0] && best > p->live_bytes; i++) {
+    p->scratch_bytes = w->n ? SIZE_MAX : 0;
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
         sort_by(w, orders[i], list);
-        const size_t total = place_all(w);
-        if (total >= best)
-            continue;
-        best = total;
-        for (uint32_t k = 0; k < p->n_buffers; k++)
-            p->buffers[k].offset = w->offset[w->groups[k].leader];
+        for (int round = 0; round < PROMOTIONS && p->scratch_bytes > p->live_bytes; round++)
+            promote_top(w, try_order(p, w));
     }
-    p->scratch_bytes = w->n ? best : 0;
 }
 
 static void init_groups(const struct tro_program *p, struct group *g, struct planner *w)
