@@ -72,31 +72,46 @@ static inline void passes_kit_free(struct tro_tensor *t, size_t n)
         tro_free(t[i].data);
 }
 
-/* Runs both; the worst difference of an output, or -1 with the message in err. */
-static inline double passes_kit_compare(const struct tro_graph *a, const struct tro_graph *b,
-                                        int64_t free_size, struct tro_err *err)
+/* A graph's inputs and what it makes of them. */
+struct passes_kit {
+    size_t n_in, n_out;
+    struct tro_tensor in[PASSES_KIT_MAX], out[PASSES_KIT_MAX];
+};
+
+static inline void passes_kit_end(struct passes_kit *k)
 {
-    struct tro_tensor in[PASSES_KIT_MAX] = {{0}}, x[PASSES_KIT_MAX] = {{0}},
-                      y[PASSES_KIT_MAX] = {{0}};
-    const struct tro_block *const block = tro_block_get(a, TRO_MAIN_BLOCK);
+    passes_kit_free(k->in, k->n_in);
+    passes_kit_free(k->out, k->n_out);
+    *k = (struct passes_kit){0};
+}
+
+static inline int passes_kit_begin(struct passes_kit *k, const struct tro_graph *g,
+                                   int64_t free_size, struct tro_err *err)
+{
+    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
     uint64_t state = 1;
+    *k = (struct passes_kit){.n_in = b->n_inputs};
+    for (size_t i = 0; i < k->n_in; i++)
+        passes_kit_input(g, b->inputs[i], free_size, &state, &k->in[i]);
+    const int rc = tro_ref_run(g, k->in, k->out, NULL, NULL, err);
+    k->n_out = rc < 0 ? 0 : b->n_outputs;
+    return rc;
+}
+
+/* Runs another graph on the inputs: the worst difference of an output, or -1 with the message. */
+static inline double passes_kit_check(const struct passes_kit *k, const struct tro_graph *g,
+                                      struct tro_err *err)
+{
+    struct tro_tensor out[PASSES_KIT_MAX] = {{0}};
     double worst = 0;
-    for (size_t i = 0; i < block->n_inputs; i++)
-        passes_kit_input(a, block->inputs[i], free_size, &state, &in[i]);
-    int rc = tro_ref_run(a, in, x, NULL, NULL, err);
-    const bool ran = rc == 0;
-    if (rc == 0)
-        rc = tro_ref_run(b, in, y, NULL, NULL, err);
-    for (size_t i = 0; i < block->n_outputs && rc == 0; i++) {
-        const double d = passes_kit_difference(&x[i], &y[i]);
+    if (tro_ref_run(g, k->in, out, NULL, NULL, err) < 0)
+        return -1;
+    for (size_t i = 0; i < k->n_out; i++) {
+        const double d = passes_kit_difference(&k->out[i], &out[i]);
         worst = d > worst ? d : worst;
     }
-    passes_kit_free(in, block->n_inputs);
-    if (ran)
-        passes_kit_free(x, block->n_outputs);
-    if (rc == 0)
-        passes_kit_free(y, block->n_outputs);
-    return rc < 0 ? -1 : worst;
+    passes_kit_free(out, k->n_out);
+    return worst;
 }
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What passes do to a model, and whether the results are the same:
- *     tool_passes MODEL [PASSES [print|check [FREE_SIZE]]]
- * check also runs the reference on both graphs with random inputs. Exit 1 when they differ.
+ *     tool_passes MODEL [PASSES [print | check [FREE_SIZE]]]
+ *     tool_passes MODEL each [FREE_SIZE]
+ * check also runs the reference on both graphs with random inputs; each does so with all passes,
+ * with each one left out and with each one alone. Exit 1 when results differ.
  */
 #include "build/model.h"
 #include "passes_kit.h"
@@ -42,40 +44,99 @@ static void print_counts(const struct tro_graph *g, const char *what)
     printf("\n");
 }
 
+static void print_report(const struct tro_graph *source, const struct tro_graph *g,
+                         const struct tro_passes_report *report)
+{
+    print_counts(source, "before");
+    print_counts(g, "after ");
+    for (int i = 0; i < TRO_N_PASSES; i++)
+        printf("%s %lld (%.1f ms)  ", report->rows[i].name, (long long)report->rows[i].n_changes,
+               (double)report->rows[i].ns * 1e-6);
+    printf("\n");
+    if (report->last_pass)
+        printf("last change: %s at %s\n", report->last_pass, report->last_node);
+}
+
+static void print_graph(const struct tro_graph *g)
+{
+    struct tro_buf text = {0};
+    tro_graph_print(g, 16, &text);
+    fwrite(text.p, 1, text.n, stdout);
+    tro_buf_finish(&text);
+}
+
+/* NULL with a message when passes failed. */
+static struct tro_graph *optimize(const struct tro_graph *source, const char *passes,
+                                  struct tro_passes_report *report)
+{
+    const char *const bisect = getenv("BISECT");
+    const struct tro_passes_opts opts = {.select = passes, .bisect = bisect ? atoll(bisect) : 0};
+    struct tro_err err = {0};
+    struct tro_graph *const g = tro_graph_clone(source, NULL, &err);
+    if (g && tro_passes_run(g, &opts, report, &err) == 0)
+        return g;
+    fprintf(stderr, "tool_passes: %s: %s\n", passes, err.text);
+    tro_graph_destroy(g);
+    return NULL;
+}
+
+/* Integers within one quantum: what is dequantized after it differs by as much. */
+static int check(const struct passes_kit *kit, const struct tro_graph *g, const char *passes)
+{
+    struct tro_err err = {0};
+    const double d = passes_kit_check(kit, g, &err);
+    printf("%s: difference %.3g%s %s\n", passes, d,
+           d < 0 || d > 1 ? " FAIL"
+           : d > 1e-5     ? " ?"
+                          : "",
+           err.text);
+    return d < 0 || d > 1;
+}
+
+static int run_each(const struct tro_graph *source, const struct passes_kit *kit)
+{
+    int rc = 0;
+    for (int i = -1; i < 2 * TRO_N_PASSES; i++) {
+        static const char *const names[] = {
+#define PASS(name, stage, doc) "all,-" #name,
+#include "passes/passes.def"
+#undef PASS
+#define PASS(name, stage, doc) #name,
+#include "passes/passes.def"
+#undef PASS
+        };
+        const char *const passes = i < 0 ? "all" : names[i];
+        struct tro_passes_report report;
+        struct tro_graph *const g = optimize(source, passes, &report);
+        rc |= g ? check(kit, g, passes) : 1;
+        tro_graph_destroy(g);
+    }
+    return rc;
+}
+
 static int run(const struct tro_graph *source, const char *passes, const char *mode,
                int64_t free_size)
 {
+    struct passes_kit kit = {0};
     struct tro_err err = {0};
     struct tro_passes_report report;
-    const struct tro_passes_opts opts = {.select = passes,
-                                         .bisect = getenv("BISECT") ? atoll(getenv("BISECT")) : 0};
-    struct tro_graph *const g = tro_graph_clone(source, NULL, &err);
-    int rc = g ? tro_passes_run(g, &opts, &report, &err) : -1;
-    if (rc == 0) {
-        print_counts(source, "before");
-        print_counts(g, "after ");
-        for (int i = 0; i < TRO_N_PASSES; i++)
-            printf("%s %lld (%.1f ms)  ", report.rows[i].name, (long long)report.rows[i].n_changes,
-                   (double)report.rows[i].ns * 1e-6);
-        printf("\n");
-        if (report.last_pass)
-            printf("last change: %s at %s\n", report.last_pass, report.last_node);
-    }
-    if (rc == 0 && strcmp(mode, "print") == 0) {
-        struct tro_buf text = {0};
-        tro_graph_print(g, 16, &text);
-        fwrite(text.p, 1, text.n, stdout);
-        tro_buf_finish(&text);
-    }
-    if (rc == 0 && strcmp(mode, "check") == 0) {
-        const double d = passes_kit_compare(source, g, free_size, &err);
-        printf("difference %.3g%s\n", d, d < 0 || d > 1.01 ? " FAIL" : d > 1e-5 ? " ?" : "");
-        rc = d < 0 ? -1 : d > 1.01;
-    }
-    if (rc < 0)
-        fprintf(stderr, "tool_passes: %s\n", err.text);
+    const bool is_each = strcmp(passes, "each") == 0, is_check = strcmp(mode, "check") == 0;
+    struct tro_graph *const g = optimize(source, is_each ? "all" : passes, &report);
+    if (!g)
+        return 1;
+    int rc = 0;
+    print_report(source, g, &report);
+    if (strcmp(mode, "print") == 0)
+        print_graph(g);
+    if ((is_each || is_check) && passes_kit_begin(&kit, source, free_size, &err) < 0)
+        rc = fprintf(stderr, "tool_passes: %s\n", err.text) != 0;
+    else if (is_each)
+        rc = run_each(source, &kit);
+    else if (is_check)
+        rc = check(&kit, g, passes);
+    passes_kit_end(&kit);
     tro_graph_destroy(g);
-    return rc == 0 ? 0 : 1;
+    return rc;
 }
 
 int main(int argc, char **argv)
@@ -88,8 +149,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "tool_passes: %s\n", err.text);
         return 2;
     }
-    const int rc = run(tro_model_graph(m), argc > 2 ? argv[2] : "all", argc > 3 ? argv[3] : "",
-                       argc > 4 ? atoll(argv[4]) : 1);
+    const char *const passes = argc > 2 ? argv[2] : "all", *const mode = argc > 3 ? argv[3] : "";
+    const char *const size = strcmp(passes, "each") == 0 ? mode : argc > 4 ? argv[4] : "";
+    const int rc = run(tro_model_graph(m), passes, mode, *size ? atoll(size) : 1);
     tro_model_close(m);
     return rc;
 }

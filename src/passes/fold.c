@@ -13,6 +13,7 @@
  * without bound. */
 #define MAX_BYTES ((int64_t)64 << 10)
 #define MAX_GROWTH 8
+#define MAX_WEIGHT_BYTES ((int64_t)1 << 30)
 
 /* ---- known contents -------------------------------------------------------------------- */
 
@@ -47,7 +48,15 @@ static bool fold_elems(struct tro_pass *p, tro_node_id id, tro_value_id v)
 
 /* ---- constants ------------------------------------------------------------------------- */
 
-static bool is_foldable(const struct tro_pass *p, const struct tro_node *n)
+/* Weights that a model writes as an expanded scalar: kernels pack constants alone. */
+static bool is_weights(struct tro_pass *p, const struct tro_node *n)
+{
+    const tro_node_id user = tro_pass_user(p, n->out[0]);
+    return n->op == TRO_OP_EXPAND && user.i &&
+           tro_op_info(tro_node_get(p->g, user)->op)->kind == TRO_KIND_ANCHOR;
+}
+
+static bool is_foldable(struct tro_pass *p, const struct tro_node *n)
 {
     int64_t n_in_bytes = 0, n_out_bytes = 0;
     if (tro_op_info(n->op)->kind == TRO_KIND_CONTROL || n->n_in == 0)
@@ -66,6 +75,8 @@ static bool is_foldable(const struct tro_pass *p, const struct tro_node *n)
             return false;
         n_out_bytes += n_elems * (int64_t)tro_dtype_size(tro_value_get(p->g, v)->dtype);
     }
+    if (is_weights(p, n))
+        return n_out_bytes <= MAX_WEIGHT_BYTES;
     return n_out_bytes <= MAX_BYTES || n_out_bytes / MAX_GROWTH <= n_in_bytes;
 }
 
