@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Configures what is not configured yet and builds:  scripts/build.sh FOLDER [meson options...]
+# TARGETS in the environment names some targets instead of all.
 # Tests, examples and layers are found by name at configure time, so that a change of their list
 # configures again.
 set -eu
@@ -31,4 +32,4 @@ elif [ "$found" != "$(cat "$dir/found.txt" 2>/dev/null || true)" ]; then
     meson setup --reconfigure "$dir" "$@"
 fi
 printf '%s\n' "$found" >"$dir/found.txt"
-exec ninja -C "$dir" -j "${JOBS:-$(nproc)}"
+exec ninja -C "$dir" -j "${JOBS:-$(nproc)}" ${TARGETS:-}

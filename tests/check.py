@@ -45,6 +45,7 @@ def all_suites():
         'minimal': programs.minimal,
         'aarch64': programs.aarch64,
         'asan': programs.asan,
+        'tsan': programs.tsan,
         'cppcheck': source.cppcheck,
         'fuzz': programs.fuzz_minute,
     })

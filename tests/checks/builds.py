@@ -13,6 +13,9 @@ ASAN_ENV = {
 QEMU = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu']
 CCACHE_PATH = '/usr/lib/ccache:' + os.environ.get('PATH', '')
 
+# Programs with threads of the engine in them: all that the build "tsan" has.
+THREADED = ('unit_base_thread', 'unit_lower', 'unit_session')
+
 # name: (folder, options of meson, environment). gcc is the compiler of "native" and "aarch64",
 # clang that of the others, so that both see every file with warnings as errors.
 BUILDS = {
@@ -20,6 +23,8 @@ BUILDS = {
     'asan': ('build-asan', ['-Db_sanitize=address,undefined', '-Ddebug=true'], {'CC': 'clang'}),
     'aarch64': ('build-aarch64', ['--cross-file', 'cross/aarch64.ini'], {'PATH': CCACHE_PATH}),
     'minimal': ('build-minimal', ['-Dminimal=true'], {'CC': 'clang'}),
+    'tsan': ('build-tsan', ['-Db_sanitize=thread', '-Ddebug=true'],
+             {'CC': 'clang', 'TARGETS': ' '.join('tests/' + t for t in THREADED)}),
 }
 _made = {}
 

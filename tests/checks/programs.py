@@ -55,8 +55,10 @@ def _run_all(commands, timeout, env):
         return list(pool.map(lambda c: rp.run(c, timeout, env), commands))
 
 
-def run_units(report, build_name, wrapper=(), env=None):
-    programs = builds.programs(build_name, 'unit_')
+def run_units(report, build_name, wrapper=(), env=None, only=None):
+    """only: names of programs, None = all."""
+    programs = [p for p in builds.programs(build_name, 'unit_')
+                if only is None or os.path.basename(p) in only]
     if not programs:
         report.failed('unit tests', 'tests/unit_*.c: none found')
     commands = [[*wrapper, p] for p in programs]
@@ -156,6 +158,11 @@ def asan(report, options):
     run_cli(report, 'asan', options.all, env=builds.ASAN_ENV)
     for path in test_scripts() if options.all else []:
         run_test_script(report, path, 'asan', options.all, env=builds.ASAN_ENV)
+
+
+def tsan(report, _):
+    if builds.build(report, 'tsan'):
+        run_units(report, 'tsan', only=builds.THREADED)
 
 
 def aarch64(report, _):
