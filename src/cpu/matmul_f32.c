@@ -28,6 +28,7 @@ struct matmul_f32 {
     int64_t b_k_stride, b_n_stride;                         /* of B where it lies */
     bool is_a_even;                                         /* all rows of a product at one pitch */
     int64_t a_pitch;
+    bool has_bias;
     struct tro_tile *tile;
     enum tro_tile_kind kind;
     float lo, hi;
@@ -127,6 +128,7 @@ static void run_product(const struct tro_step *s, const struct tro_step_run *r, 
                                  .room = r->scratch,
                                  .c_pitch = p->out_pitch,
                                  .other_pitch = p->other_pitch};
+    call.bias = p->has_bias ? tro_arg_ptr(r, &s->in[2]) : NULL;
     call.b = p->b_source == B_THREAD ? pack_b(p, r, b + b_at, range)
                                      : b + b_at * tro_gemm_packed_size(g->set, g->k, g->n);
     if (p->kind == TRO_TILE_GENERAL) {
@@ -399,19 +401,42 @@ static void find_epilogue(struct matmul_f32 *m)
     tro_tile_clamp(m->tile, &m->lo, &m->hi);
 }
 
+/* Which input of the first node after the product is added to each row of it; -1: none. */
+static int find_bias(struct tro_lowering *l, const struct tro_lower_node *n, int64_t cols)
+{
+    const tro_value_id product = n->node->out[0];
+    int uses = 0;
+    for (int i = 0; i < n->n_epilogue; i++)
+        for (uint32_t k = 0; k < n->epilogue[i]->n_in; k++)
+            uses += tro_value_eq(n->epilogue[i]->in[k], product);
+    for (int i = 0; i < n->n_out; i++)
+        uses += tro_value_eq(n->block_out[i], product);
+    if (n->n_epilogue == 0 || uses != 1 || n->epilogue[0]->op != TRO_OP_ADD)
+        return -1;
+    const int at = tro_value_eq(n->epilogue[0]->in[0], product) ? 1 : 0;
+    struct tro_tensor t;
+    if (!tro_value_eq(n->epilogue[0]->in[1 - at], product) ||
+        !tro_lower_type(l, n->epilogue[0]->in[at], &t) || t.rank < 1 ||
+        t.shape[t.rank - 1] != cols || tro_tensor_n_elems(&t) != cols)
+        return -1;
+    return at;
+}
+
 static int add_step(struct tro_lowering *l, const struct tro_lower_node *n,
-                    const struct matmul_f32 *m, const struct tro_arg *a, const struct tro_arg *b)
+                    const struct matmul_f32 *m, const struct tro_arg arg[3])
 {
     const struct tro_gemm_plan *const g = &m->plan;
+    const int n_in = m->has_bias ? 3 : 2;
     struct matmul_f32 *params;
-    struct tro_step *const s = tro_lower_step(l, n, g->set->kernel, run, 2 + tro_tile_n_in(m->tile),
+    struct tro_step *const s = tro_lower_step(l, n, g->set->kernel, run,
+                                              n_in + tro_tile_n_in(m->tile),
                                               tro_tile_n_out(m->tile), sizeof *params, &params);
     if (!s)
         return TRO_E_NOMEM;
     *params = *m;
-    s->in[0] = *a;
-    s->in[1] = *b;
-    tro_tile_list(m->tile, s->in + 2, s->out);
+    for (int i = 0; i < n_in; i++)
+        s->in[i] = arg[i];
+    tro_tile_list(m->tile, s->in + n_in, s->out);
     s->n_parts = tro_gemm_n_parts(g, tro_lower_n_threads(l));
     s->scratch_bytes = m->room_bytes + m->b_bytes + tro_tile_scratch(m->tile);
     const double results = (double)g->n_batch * (double)g->m * (double)g->n;
@@ -419,21 +444,41 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n,
     return 1;
 }
 
+/* `after` is what remains to be done after the product and its bias. */
+static int emit(struct tro_lowering *l, const struct tro_lower_node *n,
+                const struct tro_lower_node *after, tro_value_id bias, struct matmul_f32 *m)
+{
+    struct tro_arg arg[3];
+    const struct tro_gemm_plan g = m->plan;
+    const int rc = tro_tile_compile(l, after, TRO_F32, m->rank - 2, m->rank - 1, TRO_FORM_ROWS,
+                                    &m->tile);
+    if (rc <= 0)
+        return rc;
+    find_epilogue(m);
+    const bool is_general = m->kind == TRO_TILE_GENERAL;
+    tro_gemm_plan_init(&m->plan, g.set, g.n_batch, g.m, g.n, g.k, is_general);
+    m->room_bytes = (tro_gemm_room(&m->plan, is_general) * sizeof(float) + 63) / 64 * 64;
+    TRO_TRY(take_a(l, n, m, &arg[0]));
+    TRO_TRY(take_b(l, n, m, &arg[1]));
+    m->has_bias = bias.i != 0;
+    if (m->has_bias)
+        TRO_TRY(tro_lower_in(l, bias, TRO_FORM_DENSE, &arg[2]));
+    return add_step(l, n, m, arg);
+}
+
 int tro_cpu_emit_matmul_f32(struct tro_lowering *l, const struct tro_lower_node *n)
 {
     struct matmul_f32 m = {0};
-    struct tro_arg a, b;
-    const struct tro_gemm_set *const set = tro_gemm_set_pick(tro_lower_cpu(l));
-    if (!find_sizes(l, n, &m, set))
+    if (!find_sizes(l, n, &m, tro_gemm_set_pick(tro_lower_cpu(l))))
         return 0;
-    const int rc = tro_tile_compile(l, n, TRO_F32, m.rank - 2, m.rank - 1, TRO_FORM_ROWS, &m.tile);
-    if (rc <= 0)
-        return rc;
-    find_epilogue(&m);
-    const bool is_general = m.kind == TRO_TILE_GENERAL;
-    tro_gemm_plan_init(&m.plan, set, m.plan.n_batch, m.plan.m, m.plan.n, m.plan.k, is_general);
-    m.room_bytes = (tro_gemm_room(&m.plan, is_general) * sizeof(float) + 63) / 64 * 64;
-    TRO_TRY(take_a(l, n, &m, &a));
-    TRO_TRY(take_b(l, n, &m, &b));
-    return add_step(l, n, &m, &a, &b);
+    const int bias = find_bias(l, n, m.plan.n);
+    if (bias < 0)
+        return emit(l, n, n, TRO_VALUE_NONE, &m);
+    struct tro_node with_bias = *n->node;
+    with_bias.out = n->epilogue[0]->out;
+    struct tro_lower_node after = *n;
+    after.node = &with_bias;
+    after.epilogue++;
+    after.n_epilogue--;
+    return emit(l, n, &after, n->epilogue[0]->in[bias], &m);
 }
