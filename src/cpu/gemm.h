@@ -24,7 +24,8 @@
 struct tro_gemm_tile {
     const float *a; /* row r, element i: a[r * a_pitch + i] */
     int64_t a_pitch;
-    const float *b; /* a panel at its first k of this run */
+    const float *b;     /* a panel at its first k of this run */
+    const float *ahead; /* as much memory as b, brought nearer for what comes next */
     int64_t k;
     const float *start; /* NULL: zero; pitch 0: the same for each row (a bias) */
     int64_t start_pitch;

@@ -167,6 +167,17 @@ struct block {
     int64_t c_pitch;
 };
 
+/* What is read after the panel at `col`: the next one, or the first one's next run of k. */
+static const float *next_panel(const struct tro_gemm_plan *p, const struct tro_gemm_call *c,
+                               const struct block *b, int64_t col, const float *panel)
+{
+    if (col + width(p->set) < b->col_end)
+        return panel + width(p->set) * p->k;
+    return b->is_last
+               ? panel
+               : c->b + tro_gemm_panel_offset(p->k, b->col) + (b->k + b->n_k) * width(p->set);
+}
+
 static void run_panel(const struct tro_gemm_plan *p, const struct tro_gemm_call *c,
                       const struct block *b, int64_t col)
 {
@@ -175,10 +186,11 @@ static void run_panel(const struct tro_gemm_plan *p, const struct tro_gemm_call 
     const int vectors = (n + s->lanes - 1) / s->lanes;
     const int64_t tiles = ceil_div(b->n_rows, s->rows);
     const bool adds = b->is_last && c->other && !c->done;
+    const float *const panel = c->b + tro_gemm_panel_offset(p->k, col) + b->k * vectors * s->lanes;
     float *const out = b->c + (col - b->col);
     struct tro_gemm_tile t = {
         .a_pitch = b->a_pitch,
-        .b = c->b + tro_gemm_panel_offset(p->k, col) + b->k * vectors * s->lanes,
+        .b = panel,
         .k = b->n_k,
         .c_pitch = b->c_pitch,
         .start_pitch = b->k > 0 ? b->c_pitch : 0,
@@ -191,6 +203,7 @@ static void run_panel(const struct tro_gemm_plan *p, const struct tro_gemm_call 
         int64_t first, last;
         tro_part_range(b->n_rows, (int)i, (int)tiles, &first, &last);
         t.a = b->a + first * b->a_pitch;
+        t.ahead = i == 0 ? next_panel(p, c, b, col, panel) : panel;
         t.c = out + first * b->c_pitch;
         t.start = b->k > 0 ? t.c : c->bias ? c->bias + col : NULL;
         t.other = adds ? c->other + (b->row + first) * c->other_pitch + col : NULL;

@@ -12,11 +12,13 @@
  * B is loaded once a step of k, each element of A is broadcast: MR * NV sums, NV vectors of B and
  * one of A live in registers. Rows are reached from a pointer for every third one, so that few
  * general registers are in use.
+ * B of what comes next is asked for on the way.
  */
 #include "cpu/gemm.h"
 
 #define UNROLL _Pragma("GCC unroll 16")
 #define N_POINTERS ((MR + 2) / 3)
+#define LINE 16 /* floats of a cache line */
 
 /* Columns of a tile, by vector. */
 struct columns {
@@ -54,6 +56,7 @@ static inline __attribute__((always_inline)) void sum(VEC acc[MR][NV],
 {
     const int64_t pitch = t->a_pitch;
     const float *b = t->b;
+    const int64_t ahead = t->ahead - t->b;
     const float *a[N_POINTERS];
     UNROLL
     for (int i = 0; i < N_POINTERS; i++)
@@ -64,6 +67,8 @@ static inline __attribute__((always_inline)) void sum(VEC acc[MR][NV],
         UNROLL
         for (int v = 0; v < nv; v++)
             x[v] = vec_load(b + v * LANES);
+        for (int v = 0; v < nv; v += LINE / LANES)
+            __builtin_prefetch(b + ahead + v * LANES, 0, 2);
         b += nv * LANES;
         UNROLL
         for (int r = 0; r < mr; r++) {
