@@ -101,8 +101,37 @@ TEST(groups)
 
 TEST(sizes_that_need_several_blocks)
 {
-    check_conv(&(struct shape){1, 70, 20, 33, 40, 3, 3, 1, ATTRS("1,1", "1,1", "1,1,1,1")});
+    check_conv(&(struct shape){1, 70, 20, 33, 40, 3, 3, 1, ATTRS("2,1", "1,1", "1,1,1,1")});
     check_conv(&(struct shape){1, 600, 4, 5, 70, 1, 1, 1, ATTRS("1,1", "1,1", "0,0,0,0")});
+}
+
+/* Pictures large enough for the transform at any level and number of threads. */
+TEST(transformed)
+{
+    static const struct shape shapes[] = {
+        {1, 32, 48, 48, 32, 3, 3, 1, ATTRS("1,1", "1,1", "1,1,1,1")},
+        {2, 41, 30, 27, 53, 3, 3, 1, ATTRS("1,1", "1,1", "1,1,1,1")},
+        {1, 33, 45, 70, 130, 3, 3, 1, ATTRS("1,1", "1,1", "0,2,1,-1")},
+        {1, 70, 41, 30, 65, 3, 3, 1, ATTRS("1,1", "1,1", "2,2,3,4")},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        put_conv(&shapes[i]);
+        put("const %%one : f32[] = 1\n%%p = add(%%x, %%one)\n");
+        put("%%y = conv(%%p, %%w, %%b) {%s, group = 1}\noutput %%y\n", shapes[i].attrs);
+        check_text(2e-5, "winograd_f32");
+    }
+}
+
+TEST(transformed_with_epilogue)
+{
+    put_conv(&(struct shape){1, 40, 33, 35, 48, 3, 3, 1, ""});
+    put("input %%res : f32[1,48,33,35]\n"
+        "%%y = fused(%%x, %%res) {\n  input %%a : f32[1,40,33,35]\n  input %%r : f32[1,48,33,35]\n"
+        "  %%c = conv(%%a, %%w, %%b) {%s, group = 1}\n"
+        "  %%s = sigmoid(%%c)\n  %%m = mul(%%c, %%s)\n  %%z = add(%%m, %%r)\n  output %%z\n}\n"
+        "output %%y\n",
+        ATTRS("1,1", "1,1", "1,1,1,1"));
+    check_text(2e-5, "winograd_f32");
 }
 
 TEST(automatic_pads)

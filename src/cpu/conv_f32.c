@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conv in FP32: what runs, and how it is lowered. */
 #include "cpu/conv.h"
+#include "cpu/conv_winograd.h"
 #include "cpu/cpu.h"
 
 #include "base/cpu.h"
@@ -279,6 +280,23 @@ static void pick_source(struct tro_lowering *l, struct tro_conv_f32 *c, const st
     }
 }
 
+static bool pick_winograd(struct tro_lowering *l, const struct tro_conv_f32 *c)
+{
+    static const char *const winograd_first[] = {"winograd", "gathered", NULL};
+    static const char *const gathered_first[] = {"gathered", "winograd", NULL};
+    const struct tro_conv_axis *const a = &c->axis[1], *const b = &c->axis[2];
+    char problem[200];
+    snprintf(problem, sizeof problem,
+             "conv f32 3x3 %" PRId64 "x%" PRId64 "x%" PRId64 " of %" PRId64 "x%" PRId64
+             " pads %" PRId64 "x%" PRId64 " pitch %" PRId64 " to %" PRId64
+             " epilogue %d threads %d %s",
+             c->plan.m, c->plan.n, c->plan.k, a->out, b->out, a->pad, b->pad, b->x_stride,
+             c->out_pitch, (int)c->kind, tro_lower_n_threads(l), c->plan.set->kernel);
+    const bool is_better = tro_winograd_is_better(c, tro_lower_n_threads(l));
+    const int pick = tro_lower_pick(l, problem, is_better ? winograd_first : gathered_first);
+    return (pick == 0) == is_better;
+}
+
 /* What of the epilogue is done in registers. */
 static void find_epilogue(struct tro_conv_f32 *c)
 {
@@ -332,9 +350,11 @@ int tro_cpu_emit_conv_f32(struct tro_lowering *l, const struct tro_lower_node *n
     find_epilogue(&c);
     const bool is_general = c.kind == TRO_TILE_GENERAL;
     tro_gemm_plan_init(&c.plan, set, c.plan.n_batch, c.plan.m, c.plan.n, c.plan.k, is_general);
-    pick_source(l, &c, &arg[0], (int)c.kind);
-    TRO_TRY(take_weights(l, n, &c, &arg[1]));
     c.has_bias = n->node->n_in > 2 && n->node->in[2].i;
+    pick_source(l, &c, &arg[0], (int)c.kind);
+    if (tro_winograd_takes(&c) && pick_winograd(l, &c))
+        return tro_winograd_emit(l, n, &c, &arg[0]);
+    TRO_TRY(take_weights(l, n, &c, &arg[1]));
     if (c.has_bias)
         TRO_TRY(tro_lower_in(l, n->node->in[2], TRO_FORM_DENSE, &arg[2]));
     c.room_bytes = (tro_gemm_room(&c.plan, is_general) * sizeof(float) + 63) / 64 * 64;

@@ -42,13 +42,21 @@ typedef void tro_gemm_tile_fn(const struct tro_gemm_tile *t);
 typedef void tro_gemm_copy_fn(float *dst, int64_t dst_pitch, const float *src, int64_t src_pitch,
                               int64_t n_rows, int64_t n);
 
+/* Transforms of cpu/conv_winograd.h for one tile and n channels: pixels to v[i * v_pitch + channel],
+ * and m likewise, with a bias or NULL, to 4 x 4 pixels. */
+typedef void tro_winograd_in_fn(const float *const pixel[36], int64_t n, float *v, int64_t v_pitch);
+typedef void tro_winograd_out_fn(const float *m, int64_t m_pitch, const float *bias, int64_t n,
+                                 float *dst, int64_t line_pitch, int64_t pixel_pitch);
+
 /* The kernels of one level. */
 struct tro_gemm_set {
-    const char *kernel; /* "gemm_f32_14x32__avx512" */
+    const char *kernel, *winograd; /* "gemm_f32_14x32__avx512", "winograd_f32_4x4__avx512" */
     int rows, lanes, vectors;
     tro_gemm_tile_fn *const *tile; /* [(vectors - 1) * set->rows + rows - 1], all sizes up to the
                                       set's */
     tro_gemm_copy_fn *copy;
+    tro_winograd_in_fn *winograd_in;
+    tro_winograd_out_fn *winograd_out;
 };
 
 /* One for each file gemm_f32__LEVEL.c. */

@@ -30,4 +30,5 @@ static inline int mask_clip(int n)
 #define VECTORS(X) ROWS(X, 1) ROWS(X, 2)
 #define SET tro_gemm_f32__avx2
 #define SET_NAME "gemm_f32_6x16__avx2"
+#define WINOGRAD_NAME "winograd_f32_4x4__avx2"
 #include "cpu/gemm_f32_tmpl.h"

@@ -27,4 +27,5 @@
 #define VECTORS(X) ROWS(X, 1) ROWS(X, 2)
 #define SET tro_gemm_f32__avx512
 #define SET_NAME "gemm_f32_14x32__avx512"
+#define WINOGRAD_NAME "winograd_f32_4x4__avx512"
 #include "cpu/gemm_f32_tmpl.h"

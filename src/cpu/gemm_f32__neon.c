@@ -39,4 +39,5 @@ static inline void store_some(float *p, int n, float32x4_t v)
 #define VECTORS(X) ROWS(X, 1) ROWS(X, 2)
 #define SET tro_gemm_f32__neon
 #define SET_NAME "gemm_f32_8x8__neon"
+#define WINOGRAD_NAME "winograd_f32_4x4__neon"
 #include "cpu/gemm_f32_tmpl.h"

@@ -56,4 +56,5 @@ static inline vec4 max4(vec4 a, vec4 b)
 #define VECTORS(X) ROWS(X, 1) ROWS(X, 2)
 #define SET tro_gemm_f32__generic
 #define SET_NAME "gemm_f32_4x8"
+#define WINOGRAD_NAME "winograd_f32_4x4"
 #include "cpu/gemm_f32_tmpl.h"

@@ -7,7 +7,7 @@
  *     vec_zero(), vec_set(f), vec_fma(a, b, c) = a * b + c, vec_min(a, b), vec_max(a, b): the
  *                                  second operand when one is NaN
  *     MR, NV                       most rows and vectors; VECTORS(X) lists X(rows, vectors)
- *     SET, SET_NAME                the tro_gemm_set and its kernel's name
+ *     SET, SET_NAME, WINOGRAD_NAME the tro_gemm_set and the names of its kernels
  *
  * B is loaded once a step of k, each element of A is broadcast: MR * NV sums, NV vectors of B and
  * one of A live in registers. Rows are reached from a pointer for every third one, so that few
@@ -134,4 +134,7 @@ static void copy(float *dst, int64_t dst_pitch, const float *src, int64_t src_pi
     }
 }
 
-const struct tro_gemm_set SET = {SET_NAME, MR, LANES, NV, tiles, copy};
+#include "cpu/winograd_f32_tmpl.h"
+
+const struct tro_gemm_set SET = {SET_NAME, WINOGRAD_NAME, MR,          LANES,       NV,
+                                 tiles,    copy,          winograd_in, winograd_out};
