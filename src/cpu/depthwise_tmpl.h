@@ -10,13 +10,6 @@ enum {
     MAX_FIXED = 5 /* taps of a row that fixed kernels keep in registers */
 };
 
-/* Loops over the registers of a block: unrolled, or the block would lie in memory. */
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 32")
-#endif
-
 /* Taps [begin, end) along each axis, and the place in x of tap 0 of the first window. */
 struct taps {
     int64_t begin[TRO_N_SPATIAL], end[TRO_N_SPATIAL], at[TRO_N_SPATIAL];
@@ -50,10 +43,10 @@ static inline __attribute__((always_inline)) void row_any(vf acc[WIDE][DEEP],
     const float *const x4 = x + 4 * step;
     const int64_t far = x4 - x;
     for (int64_t k = 0; k < n_taps; k++) {
-        UNROLL
+        VF_UNROLL
         for (int v = 0; v < n_v; v++) {
             const vf weight = vf_load(w + v * VF_LANES);
-            UNROLL
+            VF_UNROLL
             for (int i = 0; i < n_w; i++) {
                 const float *const from = i < 4 ? x + i * step : x + far + (i - 4) * step;
                 acc[i][v] = mul_add(load_part(from + v * VF_LANES, n_part), weight, acc[i][v]);
@@ -73,14 +66,14 @@ static inline __attribute__((always_inline)) void row_fixed(vf acc[WIDE][DEEP],
 {
     const int64_t pitch = d->x.at[TRO_W];
     vf weight[MAX_FIXED];
-    UNROLL
+    VF_UNROLL
     for (int k = 0; k < n_taps; k++)
         weight[k] = vf_load(w + k * d->w_pitch);
-    UNROLL
+    VF_UNROLL
     for (int col = 0; col < (n_w - 1) * stride + n_taps; col++) {
         const vf v = load_part(x, n_part);
         x += pitch;
-        UNROLL
+        VF_UNROLL
         for (int i = 0; i < n_w; i++) {
             const int k = col - i * stride;
             if (k >= 0 && k < n_taps)
@@ -99,15 +92,15 @@ static inline __attribute__((always_inline)) void store(vf acc[WIDE][DEEP],
     float *to = r->out + (ow - r->w_begin) * r->out_pitch + c;
     if (r->other) {
         const float *from = r->other + (ow - r->w_begin) * r->other_pitch + c;
-        UNROLL
+        VF_UNROLL
         for (int i = 0; i < n_w; i++, from += r->other_pitch)
-            UNROLL
+            VF_UNROLL
         for (int v = 0; v < n_v; v++)
             acc[i][v] += load_part(from + v * VF_LANES, n_part);
     }
-    UNROLL
+    VF_UNROLL
     for (int i = 0; i < n_w; i++, to += r->out_pitch) {
-        UNROLL
+        VF_UNROLL
         for (int v = 0; v < n_v; v++) {
             const vf y = vf_min(hi, vf_max(lo, acc[i][v]));
             if (n_part)
@@ -136,9 +129,9 @@ static inline __attribute__((always_inline)) void block(const struct tro_depthwi
                            t->at[TRO_H] * d->x.at[TRO_H] +
                            (t->at[TRO_W] + kw * g->dilation[TRO_W]) * d->x.at[TRO_W];
     vf acc[WIDE][DEEP];
-    UNROLL
+    VF_UNROLL
     for (int i = 0; i < n_w; i++)
-        UNROLL
+        VF_UNROLL
     for (int v = 0; v < n_v; v++)
         acc[i][v] = vf_load(r->bias + c + v * VF_LANES);
     for (int64_t kd = t->begin[TRO_D]; kd < t->end[TRO_D]; kd++) {

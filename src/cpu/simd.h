@@ -36,6 +36,14 @@ typedef int32_t vi __attribute__((vector_size(16)));
 typedef vi vm;
 #endif
 
+/* Before a loop over registers with bounds known at compile time: unrolled, or they would lie in
+ * memory. */
+#ifdef __clang__
+#define VF_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define VF_UNROLL _Pragma("GCC unroll 32")
+#endif
+
 /* ---- memory ------------------------------------------------------------------------------ */
 
 static inline vf vf_load(const float *p)

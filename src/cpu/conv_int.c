@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Emitter of conv_int as products: rows of a are what windows see, tap by tap, channels last. */
+#include "cpu/cpu.h"
+#include "cpu/int8.h"
+
+#include "base/dtype.h"
+#include "base/err.h"
+
+#include <string.h>
+
+struct conv {
+    struct tro_win win;
+    struct tro_pitch x;
+    int64_t channels; /* of a group */
+};
+
+/* The taps of one row of a window, `to` gets kernel width times channels. */
+static void gather_taps(const struct tro_int8 *p, const struct conv *v, const uint8_t *row,
+                        int64_t ow, uint8_t pad, uint8_t *to)
+{
+    const int64_t c = v->channels, pitch = v->x.at[TRO_W], n_taps = v->win.kernel[TRO_W];
+    const int64_t at = ow * v->win.stride[TRO_W] - v->win.pad[TRO_W], d = v->win.dilation[TRO_W];
+    int64_t first, last;
+    tro_win_taps(&v->win, TRO_W, ow, &first, &last);
+    if (first > 0)
+        memset(to, pad, (size_t)(first * c));
+    if (pitch == c && d == 1)
+        p->level->copy(to + first * c, row + (at + first) * c, (last - first) * c, p->flip_a);
+    else
+        for (int64_t k = first; k < last; k++)
+            p->level->copy(to + k * c, row + (at + k * d) * pitch, c, p->flip_a);
+    if (last < n_taps)
+        memset(to + last * c, pad, (size_t)((n_taps - last) * c));
+}
+
+static void gather_window(const struct tro_int8 *p, const struct conv *v, const uint8_t *x,
+                          const int64_t *o, uint8_t pad, uint8_t *to)
+{
+    const struct tro_win *const g = &v->win;
+    const int64_t n = g->kernel[TRO_W] * v->channels;
+    for (int64_t kd = 0; kd < g->kernel[TRO_D]; kd++) {
+        const int64_t d = o[TRO_D] * g->stride[TRO_D] - g->pad[TRO_D] + kd * g->dilation[TRO_D];
+        for (int64_t kh = 0; kh < g->kernel[TRO_H]; kh++, to += n) {
+            const int64_t h = o[TRO_H] * g->stride[TRO_H] - g->pad[TRO_H] + kh * g->dilation[TRO_H];
+            if (d < 0 || d >= g->in[TRO_D] || h < 0 || h >= g->in[TRO_H])
+                memset(to, pad, (size_t)n);
+            else
+                gather_taps(p, v, x + d * v->x.at[TRO_D] + h * v->x.at[TRO_H], o[TRO_W], pad, to);
+        }
+    }
+}
+
+static void gather(const struct tro_int8 *p, const struct tro_step_run *r, int64_t group,
+                   int64_t first, int64_t n, uint8_t *to, int64_t to_pitch)
+{
+    const struct conv *const v = p->ctx;
+    const struct tro_win *const g = &v->win;
+    const uint8_t pad = (uint8_t)tro_int8_zero_a(p, r, 0);
+    const uint8_t *const x = (const uint8_t *)tro_arg_ptr(r, &p->a) + group * v->channels;
+    for (int64_t i = first; i < first + n; i++, to += to_pitch) {
+        const int64_t row = i / g->out[TRO_W], plane = row / g->out[TRO_H];
+        const int64_t o[TRO_N_SPATIAL] = {plane % g->out[TRO_D], row % g->out[TRO_H],
+                                          i % g->out[TRO_W]};
+        gather_window(p, v, x + plane / g->out[TRO_D] * v->x.n, o, pad, to);
+    }
+}
+
+/* Rows that lie behind each other at one pitch, in the kernel's own form. */
+static int64_t direct_pitch(const struct tro_int8 *p, const struct conv *v)
+{
+    const struct tro_win *const g = &v->win;
+    const int64_t w = v->x.at[TRO_W], h = v->x.at[TRO_H], d = v->x.at[TRO_D];
+    for (int i = 0; i < TRO_N_SPATIAL; i++)
+        if (g->kernel[i] != 1 || g->stride[i] != 1 || g->pad[i] != 0 || g->in[i] != g->out[i])
+            return 0;
+    const bool is_even = (g->in[TRO_H] == 1 || h == w * g->in[TRO_W]) &&
+                         (g->in[TRO_D] == 1 || d == w * g->in[TRO_W] * g->in[TRO_H]) &&
+                         (g->n == 1 || v->x.n == w * g->in[TRO_W] * g->in[TRO_H] * g->in[TRO_D]);
+    return p->flip_a || p->s.w.n_groups > 1 || v->channels % 4 || !is_even || w % 1024 == 0 ? 0 : w;
+}
+
+static bool describe(struct tro_lowering *l, const struct tro_lower_node *n,
+                     struct tro_int8_shape *s, struct conv *v)
+{
+    const struct tro_attrs_conv *const a = n->attrs;
+    const struct tro_node *const node = n->node;
+    struct tro_tensor x, w;
+    if (!tro_lower_type(l, node->in[0], &x) || !tro_lower_const(l, node->in[1], &w) ||
+        !tro_lower_type(l, node->out[0], &s->y) || x.rank < 3 || a->group < 1 ||
+        !tro_win_init(&v->win, &x, &s->y, w.shape + 2, &a->strides, &a->dilations, &a->pads,
+                      a->auto_pad))
+        return false;
+    const int64_t n_taps = v->win.n_taps;
+    v->channels = w.shape[1];
+    s->a_dtype = x.dtype;
+    s->b = node->in[1];
+    s->zero_a = node->n_in > 2 ? node->in[2] : TRO_VALUE_NONE;
+    s->zero_b = node->n_in > 3 ? node->in[3] : TRO_VALUE_NONE;
+    s->w = (struct tro_int8_weights){.n_groups = a->group,
+                                     .k = n_taps * v->channels,
+                                     .n = w.shape[0] / a->group,
+                                     .group_step = w.shape[0] / a->group * n_taps * v->channels,
+                                     .col_step = n_taps * v->channels,
+                                     .inner = v->channels,
+                                     .inner_step = n_taps,
+                                     .outer_step = 1};
+    s->m = s->y.shape[0];
+    s->row_axes[s->n_row_axes++] = 0;
+    for (int i = 2; i < s->y.rank; i++) {
+        s->m *= s->y.shape[i];
+        s->row_axes[s->n_row_axes++] = i;
+    }
+    s->col_axis = 1;
+    s->out_form = TRO_FORM_CHANNELS_LAST;
+    return true;
+}
+
+int tro_cpu_emit_conv_int(struct tro_lowering *l, const struct tro_lower_node *n)
+{
+    struct tro_int8 at;
+    struct tro_int8_shape s = {0};
+    struct conv *const v = TRO_NEW(tro_lower_arena(l), struct conv);
+    if (!v)
+        return tro_fail_nomem(tro_lower_err(l));
+    if (!describe(l, n, &s, v))
+        return 0;
+    const int rc = tro_int8_begin(l, n, &s, &at);
+    if (rc <= 0)
+        return rc;
+    TRO_TRY(tro_lower_in(l, n->node->in[0], TRO_FORM_CHANNELS_LAST, &at.a));
+    v->x = tro_pitch_of(&at.a);
+    at.gather = gather;
+    at.ctx = v;
+    at.direct_pitch = direct_pitch(&at, v);
+    return tro_int8_emit(l, n, at.level->conv_name, &at);
+}

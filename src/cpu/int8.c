@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Products of 8-bit matrices as steps: blocks of rows times blocks of columns. */
+#include "cpu/int8.h"
+
+#include "base/cpu.h"
+#include "base/dtype.h"
+#include "base/err.h"
+
+#include <string.h>
+
+enum {
+    GOOD_ROWS = 56,            /* of a block: then packed weights come from far only so often */
+    GOOD_A_BYTES = 384 * 1024, /* of a's block, in the second-level cache */
+    ACC_COLS = 128,            /* columns of sums kept before the epilogue */
+    UNITS_EACH = 4             /* units of work a thread should have to choose from */
+};
+
+/* Best first. */
+#define LEVEL(flag, level, tile, rows, cols, is_a_signed)                                          \
+    {                                                                                              \
+        flag, "conv_int8_" tile "__" #level, "matmul_int8_" tile "__" #level, rows, cols,          \
+            is_a_signed, tro_int8_gemm__##level, tro_int8_copy__##level, tro_int8_requant__##level \
+    }
+static const struct tro_int8_level levels[] = {
+#if defined(__x86_64__)
+    LEVEL(TRO_CPU_AVX512VNNI, avx512vnni, "14x32", 14, 32, false),
+    LEVEL(TRO_CPU_AVX512, avx512, "12x32", 12, 32, false),
+    LEVEL(TRO_CPU_AVXVNNI, avxvnni, "6x16", 6, 16, false),
+    LEVEL(TRO_CPU_AVX2, avx2, "4x16", 4, 16, false),
+#elif defined(__aarch64__)
+    LEVEL(TRO_CPU_NEONDOT, neondot, "6x16", 6, 16, true),
+    LEVEL(TRO_CPU_NEON, neon, "4x8", 4, 8, false),
+#endif
+    LEVEL(0, generic, "4x8", 4, 8, false),
+};
+#undef LEVEL
+
+const struct tro_int8_level *tro_int8_pick(uint32_t flags)
+{
+    const struct tro_int8_level *l = levels;
+    while ((l->flag & flags) != l->flag)
+        l++;
+    return l;
+}
+
+static int64_t round_up(int64_t n, int64_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- zero points --------------------------------------------------------------------------- */
+
+int32_t tro_int8_zero_a(const struct tro_int8 *p, const struct tro_step_run *r, int64_t row)
+{
+    uint8_t raw = 0;
+    if (p->has_zero_a)
+        raw = ((const uint8_t *)tro_arg_ptr(r, &p->zero_a))[p->is_zero_a_by_row ? row : 0];
+    raw ^= p->flip_a;
+    return p->level->is_a_signed ? (int8_t)raw : raw;
+}
+
+/* Of column j of all groups, as the kernel sees it. */
+static const int32_t *zeros_b(const struct tro_int8 *p, const struct tro_step_run *r)
+{
+    return p->has_zero_b ? tro_arg_ptr(r, &p->zero_b) : NULL;
+}
+
+/* Where sums of a group begin: the bias, less what the zero of a adds to each column. Arithmetic
+ * wraps; what comes out in the end does not. */
+static void begin_sums(const struct tro_int8 *p, const struct tro_step_run *r, int64_t g,
+                       int32_t *init)
+{
+    const struct tro_int8_weights *const w = &p->s.w;
+    const int64_t n_cols = tro_int8_n_cols(w);
+    const int32_t *const sums = tro_int8_sums(w, tro_arg_ptr(r, &p->packed), g);
+    const int32_t *const bias = p->has_bias ? tro_arg_ptr(r, &p->bias) : NULL;
+    const int32_t *const zeros = zeros_b(p, r);
+    const uint32_t zero = p->is_zero_a_by_row ? 0 : (uint32_t)tro_int8_zero_a(p, r, 0);
+    for (int64_t j = 0; j < n_cols; j++) {
+        uint32_t v = bias ? (uint32_t)bias[g * n_cols + j] : 0, sum = (uint32_t)sums[j];
+        if (zeros)
+            sum -= (uint32_t)w->k * (uint32_t)zeros[g * n_cols + j];
+        v -= zero * sum;
+        init[j] = (int32_t)v;
+    }
+}
+
+static int32_t sum_row(const struct tro_int8 *p, const uint8_t *a)
+{
+    int32_t sum = 0;
+    if (p->level->is_a_signed)
+        for (int64_t k = 0; k < p->s.w.k; k++)
+            sum += (int8_t)a[k];
+    else
+        for (int64_t k = 0; k < p->s.w.k; k++)
+            sum += a[k];
+    return sum;
+}
+
+/* What differs from row to row: its own zero of a, and the zeros of b times its sum. */
+static void correct(const struct tro_int8 *p, const struct tro_step_run *r, int64_t g,
+                    int64_t first_row, int64_t n_rows, int64_t col, int64_t n_cols,
+                    const int32_t *row_sums, int32_t *acc)
+{
+    const struct tro_int8_weights *const w = &p->s.w;
+    const int32_t *const sums = tro_int8_sums(w, tro_arg_ptr(r, &p->packed), g) + col;
+    const int32_t *zeros = zeros_b(p, r);
+    if (zeros)
+        zeros += g * tro_int8_n_cols(w) + col;
+    for (int64_t i = 0; i < n_rows; i++, acc += p->n_acc) {
+        const uint32_t zero = p->is_zero_a_by_row ? (uint32_t)tro_int8_zero_a(p, r, first_row + i)
+                                                  : 0;
+        for (int64_t j = 0; j < n_cols; j++) {
+            const uint32_t zero_b = zeros ? (uint32_t)zeros[j] : 0;
+            const uint32_t sum = (uint32_t)sums[j] - (uint32_t)w->k * zero_b;
+            const uint32_t less = zero * sum + (zeros ? zero_b * (uint32_t)row_sums[i] : 0);
+            acc[j] = (int32_t)((uint32_t)acc[j] - less);
+        }
+    }
+}
+
+/* ---- steps --------------------------------------------------------------------------------- */
+
+/* Memory of the thread. */
+struct room {
+    uint8_t *a;
+    int32_t *acc, *init, *row_sums;
+};
+
+static struct room room_of(const struct tro_int8 *p, const struct tro_step_run *r)
+{
+    char *const base = (char *)r->scratch + p->tile_bytes;
+    struct room m = {.a = (uint8_t *)base};
+    m.acc = (int32_t *)(void *)(base + p->a_bytes);
+    m.init = (int32_t *)(void *)(base + p->a_bytes + p->acc_bytes);
+    m.row_sums = (int32_t *)(void *)(base + p->a_bytes + p->acc_bytes + p->init_bytes);
+    return m;
+}
+
+/* Index of a row of the result; how many from it on differ in the last axis of rows alone. */
+static int64_t split_row(const struct tro_int8 *p, int64_t row, int64_t *index)
+{
+    const int last = p->s.n_row_axes - 1;
+    int64_t left = 1;
+    for (int i = last; i >= 0; i--) {
+        const int64_t n = p->s.y.shape[p->s.row_axes[i]];
+        index[p->s.row_axes[i]] = row % n;
+        if (i == last)
+            left = n - row % n;
+        row /= n;
+    }
+    return left;
+}
+
+/* Columns are numbered over all groups here. */
+static void finish(const struct tro_int8 *p, const struct tro_step_run *r, int64_t row, int64_t n,
+                   int64_t col, int64_t n_cols, int64_t scale_at, const int32_t *acc)
+{
+    const int row_axis = p->s.row_axes[p->s.n_row_axes - 1];
+    struct tro_requant q = p->requant;
+    if (!p->tile)
+        q.scale = (const float *)tro_arg_ptr(r, &p->scale) + scale_at;
+    for (int64_t i = 0, each; i < n; i += each) {
+        int64_t index[TRO_MAX_RANK] = {0};
+        each = least(split_row(p, row + i, index), n - i);
+        index[p->s.col_axis] = col;
+        if (p->tile) {
+            tro_tile_run(p->tile, r, index, each, n_cols, acc + i * p->n_acc, p->n_acc, r->scratch);
+            continue;
+        }
+        int64_t at = 0;
+        for (int d = 0; d < p->s.y.rank; d++)
+            at += index[d] * p->out.stride[d];
+        p->level->requant(&q, acc + i * p->n_acc, p->n_acc, each, n_cols,
+                          (uint8_t *)tro_arg_ptr(r, &p->out) + at, p->out.stride[row_axis]);
+    }
+}
+
+static void multiply(const struct tro_int8 *p, const struct room *m, const uint8_t *a,
+                     int64_t a_pitch, int64_t n_rows, const int8_t *panel, int64_t col,
+                     int32_t *acc)
+{
+    for (int64_t i = 0; i < n_rows; i += p->level->rows) {
+        const int n = (int)least(p->level->rows, n_rows - i);
+        p->level->gemm(a + i * a_pitch, a_pitch, panel, p->k4 / 4, m->init + col,
+                       acc + i * p->n_acc, p->n_acc, n);
+    }
+}
+
+static void run_unit(const struct tro_int8 *p, const struct tro_step_run *r, const struct room *m,
+                     int64_t g, int64_t row, int64_t n_rows, int64_t col, int64_t end)
+{
+    const struct tro_int8_weights *const w = &p->s.w;
+    const int8_t *const panels = tro_int8_panels(w, tro_arg_ptr(r, &p->packed), g);
+    const uint8_t *a = m->a;
+    int64_t a_pitch = p->a_pitch;
+    if (p->direct_pitch) {
+        a_pitch = p->direct_pitch;
+        a = (const uint8_t *)tro_arg_ptr(r, &p->a) + row * a_pitch;
+    } else {
+        p->gather(p, r, g, row, n_rows, m->a, a_pitch);
+        for (int64_t i = 0; w->k < p->k4 && i < n_rows; i++)
+            memset(m->a + i * a_pitch + w->k, 0, (size_t)(p->k4 - w->k));
+    }
+    for (int64_t i = 0; p->has_zero_b && i < n_rows; i++)
+        m->row_sums[i] = sum_row(p, a + i * a_pitch);
+    for (; col < end; col += p->n_acc) {
+        const int64_t n_cols = least(p->n_acc, end - col);
+        for (int64_t j = 0; j < n_cols; j += w->cols)
+            multiply(p, m, a, a_pitch, n_rows, panels + (col + j) * p->k4, col + j, m->acc + j);
+        if (p->has_zero_b || p->is_zero_a_by_row)
+            correct(p, r, g, row, n_rows, col, n_cols, m->row_sums, m->acc);
+        finish(p, r, row, n_rows, g * w->n + col, least(n_cols, w->n - col),
+               g * tro_int8_n_cols(w) + col, m->acc);
+    }
+}
+
+static int run(const struct tro_step *s, const struct tro_step_run *r)
+{
+    const struct tro_int8 *const p = s->params;
+    const int64_t n_cols = tro_int8_n_cols(&p->s.w);
+    const struct room m = room_of(p, r);
+    int64_t begin, end, group = -1;
+    tro_part_range(p->s.w.n_groups * p->n_n_blocks * p->n_m_blocks, r->part, r->n_parts, &begin,
+                   &end);
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t g = i / p->n_m_blocks / p->n_n_blocks;
+        const int64_t col = i / p->n_m_blocks % p->n_n_blocks * p->n_block;
+        const int64_t row = i % p->n_m_blocks * p->m_block;
+        if (g != group)
+            begin_sums(p, r, g, m.init);
+        group = g;
+        run_unit(p, r, &m, g, row, least(p->m_block, p->s.m - row), col,
+                 least(col + p->n_block, n_cols));
+    }
+    return 0;
+}
+
+/* ---- emitter ------------------------------------------------------------------------------- */
+
+/* A table for each column of all groups, filled up to whole panels. */
+static int add_columns(struct tro_lowering *l, const struct tro_int8_weights *w, const void *v,
+                       struct tro_arg *out)
+{
+    const int64_t n_cols = tro_int8_n_cols(w);
+    char *const all = tro_arena_alloc(tro_lower_arena(l), (size_t)(w->n_groups * n_cols), 4);
+    if (!all)
+        return tro_fail_nomem(tro_lower_err(l));
+    memset(all, 0, (size_t)(w->n_groups * n_cols) * 4);
+    for (int64_t g = 0; g < w->n_groups; g++)
+        memcpy(all + g * n_cols * 4, (const char *)v + g * w->n * 4, (size_t)w->n * 4);
+    return tro_lower_table(l, all, (size_t)(w->n_groups * n_cols) * 4, out);
+}
+
+static bool is_8bit(enum tro_dtype d)
+{
+    return d == TRO_I8 || d == TRO_U8;
+}
+
+/* Zeros of b as the kernel sees them: they must be known. False: beyond these kernels. */
+static bool read_zeros_b(struct tro_lowering *l, const struct tro_int8_shape *s, enum tro_dtype d,
+                         int32_t *zeros, bool *is_any)
+{
+    struct tro_tensor t;
+    const int64_t n = s->w.n_groups * s->w.n;
+    const int32_t less = d == TRO_U8 ? 128 : 0;
+    const bool is_given = s->zero_b.i != 0;
+    *is_any = false;
+    if (is_given && (!tro_lower_const(l, s->zero_b, &t) || !is_8bit(t.dtype)))
+        return false;
+    const int64_t n_given = is_given ? tro_tensor_n_elems(&t) : 1;
+    if (n_given != 1 && n_given != n)
+        return false;
+    for (int64_t j = 0; j < n; j++) {
+        const int64_t at = n_given == 1 ? 0 : j;
+        zeros[j] = (is_given ? (int32_t)tro_load_i64(t.dtype, t.data, at) : 0) - less;
+        *is_any = *is_any || zeros[j] != 0;
+    }
+    return true;
+}
+
+static bool can_zero_a(struct tro_lowering *l, const struct tro_int8_shape *s, struct tro_int8 *at)
+{
+    struct tro_tensor t;
+    at->has_zero_a = s->zero_a.i != 0;
+    if (!at->has_zero_a)
+        return true;
+    if (!tro_lower_type(l, s->zero_a, &t) || !is_8bit(t.dtype))
+        return false;
+    at->is_zero_a_by_row = tro_tensor_n_elems(&t) != 1;
+    return !at->is_zero_a_by_row || tro_tensor_n_elems(&t) == s->m;
+}
+
+/* Rows and columns of a unit: blocks of columns only where there are few of rows. */
+static void cut(struct tro_int8 *p, int n_threads)
+{
+    const struct tro_int8_weights *const w = &p->s.w;
+    const int64_t rows = p->level->rows, n_cols = tro_int8_n_cols(w);
+    int64_t most = round_up(GOOD_ROWS, rows);
+    while (most > rows && most * p->a_pitch > GOOD_A_BYTES)
+        most -= rows;
+    const int64_t n_blocks = (p->s.m + most - 1) / most;
+    p->m_block = round_up((p->s.m + n_blocks - 1) / n_blocks, rows);
+    p->n_m_blocks = (p->s.m + p->m_block - 1) / p->m_block;
+    const int64_t n_wanted = n_threads > 1 ? UNITS_EACH * n_threads : 1;
+    const int64_t n_units = p->n_m_blocks * w->n_groups, n_panels = n_cols / w->cols;
+    const int64_t n_parts = least((n_wanted + n_units - 1) / n_units, n_panels);
+    p->n_block = (n_panels + n_parts - 1) / n_parts * w->cols;
+    p->n_n_blocks = (n_cols + p->n_block - 1) / p->n_block;
+    p->n_acc = least(round_up(ACC_COLS, w->cols), p->n_block);
+}
+
+/* The epilogue: requantized here, or a tile. As a tro_emit_fn returns. */
+static int add_epilogue(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int8 *p)
+{
+    const struct tro_int8_shape *const s = &p->s;
+    const int64_t n_cols = s->w.n_groups * s->w.n;
+    struct tro_arena *const arena = tro_lower_arena(l);
+    int32_t *const bias = TRO_NEW_N(arena, int32_t, (size_t)n_cols);
+    float *const scale = TRO_NEW_N(arena, float, (size_t)n_cols);
+    if (!bias || !scale)
+        return tro_fail_nomem(tro_lower_err(l));
+    if (!tro_requant_match(l, n, s->y.rank - 1 - s->col_axis, n_cols, bias, scale, &p->requant))
+        return tro_tile_compile(l, n, TRO_I32, s->row_axes[s->n_row_axes - 1], s->col_axis,
+                                s->out_form, &p->tile);
+    p->has_bias = true;
+    TRO_TRY(tro_lower_out(l, n, 0, s->out_form, false, &p->out));
+    TRO_TRY(add_columns(l, &s->w, bias, &p->bias));
+    TRO_TRY(add_columns(l, &s->w, scale, &p->scale));
+    return 1;
+}
+
+int tro_int8_begin(struct tro_lowering *l, const struct tro_lower_node *n,
+                   const struct tro_int8_shape *s, struct tro_int8 *at)
+{
+    struct tro_tensor b;
+    *at = (struct tro_int8){.s = *s, .level = tro_int8_pick(tro_lower_cpu(l))};
+    at->s.w.cols = at->level->cols;
+    if (!is_8bit(s->a_dtype) || !tro_lower_const(l, s->b, &b) || !is_8bit(b.dtype) ||
+        tro_tensor_n_elems(&s->y) == 0 || s->w.k == 0 || !can_zero_a(l, s, at))
+        return 0;
+    int32_t *const zeros = TRO_NEW_N(tro_lower_arena(l), int32_t, (size_t)(s->w.n_groups * s->w.n));
+    if (!zeros)
+        return tro_fail_nomem(tro_lower_err(l));
+    if (!read_zeros_b(l, s, b.dtype, zeros, &at->has_zero_b))
+        return 0;
+    const int rc = add_epilogue(l, n, at);
+    if (rc <= 0)
+        return rc;
+    at->flip_a = (s->a_dtype == TRO_I8) == at->level->is_a_signed ? 0 : 0x80;
+    if (at->has_zero_b)
+        TRO_TRY(add_columns(l, &at->s.w, zeros, &at->zero_b));
+    if (at->has_zero_a)
+        TRO_TRY(tro_lower_in(l, s->zero_a, TRO_FORM_DENSE, &at->zero_a));
+    TRO_TRY(tro_int8_pack(l, s->b, &at->s.w, &at->packed));
+    at->k4 = round_up(s->w.k, 4);
+    /* An odd number of cache lines, so that rows do not meet in one set of the cache. */
+    at->a_pitch = round_up(at->k4, 64) / 64 % 2 ? round_up(at->k4, 64) : round_up(at->k4, 64) + 64;
+    cut(at, tro_lower_n_threads(l));
+    return 1;
+}
+
+static void list_args(const struct tro_int8 *p, struct tro_step *s)
+{
+    int n = 0;
+    s->in[n++] = p->a;
+    s->in[n++] = p->packed;
+    if (p->has_zero_a)
+        s->in[n++] = p->zero_a;
+    if (p->has_zero_b)
+        s->in[n++] = p->zero_b;
+    if (p->tile) {
+        tro_tile_list(p->tile, s->in + n, s->out);
+        return;
+    }
+    s->in[n++] = p->bias;
+    s->in[n++] = p->scale;
+    s->out[0] = p->out;
+}
+
+int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, const char *kernel,
+                  struct tro_int8 *at)
+{
+    struct tro_int8 *p;
+    const struct tro_int8_weights *const w = &at->s.w;
+    const int n_in = 2 + at->has_zero_a + at->has_zero_b + (at->tile ? tro_tile_n_in(at->tile) : 2);
+    const int n_out = at->tile ? tro_tile_n_out(at->tile) : 1;
+    struct tro_step *const s = tro_lower_step(l, n, kernel, run, n_in, n_out, sizeof(*p), &p);
+    if (!s)
+        return tro_lower_err(l)->status;
+    at->tile_bytes = at->tile ? (tro_tile_scratch(at->tile) + 63) / 64 * 64 : 0;
+    at->a_bytes = at->direct_pitch ? 0 : (size_t)(at->m_block * at->a_pitch);
+    at->acc_bytes = (size_t)(at->m_block * at->n_acc) * sizeof(int32_t);
+    at->init_bytes = (size_t)round_up(tro_int8_n_cols(w) * (int64_t)sizeof(int32_t), 64);
+    at->sums_bytes = at->has_zero_b ? (size_t)at->m_block * sizeof(int32_t) : 0;
+    *p = *at;
+    list_args(at, s);
+    const int64_t n_units = w->n_groups * at->n_m_blocks * at->n_n_blocks;
+    s->n_parts = (int)least(n_units, 4096);
+    s->scratch_bytes = at->tile_bytes + at->a_bytes + at->acc_bytes + at->init_bytes +
+                       at->sums_bytes;
+    const double n_results = (double)at->s.m * (double)(w->n_groups * w->n);
+    s->n_flops = n_results * (2 * (double)w->k + (at->tile ? tro_tile_flops(at->tile) : 4));
+    return 1;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Products of 8-bit matrices, exact in int32: what conv_int and matmul_int come down to.
+ *
+ *     result [m, n] = sum over k of (a[m][k] - zero_a) * (b[k][n] - zero_b[n])
+ *
+ * Kernels multiply u8 by i8 (or i8 by i8 where the machine has only that): operands of the other
+ * sign get their sign bit flipped, which moves their zero point by 128, and zero points are taken
+ * off by the sums of rows and columns. No sum of products is kept in fewer than 32 bits.
+ *
+ *     b, packed:  panels of `cols` columns, each [k / 4][cols][4], zeros where k ends; behind them
+ *                 the sum of each column
+ *     a:          rows of bytes, zeros up to a multiple of 4
+ */
+#ifndef TRO_CPU_INT8_H
+#define TRO_CPU_INT8_H
+
+#include "cpu/tile.h"
+#include "cpu/window.h"
+
+/* c[i][j] = init[j] + sum over k < 4 * n_k4 of a[i][k] * b[k][j], one panel of columns, n_rows of at
+ * most the kernel's. */
+typedef void tro_int8_gemm_fn(const uint8_t *a, int64_t a_pitch, const int8_t *b, int64_t n_k4,
+                              const int32_t *init, int32_t *c, int64_t c_pitch, int n_rows);
+/* to[i] = from[i] ^ flip */
+typedef void tro_int8_copy_fn(uint8_t *to, const uint8_t *from, int64_t n, uint8_t flip);
+
+/* out = saturate(round_half_even(float(acc) * scale[col]) + zero), then lo .. hi; NaN gives lo. */
+struct tro_requant {
+    const float *scale;
+    int32_t zero, lo, hi;
+};
+typedef void tro_int8_requant_fn(const struct tro_requant *q, const int32_t *acc, int64_t acc_pitch,
+                                 int64_t n_rows, int64_t n_cols, uint8_t *out, int64_t out_pitch);
+
+struct tro_int8_level {
+    uint32_t flag;
+    const char *conv_name, *matmul_name;
+    int rows, cols;
+    bool is_a_signed;
+    tro_int8_gemm_fn *gemm;
+    tro_int8_copy_fn *copy;
+    tro_int8_requant_fn *requant;
+};
+const struct tro_int8_level *tro_int8_pick(uint32_t flags);
+
+#define TRO_INT8_LEVELS(X) X(generic) X(avx2) X(avxvnni) X(avx512) X(avx512vnni) X(neon) X(neondot)
+#define TRO_INT8_LEVEL(level)                \
+    tro_int8_gemm_fn tro_int8_gemm__##level; \
+    tro_int8_copy_fn tro_int8_copy__##level; \
+    tro_int8_requant_fn tro_int8_requant__##level;
+TRO_INT8_LEVELS(TRO_INT8_LEVEL)
+#undef TRO_INT8_LEVEL
+
+/* ---- packed weights ------------------------------------------------------------------------ */
+
+/* Element (k, j) of group g is w[g * group_step + j * col_step + k / inner * outer_step +
+ * k % inner * inner_step]. */
+struct tro_int8_weights {
+    int64_t n_groups, k, n; /* of one group */
+    int64_t group_step, col_step, inner, inner_step, outer_step;
+    int cols;
+};
+int tro_int8_pack(struct tro_lowering *l, tro_value_id v, const struct tro_int8_weights *w,
+                  struct tro_arg *out);
+/* Panels, and sums of columns, of a group; n_cols: up to a whole number of panels. */
+int64_t tro_int8_n_cols(const struct tro_int8_weights *w);
+const int8_t *tro_int8_panels(const struct tro_int8_weights *w, const void *packed, int64_t group);
+const int32_t *tro_int8_sums(const struct tro_int8_weights *w, const void *packed, int64_t group);
+
+/* ---- products ------------------------------------------------------------------------------- */
+
+struct tro_int8;
+
+/* Rows [first, first + n) of a of a group, as the kernel wants them, to memory of the thread; what
+ * is behind k needs no value. */
+typedef void tro_int8_gather_fn(const struct tro_int8 *p, const struct tro_step_run *r,
+                                int64_t group, int64_t first, int64_t n, uint8_t *to,
+                                int64_t to_pitch);
+
+/* A product as the emitter describes it. Rows of the result are counted over row_axes, outermost
+ * first; its columns, over all groups, are those of col_axis. */
+struct tro_int8_shape {
+    struct tro_int8_weights w;
+    int64_t m;
+    int n_row_axes, row_axes[TRO_MAX_RANK], col_axis;
+    struct tro_tensor y;
+    tro_value_id b, zero_a, zero_b; /* zeros: none when absent */
+    enum tro_dtype a_dtype;
+    enum tro_form out_form;
+};
+
+struct tro_int8 {
+    struct tro_int8_shape s;
+    const struct tro_int8_level *level;
+    tro_int8_gather_fn *gather;
+    struct tro_arg a;
+    const void *ctx;      /* of gather */
+    int64_t direct_pitch; /* not 0: rows of a lie so that the kernel can read them in place */
+
+    uint8_t flip_a; /* sign bit, where the kernel wants the other sign */
+    struct tro_arg packed, zero_a, zero_b, bias, scale, out;
+    bool has_zero_a, has_zero_b, has_bias, is_zero_a_by_row;
+    struct tro_tile *tile; /* NULL: requantized here */
+    struct tro_requant requant;
+    int64_t k4, a_pitch;                              /* multiples of 4 */
+    int64_t m_block, n_m_blocks, n_block, n_n_blocks; /* rows and columns of a unit of work */
+    int64_t n_acc;                                    /* columns kept before the epilogue */
+    size_t tile_bytes, a_bytes, acc_bytes, init_bytes, sums_bytes; /* of the thread, in order */
+};
+
+/* The zero of row `row` of a, as the kernel sees it. */
+int32_t tro_int8_zero_a(const struct tro_int8 *p, const struct tro_step_run *r, int64_t row);
+
+/* 1: at is filled in but for gather, a, ctx and direct_pitch; the epilogue has its places. 0: not
+ * for these kernels. */
+int tro_int8_begin(struct tro_lowering *l, const struct tro_lower_node *n,
+                   const struct tro_int8_shape *s, struct tro_int8 *at);
+/* Adds the step: as a tro_emit_fn returns. */
+int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, const char *kernel,
+                  struct tro_int8 *at);
+
+/* ---- requantize ------------------------------------------------------------------------------ */
+
+/* An epilogue of a bias, requantize and limits, in this order, with constants that are one or one
+ * for each of n_cols columns; of one result. bias and scale get n_cols elements each. */
+bool tro_requant_match(struct tro_lowering *l, const struct tro_lower_node *n, int cols_behind,
+                       int64_t n_cols, int32_t *bias, float *scale, struct tro_requant *q);
+
+#endif

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define INT8_FN(kind) tro_int8_##kind##__avx512vnni
+#define INT8_ROWS 14
+#define INT8_VECTORS 2
+#include "cpu/int8_tmpl.h"

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compiled once for each level: INT8_FN(kind) names the functions, INT8_ROWS is the height of a
+ * tile, INT8_VECTORS its width in vectors of 32-bit sums (VF_LANES columns each).
+ *
+ * Without an instruction for four products at a time, bytes become 16-bit numbers of even and odd
+ * places, whose products are added up in pairs: 2 * 255 * 128 is far from the end of 32 bits.
+ */
+#include "cpu/int8.h"
+
+#include "cpu/simd.h"
+
+enum { ROWS = INT8_ROWS, VECTORS = INT8_VECTORS };
+
+/* ---- dot products: sum += the four bytes of a, with those of each column of b ------------------ */
+
+#if defined(__AVX512VNNI__) && VF_LANES == 16
+typedef __m512i operand;
+static inline operand load_a(const uint8_t *p)
+{
+    int32_t four;
+    memcpy(&four, p, 4);
+    return _mm512_set1_epi32(four);
+}
+static inline operand load_b(const int8_t *p)
+{
+    return _mm512_loadu_si512(p);
+}
+static inline vi dot(vi sum, operand a, operand b)
+{
+    return (vi)_mm512_dpbusd_epi32((__m512i)sum, a, b);
+}
+#elif VF_LANES == 16
+typedef struct {
+    __m512i even, odd;
+} operand;
+static inline operand load_a(const uint8_t *p)
+{
+    int32_t four;
+    memcpy(&four, p, 4);
+    const __m512i v = _mm512_set1_epi32(four);
+    return (operand){_mm512_and_si512(v, _mm512_set1_epi16(0xff)), _mm512_srli_epi16(v, 8)};
+}
+static inline operand load_b(const int8_t *p)
+{
+    const __m512i v = _mm512_loadu_si512(p);
+    return (operand){_mm512_srai_epi16(_mm512_slli_epi16(v, 8), 8), _mm512_srai_epi16(v, 8)};
+}
+static inline vi dot(vi sum, operand a, operand b)
+{
+    return sum + (vi)_mm512_madd_epi16(a.even, b.even) + (vi)_mm512_madd_epi16(a.odd, b.odd);
+}
+#elif defined(__AVXVNNI__) && VF_LANES == 8
+typedef __m256i operand;
+static inline operand load_a(const uint8_t *p)
+{
+    int32_t four;
+    memcpy(&four, p, 4);
+    return _mm256_set1_epi32(four);
+}
+static inline operand load_b(const int8_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+static inline vi dot(vi sum, operand a, operand b)
+{
+    return (vi)_mm256_dpbusd_avx_epi32((__m256i)sum, a, b);
+}
+#elif VF_LANES == 8
+typedef struct {
+    __m256i even, odd;
+} operand;
+static inline operand load_a(const uint8_t *p)
+{
+    int32_t four;
+    memcpy(&four, p, 4);
+    const __m256i v = _mm256_set1_epi32(four);
+    return (operand){_mm256_and_si256(v, _mm256_set1_epi16(0xff)), _mm256_srli_epi16(v, 8)};
+}
+static inline operand load_b(const int8_t *p)
+{
+    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    return (operand){_mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8), _mm256_srai_epi16(v, 8)};
+}
+static inline vi dot(vi sum, operand a, operand b)
+{
+    return sum + (vi)_mm256_madd_epi16(a.even, b.even) + (vi)_mm256_madd_epi16(a.odd, b.odd);
+}
+#elif defined(__ARM_FEATURE_DOTPROD)
+typedef int8x16_t operand;
+static inline operand load_a(const uint8_t *p)
+{
+    int32_t four;
+    memcpy(&four, p, 4);
+    return vreinterpretq_s8_s32(vdupq_n_s32(four));
+}
+static inline operand load_b(const int8_t *p)
+{
+    return vld1q_s8(p);
+}
+static inline vi dot(vi sum, operand a, operand b)
+{
+    return vdotq_s32(sum, a, b);
+}
+#elif defined(__ARM_NEON)
+typedef struct {
+    int16x8_t low, high;
+} operand;
+static inline operand load_a(const uint8_t *p)
+{
+    uint32_t four;
+    memcpy(&four, p, 4);
+    const int16x8_t v = vreinterpretq_s16_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four))));
+    return (operand){v, v};
+}
+static inline operand load_b(const int8_t *p)
+{
+    const int8x16_t v = vld1q_s8(p);
+    return (operand){vmovl_s8(vget_low_s8(v)), vmovl_s8(vget_high_s8(v))};
+}
+static inline vi dot(vi sum, operand a, operand b)
+{
+    const int32x4_t p0 = vmull_s16(vget_low_s16(a.low), vget_low_s16(b.low));
+    const int32x4_t p1 = vmull_high_s16(a.low, b.low);
+    const int32x4_t p2 = vmull_s16(vget_low_s16(a.high), vget_low_s16(b.high));
+    const int32x4_t p3 = vmull_high_s16(a.high, b.high);
+    return sum + vpaddq_s32(vpaddq_s32(p0, p1), vpaddq_s32(p2, p3));
+}
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+typedef struct {
+    __m128i even, odd;
+} operand;
+static inline operand load_a(const uint8_t *p)
+{
+    int32_t four;
+    memcpy(&four, p, 4);
+    const __m128i v = _mm_set1_epi32(four);
+    return (operand){_mm_and_si128(v, _mm_set1_epi16(0xff)), _mm_srli_epi16(v, 8)};
+}
+static inline operand load_b(const int8_t *p)
+{
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    return (operand){_mm_srai_epi16(_mm_slli_epi16(v, 8), 8), _mm_srai_epi16(v, 8)};
+}
+static inline vi dot(vi sum, operand a, operand b)
+{
+    return sum + (vi)_mm_madd_epi16(a.even, b.even) + (vi)_mm_madd_epi16(a.odd, b.odd);
+}
+#else
+typedef struct {
+    int32_t v[4 * VF_LANES];
+} operand;
+static inline operand load_a(const uint8_t *p)
+{
+    operand a;
+    for (int i = 0; i < 4 * VF_LANES; i++)
+        a.v[i] = p[i % 4];
+    return a;
+}
+static inline operand load_b(const int8_t *p)
+{
+    operand b;
+    for (int i = 0; i < 4 * VF_LANES; i++)
+        b.v[i] = p[i];
+    return b;
+}
+static inline vi dot(vi sum, operand a, operand b)
+{
+    for (int i = 0; i < 4 * VF_LANES; i++)
+        sum[i / 4] += a.v[i] * b.v[i];
+    return sum;
+}
+#endif
+
+/* ---- products ---------------------------------------------------------------------------------- */
+
+static inline vi load_sums(const int32_t *p)
+{
+    vi v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Rows in threes, so that an address is one of few pointers with one or two pitches added. */
+static inline __attribute__((always_inline)) void tile(const uint8_t *a, int64_t a_pitch,
+                                                       const int8_t *b, int64_t n_k4,
+                                                       const int32_t *init, int32_t *c,
+                                                       int64_t c_pitch, const int n_rows)
+{
+    vi sum[ROWS][VECTORS];
+    const uint8_t *three[(ROWS + 2) / 3];
+    VF_UNROLL
+    for (int i = 0; i < n_rows; i++)
+        VF_UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        sum[i][v] = load_sums(init + v * VF_LANES);
+    VF_UNROLL
+    for (int i = 0; i < (n_rows + 2) / 3; i++)
+        three[i] = a + 3 * i * a_pitch;
+    for (int64_t k = 0; k < n_k4; k++) {
+        operand column[VECTORS];
+        VF_UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            column[v] = load_b(b + 4 * v * VF_LANES);
+        b += 4 * VECTORS * VF_LANES;
+        VF_UNROLL
+        for (int i = 0; i < n_rows; i++) {
+            const operand row = load_a(three[i / 3] + i % 3 * a_pitch);
+            VF_UNROLL
+            for (int v = 0; v < VECTORS; v++)
+                sum[i][v] = dot(sum[i][v], row, column[v]);
+        }
+        VF_UNROLL
+        for (int i = 0; i < (n_rows + 2) / 3; i++)
+            three[i] += 4;
+    }
+    VF_UNROLL
+    for (int i = 0; i < n_rows; i++)
+        VF_UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        memcpy(c + i * c_pitch + v * VF_LANES, &sum[i][v], sizeof sum[i][v]);
+}
+
+void INT8_FN(gemm)(const uint8_t *a, int64_t a_pitch, const int8_t *b, int64_t n_k4,
+                   const int32_t *init, int32_t *c, int64_t c_pitch, int n_rows)
+{
+    switch (n_rows) {
+#define CASE(n)                                                             \
+    case n:                                                                 \
+        if (n <= ROWS)                                                      \
+            tile(a, a_pitch, b, n_k4, init, c, c_pitch, n <= ROWS ? n : 1); \
+        return;
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+        CASE(7)
+        CASE(8)
+        CASE(9)
+        CASE(10)
+        CASE(11)
+        CASE(12)
+        CASE(13)
+        CASE(14)
+#undef CASE
+    default:
+        return;
+    }
+}
+
+/* ---- bytes --------------------------------------------------------------------------------------- */
+
+void INT8_FN(copy)(uint8_t *to, const uint8_t *from, int64_t n, uint8_t flip)
+{
+#if VF_LANES == 16
+    const __m512i bits = _mm512_set1_epi8((char)flip);
+    for (; n >= 64; n -= 64, to += 64, from += 64)
+        _mm512_storeu_si512(to, _mm512_xor_si512(_mm512_loadu_si512(from), bits));
+    const __mmask64 left = n ? ~(__mmask64)0 >> (64 - n) : 0;
+    _mm512_mask_storeu_epi8(to, left, _mm512_xor_si512(_mm512_maskz_loadu_epi8(left, from), bits));
+#else
+    uint64_t bits = flip * 0x0101010101010101U, eight;
+    for (; n >= 8; n -= 8, to += 8, from += 8) {
+        memcpy(&eight, from, 8);
+        eight ^= bits;
+        memcpy(to, &eight, 8);
+    }
+    for (int64_t i = 0; i < n; i++)
+        to[i] = from[i] ^ flip;
+#endif
+}
+
+static inline void store_bytes(uint8_t *to, vi v, int64_t n)
+{
+#if VF_LANES == 16
+    const __mmask16 first = (__mmask16)((1U << n) - 1);
+    _mm512_mask_cvtepi32_storeu_epi8(to, first, (__m512i)v);
+#else
+    typedef uint8_t narrow __attribute__((vector_size(VF_LANES)));
+    const narrow b = __builtin_convertvector(v, narrow);
+    memcpy(to, &b, n == VF_LANES ? VF_LANES : (size_t)n);
+#endif
+}
+
+/* Limits are whole numbers, so a value may be brought between them before it is rounded. */
+void INT8_FN(requant)(const struct tro_requant *q, const int32_t *acc, int64_t acc_pitch,
+                      int64_t n_rows, int64_t n_cols, uint8_t *out, int64_t out_pitch)
+{
+    const vf lo = vf_set((float)(q->lo - q->zero)), hi = vf_set((float)(q->hi - q->zero));
+    const vi zero = vi_set(q->zero);
+    for (int64_t i = 0; i < n_rows; i++, acc += acc_pitch, out += out_pitch) {
+        for (int64_t j = 0; j < n_cols; j += VF_LANES) {
+            const int64_t n = n_cols - j < VF_LANES ? n_cols - j : VF_LANES;
+            const vf v = vi_to_vf(load_sums(acc + j)) * vf_load(q->scale + j);
+            const vf whole = vf_round(vf_min(vf_max(v, lo), hi));
+            store_bytes(out + j, vf_to_vi(whole) + zero, n);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* 8-bit convolutions and products of the CPU backend against the reference, on every level. */
+#include "window_kit.h"
+
+struct shape {
+    enum tro_dtype x_type, w_type;
+    int rank;
+    int64_t n, c, in[3], m, group;
+    int64_t kernel, stride, dilation, pad;
+    const char *zero_x, *zero_w; /* of constants; "" = absent, "*" = one for each output channel */
+};
+
+static void put_list(struct tro_buf *b, const char *name, int n, int64_t v)
+{
+    tro_buf_printf(b, "%s = [", name);
+    for (int i = 0; i < n; i++)
+        tro_buf_printf(b, i ? ",%lld" : "%lld", (long long)v);
+    tro_buf_str(b, "], ");
+}
+
+static void put_head(struct tro_buf *b, const struct shape *s)
+{
+    const int64_t x[5] = {s->n, s->c, s->in[0], s->in[1], s->in[2]};
+    const int64_t w[5] = {s->m, s->c / s->group, s->kernel, s->kernel, s->kernel};
+    tro_buf_str(b, "graph \"g\"\ninput %x : ");
+    kit_type(b, s->x_type, s->rank, x);
+    tro_buf_str(b, "\n");
+    kit_const(b, "w", s->w_type, s->rank, w, 7);
+    if (s->zero_x[0])
+        tro_buf_printf(b, "const %%zx : %s[] = %s\n", tro_dtype_name(s->x_type), s->zero_x);
+    if (s->zero_w[0] == '*')
+        kit_const(b, "zw", s->w_type, 1, &s->m, 8);
+    else if (s->zero_w[0])
+        tro_buf_printf(b, "const %%zw : %s[] = %s\n", tro_dtype_name(s->w_type), s->zero_w);
+}
+
+static void put_conv(struct tro_buf *b, const struct shape *s, const char *x)
+{
+    const int n = s->rank - 2;
+    tro_buf_printf(b, "%%c = conv_int(%%%s, %%w, %s, %s) {", x, s->zero_x[0] ? "%zx" : "_",
+                   s->zero_w[0] ? "%zw" : "_");
+    put_list(b, "strides", n, s->stride);
+    put_list(b, "dilations", n, s->dilation);
+    put_list(b, "pads", 2 * n, s->pad);
+    tro_buf_printf(b, "group = %lld}\n", (long long)s->group);
+}
+
+static void check(const struct shape *s, const char *kernel)
+{
+    struct tro_buf b = {0};
+    put_head(&b, s);
+    put_conv(&b, s, "x");
+    tro_buf_str(&b, "output %c");
+    CHECK(kit_run(&b, 0));
+    CHECK_HAS(engine_kernels(), kernel);
+}
+
+TEST(conv_int_types_and_zeros)
+{
+    static const enum tro_dtype types[] = {TRO_U8, TRO_I8};
+    static const char *const zeros_x[] = {"", "3", "113"}, *const zeros_w[] = {"", "5", "*"};
+    for (int i = 0; i < 36; i++) {
+        const struct shape s = {
+            types[i % 2],       types[i / 2 % 2],   4, 1, 5, {6, 7}, 9, 1, 3, 1, 1, 1,
+            zeros_x[i / 4 % 3], zeros_w[i / 12 % 3]};
+        check(&s, "conv_int8");
+    }
+}
+
+TEST(conv_int_shapes)
+{
+    const struct shape shapes[] = {
+        {TRO_U8, TRO_I8, 4, 2, 64, {7, 9}, 70, 1, 1, 1, 1, 0, "128", ""},
+        {TRO_U8, TRO_I8, 4, 1, 66, {7, 9}, 33, 1, 1, 1, 1, 0, "1", ""},
+        {TRO_I8, TRO_I8, 4, 1, 64, {8, 8}, 31, 1, 1, 2, 1, 0, "", ""},
+        {TRO_U8, TRO_U8, 4, 1, 3, {23, 21}, 16, 1, 5, 2, 1, 2, "7", "128"},
+        {TRO_U8, TRO_I8, 4, 1, 16, {12, 12}, 24, 4, 3, 1, 1, 1, "100", ""},
+        {TRO_I8, TRO_I8, 4, 2, 12, {9, 8}, 12, 3, 3, 2, 2, 2, "-5", "*"},
+        {TRO_U8, TRO_I8, 3, 2, 17, {40}, 20, 1, 9, 1, 1, 4, "9", ""},
+        {TRO_U8, TRO_I8, 5, 1, 6, {4, 5, 6}, 10, 1, 3, 1, 1, 1, "9", ""},
+        {TRO_I8, TRO_U8, 4, 1, 1, {11, 10}, 5, 1, 3, 1, 2, 3, "-128", "255"},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        check(&shapes[i], "conv_int8");
+}
+
+TEST(conv_int_by_channel)
+{
+    static const enum tro_dtype types[] = {TRO_U8, TRO_I8};
+    static const int64_t channels[] = {3, 16, 20, 64, 67, 130};
+    for (int i = 0; i < 24; i++) {
+        const int64_t c = channels[i / 4];
+        const struct shape s = {types[i % 2],
+                                types[i / 2 % 2],
+                                4,
+                                1,
+                                c,
+                                {9, 11},
+                                c,
+                                c,
+                                3 + i / 2 % 2,
+                                1 + i / 4 % 2,
+                                1 + (i == 9),
+                                i % 3,
+                                i % 2 ? "-3" : "131",
+                                i % 5 == 0   ? "*"
+                                : i % 5 == 1 ? ""
+                                             : "1"};
+        check(&s, "conv_int8");
+    }
+}
+
+/* Sums of pairs would leave 16 bits, and sums of all come near the end of float's integers. */
+TEST(conv_int_of_extremes)
+{
+    static const char *const ends[] = {"max(%x, %hi)", "min(%x, %lo)"};
+    for (int i = 0; i < 8; i++) {
+        struct tro_buf b = {0};
+        const bool is_u8 = i & 1;
+        tro_buf_printf(&b,
+                       "graph \"g\"\ninput %%x : %s[1,600,3,4]\nconst %%lo : %s[] = %s\n"
+                       "const %%hi : %s[] = %s\nconst %%w : i8[20,600,2,2] = splat %s\n"
+                       "const %%zx : %s[] = %s\n%%e = %s\n"
+                       "%%c = conv_int(%%e, %%w, %%zx) {strides = [1,1], dilations = [1,1], "
+                       "pads = [1,1,1,1], group = 1}\noutput %%c",
+                       is_u8 ? "u8" : "i8", is_u8 ? "u8" : "i8", is_u8 ? "0" : "-128",
+                       is_u8 ? "u8" : "i8", is_u8 ? "255" : "127", i & 4 ? "-128" : "127",
+                       is_u8 ? "u8" : "i8", is_u8 ? "255" : "127", ends[i >> 1 & 1]);
+        CHECK(kit_run(&b, 0));
+        CHECK_HAS(engine_kernels(), "conv_int8");
+    }
+}
+
+static void check_tail(const struct shape *s, const char *tail)
+{
+    struct tro_buf b = {0};
+    put_head(&b, s);
+    kit_const(&b, "bias", TRO_I32, 3, (const int64_t[]){s->m, 1, 1}, 21);
+    tro_buf_printf(&b,
+                   "const %%s : f32[%lld,1,1] = splat 0.00173\nconst %%s1 : f32[] = 0.0021\n"
+                   "const %%big : f32[] = 1e38\n"
+                   "const %%z : u8[] = 9\nconst %%zi : i8[] = -3\nconst %%lo : u8[] = 9\n"
+                   "const %%hi : u8[] = 140\nconst %%f : f32[] = 0.5\n"
+                   "%%y = fused(%%x) {\ninput %%a : %s[%lld,%lld,%lld,%lld]\n",
+                   (long long)s->m, tro_dtype_name(s->x_type), (long long)s->n, (long long)s->c,
+                   (long long)s->in[0], (long long)s->in[1]);
+    put_conv(&b, s, "a");
+    tro_buf_printf(&b, "%s\noutput %%r\n}\noutput %%y", tail);
+    CHECK(kit_run(&b, strstr(tail, "sigmoid") ? 1e-6 : 0));
+    CHECK_HAS(engine_kernels(), "conv_int8");
+}
+
+TEST(conv_int_epilogues)
+{
+    static const char *const tails[] = {
+        "%r = requantize(%c, %s, %z)",
+        "%t = add(%c, %bias)\n%r = requantize(%t, %s, %zi)",
+        "%t = add(%bias, %c)\n%q = requantize(%t, %s1, %z)\n%m = max(%q, %lo)\n%r = min(%m, %hi)",
+        "%r = requantize(%c, %big, %zi)",
+        "%t = dequantize(%c, %s)\n%u = max(%t, %f)\n%r = quantize(%u, %s1, %z) {to = u8}",
+        "%q = requantize(%c, %s, %z)\n%t = dequantize(%q, %s1, %z)\n%r = sigmoid(%t)",
+    };
+    const struct shape shapes[] = {
+        {TRO_U8, TRO_I8, 4, 2, 24, {9, 20}, 45, 1, 3, 1, 1, 1, "128", ""},
+        {TRO_I8, TRO_I8, 4, 1, 64, {9, 7}, 160, 1, 1, 1, 1, 0, "4", ""},
+        {TRO_U8, TRO_I8, 4, 1, 70, {9, 9}, 70, 70, 3, 1, 1, 1, "128", ""},
+        {TRO_I8, TRO_I8, 4, 1, 12, {9, 9}, 30, 3, 3, 2, 1, 1, "", "*"},
+    };
+    for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++)
+        for (size_t k = 0; k < sizeof shapes / sizeof shapes[0]; k++)
+            check_tail(&shapes[k], tails[i]);
+}
+
+/* The zero point may come with the picture. */
+TEST(conv_int_of_a_zero_made_at_run_time)
+{
+    ENGINE(0, "graph \"g\"\ninput %x : u8[1,8,6,6]\ninput %z : u8[]\nconst %w : i8[9,8,3,3] = "
+              "splat -77\nconst %o : u8[] = 1\n%v = add(%z, %o)\n"
+              "%c = conv_int(%x, %w, %v) {strides = [1,1], dilations = [1,1], pads = [1,1,1,1], "
+              "group = 1}\noutput %c");
+    CHECK_HAS(engine_kernels(), "conv_int8");
+}
+
+TEST(conv_int_into_a_concatenation)
+{
+    ENGINE(0, "graph \"g\"\ninput %x : u8[1,8,6,6]\nconst %w : i8[9,8,1,1] = splat -77\n"
+              "const %s : f32[] = 0.003\nconst %z : u8[] = 100\n"
+              "%y = fused(%x) {\ninput %a : u8[1,8,6,6]\n%c = conv_int(%a, %w) {strides = [1,1], "
+              "dilations = [1,1], pads = [0,0,0,0], group = 1}\n%r = requantize(%c, %s, %z)\n"
+              "output %r\n}\n%n = max(%x, %z)\n%t = concat(%n, %y, %x) {axis = 1}\noutput %t");
+}
+
+/* ---- products ------------------------------------------------------------------------------ */
+
+static void check_matmul(const char *a, const char *b_type, int64_t k, int64_t n, const char *zeros,
+                         const char *args, const char *tail)
+{
+    struct tro_buf b = {0};
+    tro_buf_printf(&b, "graph \"g\"\ninput %%a : %s\n%s\n", a, zeros);
+    kit_const(&b, "b", tro_dtype_from_name(b_type), 2, (const int64_t[]){k, n}, 17);
+    tro_buf_printf(&b, "%%c = matmul_int(%%a, %%b%s)\n%s", args, tail);
+    CHECK(kit_run(&b, 0));
+    CHECK_HAS(engine_kernels(), "matmul_int8");
+}
+
+TEST(matmul_int_shapes_and_zeros)
+{
+    check_matmul("u8[1,64]", "i8", 64, 10, "", "", "output %c");
+    check_matmul("i8[1,63]", "i8", 63, 100, "", "", "output %c");
+    check_matmul("u8[37,64]", "i8", 64, 10, "const %z : u8[] = 9", ", %z", "output %c");
+    check_matmul("u8[37,65]", "u8", 65, 40, "const %z : u8[] = 9\nconst %y : u8[] = 3", ", %z, %y",
+                 "output %c");
+    check_matmul("i8[3,5,40]", "i8", 40, 33, "const %z : i8[1] = 9\nconst %y : i8[33] = splat -7",
+                 ", %z, %y", "output %c");
+    check_matmul("u8[5,40]", "i8", 40, 33, "const %z : u8[5] = 1 200 3 40 255", ", %z",
+                 "output %c");
+    check_matmul("i8[5,40]", "u8", 40, 33,
+                 "const %z : i8[5,1] = 1 -100 3 40 -128\n"
+                 "const %y : u8[1,33] = splat 200",
+                 ", %z, %y", "output %c");
+    check_matmul("u8[150,300]", "i8", 300, 257, "const %z : u8[] = 9", ", %z", "output %c");
+}
+
+TEST(matmul_int_of_strided_rows)
+{
+    struct tro_buf b = {0};
+    tro_buf_str(&b, "graph \"g\"\ninput %x : u8[4,3,2,20]\n");
+    kit_const(&b, "b", TRO_I8, 2, (const int64_t[]){20, 30}, 17);
+    tro_buf_str(&b, "%t = transpose(%x) {perm = [1,2,0,3]}\n%c = matmul_int(%t, %b)\noutput %c");
+    CHECK(kit_run(&b, 0));
+    CHECK_HAS(engine_kernels(), "matmul_int8");
+}
+
+TEST(matmul_int_requantized)
+{
+    struct tro_buf b = {0};
+    tro_buf_str(&b, "graph \"g\"\ninput %x : u8[2,9,40]\nconst %zx : u8[] = 77\n");
+    kit_const(&b, "w", TRO_I8, 2, (const int64_t[]){40, 70}, 17);
+    kit_const(&b, "bias", TRO_I32, 1, (const int64_t[]){70}, 18);
+    tro_buf_str(&b, "const %s : f32[70] = splat 0.0017\nconst %z : i8[] = 5\n%y = fused(%x) {\n"
+                    "input %a : u8[2,9,40]\n%c = matmul_int(%a, %w, %zx)\n%d = add(%c, %bias)\n"
+                    "%r = requantize(%d, %s, %z)\noutput %r\n}\noutput %y");
+    CHECK(kit_run(&b, 0));
+    CHECK_HAS(engine_kernels(), "matmul_int8");
+}
