@@ -10,8 +10,6 @@
 
 #define LAYERS_SHOWN 20
 
-static const char *const kinds[] = {"ref", "ort", "folder"};
-
 /* ---- latency --------------------------------------------------------------------------- */
 
 struct latency {
@@ -224,7 +222,7 @@ static void json_side(const struct tro_compare *c, int i, struct tro_json *j)
     const struct tro_compare_side *s = &c->sides[i];
     tro_json_object_begin(j, NULL);
     tro_json_string(j, "side", s->side.text);
-    tro_json_string(j, "kind", kinds[s->side.kind]);
+    tro_json_string(j, "kind", tro_side_kind_name(s->side.kind));
     if (is_timed(s)) {
         const struct latency l = latency_of(c, s);
         tro_json_object_begin(j, "latency_ms");

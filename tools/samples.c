@@ -73,7 +73,8 @@ static int set_free_shape(struct tro_samples *s, int i, struct tro_err *err)
                         "input '%s': expected a rank in the model, found none: add --shapes "
                         "%s=SHAPE",
                         info.name, info.name);
-    for (int a = 0; a < info.rank; a++)
+    const bool is_open = !tro_side_optimal_shape(s->side, i, t.shape);
+    for (int a = 0; a < info.rank && is_open; a++)
         t.shape[a] = info.shape[a] < 0 ? size_of_symbol(s, info.dim_name[a]) : info.shape[a];
     s->forms[i] = t;
     return 0;

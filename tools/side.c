@@ -11,9 +11,22 @@
 #include "base/file.h"
 #include "base/thread.h"
 #include "build/model.h"
+#include "build_opts.h"
 #include "io/npy.h"
 #include "ort/ort.h"
+#include "plan/plan.h"
 #include "run/session.h"
+#include "tiled.h"
+
+const char *tro_side_kind_name(enum tro_side_kind kind)
+{
+    static const char *const names[] = {
+#define TRO_SIDE_KIND_NAME(id, text) text,
+        TRO_SIDE_KINDS(TRO_SIDE_KIND_NAME)
+#undef TRO_SIDE_KIND_NAME
+    };
+    return names[kind];
+}
 
 /* ---- folders of outputs ---------------------------------------------------------------- */
 
@@ -92,20 +105,71 @@ static int tap_progress(void *ctx, const struct tro_graph *g, tro_node_id node,
     return 0;
 }
 
-static int open_ref(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
+static int open_model(struct tro_side *s, struct tro_err *err)
 {
-    const struct tro_session_opts session = {.device = opts->device};
     s->model = tro_model_open(s->path, err);
     if (!s->model)
         return err->status;
     const int rc = tro_preprocess_from_onnx(tro_model_onnx(s->model), &s->preprocess, err);
-    TRO_TRY(tro_err_prefix(err, rc, "%s: ", s->path));
-    s->session = tro_model_session(s->model, &session, err);
+    return tro_err_prefix(err, rc, "%s: ", s->path);
+}
+
+static int start_ref(struct tro_side *s, struct tro_err *err)
+{
+    s->session = tro_model_session(s->model, NULL, err);
     if (!s->session)
         return err->status;
     tro_session_set_tap(s->session, tap_progress, s);
     return 0;
 }
+
+static int open_ref(struct tro_side *s, struct tro_err *err)
+{
+    TRO_TRY(open_model(s, err));
+    return start_ref(s, err);
+}
+
+/* ---- engines --------------------------------------------------------------------------- */
+
+/* Without tuning and golden samples: what a plan needs to last. */
+static int build(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
+{
+    const struct tro_build_opts build = {
+        .passes = opts->passes, .cpu = opts->cpu, .n_threads = opts->n_threads, .n_golden = -1};
+    struct tro_builder *b = tro_builder_create(s->model, err);
+    int rc = b ? 0 : err->status;
+    if (rc >= 0 && opts->shapes && !opts->tile) /* those are the sizes of whole inputs */
+        rc = tro_build_set_shapes(b, s->model, opts->shapes, err);
+    if (rc >= 0)
+        s->plan = tro_builder_plan(b, &build, err);
+    if (rc >= 0 && !s->plan)
+        rc = err->status;
+    tro_builder_destroy(b);
+    return tro_err_prefix(err, rc, "%s: ", s->path);
+}
+
+static int start_engine(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
+{
+    const struct tro_session_opts session = {
+        .device = opts->device, .n_threads = opts->n_threads, .cpu = opts->cpu};
+    s->session = tro_session_create(s->plan, &session, err);
+    return tro_err_prefix(err, s->session ? 0 : err->status, "%s: ", s->path);
+}
+
+static int open_engine(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
+{
+    if (s->is_plan) {
+        s->plan = tro_plan_open(s->path, err);
+        if (!s->plan)
+            return err->status;
+    } else {
+        TRO_TRY(open_model(s, err));
+        TRO_TRY(build(s, opts, err));
+    }
+    return start_engine(s, opts, err);
+}
+
+/* ---- ONNX Runtime ---------------------------------------------------------------------- */
 
 static int open_ort(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
 {
@@ -120,37 +184,86 @@ static int open_ort(struct tro_side *s, const struct tro_side_opts *opts, struct
     return tro_err_prefix(err, tro_ort_open(&s->ort, s->path, &ort, err), "%s: ", s->path);
 }
 
-static void classify(struct tro_side *s)
+static int classify(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
 {
+    const char *device = opts->device ? opts->device : "cpu";
+    const bool is_ref = strcmp(device, "ref") == 0;
     s->path = s->text;
-    s->kind = tro_dir_exists(s->text) ? TRO_SIDE_FOLDER : TRO_SIDE_REF;
+    s->kind = TRO_SIDE_ENGINE;
+    if (!is_ref && strcmp(device, "cpu") != 0)
+        return tro_fail(err, TRO_E_DEVICE, "expected device cpu or ref, found '%s'", device);
     if (strncmp(s->text, "ref:", 4) == 0) {
         s->kind = TRO_SIDE_REF;
         s->path = s->text + 4;
     } else if (strncmp(s->text, "ort:", 4) == 0) {
         s->kind = TRO_SIDE_ORT;
         s->path = s->text + 4;
+    } else if (tro_dir_exists(s->text)) {
+        s->kind = TRO_SIDE_FOLDER;
+        return 0;
     }
+    s->is_plan = tro_is_plan_file(s->path);
+    if (s->is_plan && s->kind != TRO_SIDE_ENGINE)
+        return tro_fail(err, TRO_E_INPUT, "%s: expected a model after %.4s, found a plan", s->path,
+                        s->text);
+    if (s->kind == TRO_SIDE_ENGINE && is_ref && !s->is_plan)
+        s->kind = TRO_SIDE_REF;
+    return 0;
+}
+
+static int open_kind(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
+{
+    switch (s->kind) {
+    case TRO_SIDE_FOLDER:
+        return open_folder(s, err);
+    case TRO_SIDE_ORT:
+        return open_ort(s, opts, err);
+    case TRO_SIDE_REF:
+        return open_ref(s, err);
+    case TRO_SIDE_ENGINE:
+    default:
+        return open_engine(s, opts, err);
+    }
+}
+
+static int start_tiles(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
+{
+    if (!opts->tile || s->kind == TRO_SIDE_FOLDER)
+        return 0;
+    s->tiled = tro_tiled_create(s, opts->tile, err);
+    return tro_err_prefix(err, s->tiled ? 0 : err->status, "%s: ", s->path);
 }
 
 int tro_side_open(struct tro_side *s, const char *text, const struct tro_side_opts *opts,
                   struct tro_err *err)
 {
     *s = (struct tro_side){.text = text};
-    classify(s);
-    int rc;
-    switch (s->kind) {
-    case TRO_SIDE_FOLDER:
-        rc = open_folder(s, err);
-        break;
-    case TRO_SIDE_ORT:
-        rc = open_ort(s, opts, err);
-        break;
-    case TRO_SIDE_REF:
-    default:
-        rc = open_ref(s, opts, err);
-        break;
-    }
+    int rc = classify(s, opts, err);
+    if (rc >= 0)
+        rc = open_kind(s, opts, err);
+    if (rc >= 0)
+        rc = start_tiles(s, opts, err);
+    if (rc < 0)
+        tro_side_close(s);
+    return rc;
+}
+
+int tro_side_open_again(struct tro_side *s, const struct tro_side *first,
+                        const struct tro_side_opts *opts, struct tro_err *err)
+{
+    if (first->kind == TRO_SIDE_ORT || first->kind == TRO_SIDE_FOLDER)
+        return tro_side_open(s, first->text, opts, err);
+    *s = (struct tro_side){.text = first->text,
+                           .path = first->path,
+                           .kind = first->kind,
+                           .is_plan = first->is_plan,
+                           .preprocess = first->preprocess,
+                           .model = first->model,
+                           .plan = first->plan,
+                           .is_shared = true};
+    int rc = s->plan ? start_engine(s, opts, err) : start_ref(s, err);
+    if (rc >= 0)
+        rc = start_tiles(s, opts, err);
     if (rc < 0)
         tro_side_close(s);
     return rc;
@@ -159,8 +272,12 @@ int tro_side_open(struct tro_side *s, const char *text, const struct tro_side_op
 void tro_side_close(struct tro_side *s)
 {
     tro_session_destroy(s->session);
-    tro_model_close(s->model);
+    if (!s->is_shared) {
+        tro_plan_close(s->plan);
+        tro_model_close(s->model);
+    }
     tro_ort_close(s->ort);
+    tro_tiled_destroy(s->tiled);
     tro_arena_finish(&s->arena);
     *s = (struct tro_side){0};
 }
@@ -181,7 +298,11 @@ int tro_side_n_outputs(const struct tro_side *s)
 
 struct tro_io_info tro_side_input_info(const struct tro_side *s, int i)
 {
-    return s->session ? tro_session_input_info(s->session, i) : tro_ort_input_info(s->ort, i);
+    struct tro_io_info info = s->session ? tro_session_input_info(s->session, i)
+                                         : tro_ort_input_info(s->ort, i);
+    if (s->tiled)
+        tro_tiled_input_info(s->tiled, i, &info);
+    return info;
 }
 
 struct tro_io_info tro_side_output_info(const struct tro_side *s, int i)
@@ -191,14 +312,42 @@ struct tro_io_info tro_side_output_info(const struct tro_side *s, int i)
                       : s->folder_info[i];
 }
 
+bool tro_side_optimal_shape(const struct tro_side *s, int i, int64_t shape[TRO_MAX_RANK])
+{
+    const struct tro_plan_parts *parts = s->plan ? tro_plan_contents(s->plan) : NULL;
+    const char *name = parts ? tro_side_input_info(s, i).name : NULL;
+    const struct tro_block *b = parts ? tro_block_get(parts->graph, TRO_MAIN_BLOCK) : NULL;
+    for (size_t k = 0; parts && k < parts->n_sizes; k++) {
+        const struct tro_plan_sizes *sizes = &parts->sizes[k];
+        if (strcmp(tro_value_get(parts->graph, b->inputs[sizes->input])->name, name) != 0)
+            continue;
+        memcpy(shape, sizes->opt, sizeof sizes->opt);
+        return true;
+    }
+    return false;
+}
+
+bool tro_side_hash(const struct tro_side *s, char out[32])
+{
+    if (!s->plan)
+        return false;
+    snprintf(out, 32, "%016llx", (unsigned long long)tro_plan_hash(s->plan));
+    return true;
+}
+
 /* ---- running --------------------------------------------------------------------------- */
 
-static int run_ref(struct tro_side *s, const struct tro_tensor *inputs, int n, struct tro_err *err)
+static int bind(struct tro_side *s, const struct tro_tensor *inputs, int n, struct tro_err *err)
 {
-    const struct tro_graph *g = tro_model_graph(s->model);
     for (int i = 0; i < n; i++)
         TRO_TRY(tro_session_bind(s->session, tro_session_input_info(s->session, i).name, &inputs[i],
                                  err));
+    return 0;
+}
+
+static int run_ref(struct tro_side *s, struct tro_err *err)
+{
+    const struct tro_graph *g = tro_model_graph(s->model);
     s->n_nodes_done = 0;
     tro_progress_start(&s->progress, s->text, (int64_t)tro_block_get(g, TRO_MAIN_BLOCK)->n_nodes);
     const int rc = tro_session_run(s->session, err);
@@ -218,20 +367,36 @@ static int run_ort(struct tro_side *s, const struct tro_tensor *inputs, int n, s
     return rc;
 }
 
+/* Without the time that binding takes. */
+static int run_whole(struct tro_side *s, const struct tro_tensor *inputs, int n,
+                     struct tro_err *err)
+{
+    int rc = s->session ? bind(s, inputs, n, err) : 0;
+    const int64_t begin = tro_clock_ns();
+    if (rc >= 0 && s->session)
+        rc = s->kind == TRO_SIDE_REF ? run_ref(s, err) : tro_session_run(s->session, err);
+    else if (rc >= 0 && s->ort)
+        rc = run_ort(s, inputs, n, err);
+    s->run_ns = tro_clock_ns() - begin;
+    return rc;
+}
+
 int tro_side_run(struct tro_side *s, const struct tro_tensor *inputs, int n, struct tro_err *err)
 {
+    if (!s->tiled)
+        return tro_err_prefix(err, run_whole(s, inputs, n, err), "%s: ", s->path);
     const int64_t begin = tro_clock_ns();
-    int rc = 0;
-    if (s->session)
-        rc = run_ref(s, inputs, n, err);
-    else if (s->ort)
-        rc = run_ort(s, inputs, n, err);
+    const int rc = tro_tiled_run(s->tiled, s, run_whole, inputs, n, err);
     s->run_ns = tro_clock_ns() - begin;
     return tro_err_prefix(err, rc, "%s: ", s->path);
 }
 
 int tro_side_output(const struct tro_side *s, int i, struct tro_tensor *out, struct tro_err *err)
 {
+    if (s->tiled && s->tiled->is_done) {
+        *out = s->tiled->results[i].whole;
+        return 0;
+    }
     if (s->session)
         return tro_session_output(s->session, i, out, err);
     if (s->ort)

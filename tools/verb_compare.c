@@ -13,7 +13,7 @@
 
 struct verb {
     struct tro_list args, inputs, shapes;
-    const char *data, *gate, *device, *json_path;
+    const char *data, *gate, *device, *cpu, *passes, *json_path;
     int64_t n_random, seed, n_threads, ort_level;
     struct tro_compare c;
 };
@@ -21,8 +21,11 @@ struct verb {
 static int open_sides(struct verb *v, struct tro_err *err)
 {
     struct tro_compare *c = &v->c;
-    c->side_opts = (struct tro_side_opts){
-        .device = v->device, .n_threads = (int)v->n_threads, .ort_optimization = (int)v->ort_level};
+    c->side_opts = (struct tro_side_opts){.device = v->device,
+                                          .cpu = v->cpu,
+                                          .passes = v->passes,
+                                          .n_threads = (int)v->n_threads,
+                                          .ort_optimization = (int)v->ort_level};
     c->sides = TRO_NEW_N(&c->arena, struct tro_compare_side, (size_t)v->args.n);
     if (!c->sides)
         return tro_fail_nomem(err);
@@ -195,7 +198,9 @@ static void finish(struct tro_compare *c)
 
 static const char about[] =
     "Runs the same inputs through models and compares each output with that of A. A side is\n"
-    "  NET.onnx, ref:NET.onnx   a model on the reference kernels\n"
+    "  NET.onnx                 a model, built in memory without tuning\n"
+    "  NET.plan                 a plan\n"
+    "  ref:NET.onnx             a model on the reference kernels\n"
     "  ort:NET.onnx             a model in ONNX Runtime\n"
     "  DIR                      outputs that trocar run -o DIR wrote, compared with runs on -i\n"
     "Inputs and outputs are matched by name, or by order where numbers and types agree.\n\n"
@@ -224,7 +229,11 @@ int tro_verb_compare(int argc, char **argv)
         {"--gate", TRO_OPT_STRING, &v.gate, "FILE", "limits to keep instead of the tolerance"},
         {"--layers", TRO_OPT_FLAG, &v.c.with_layers, NULL,
          "compare inner tensors too, on the worst sample"},
-        {"--device", TRO_OPT_STRING, &v.device, "D", "ref: the reference kernels"},
+        {"--device", TRO_OPT_STRING, &v.device, "D", "cpu, or ref: the reference kernels"},
+        {"--cpu", TRO_OPT_STRING, &v.cpu, "LEVEL",
+         "use no more than this: generic, avx2, avx512 ..."},
+        {"--passes", TRO_OPT_STRING, &v.passes, "LIST",
+         "of models: all, none, a list, or all,-NAME"},
         {"--threads", TRO_OPT_INT, &v.n_threads, "N", "threads (default: one a processor)"},
         {"--ort-level", TRO_OPT_INT, &v.ort_level, "L",
          "graph optimization of ONNX Runtime: 0, 1, 2, 99 (99)"},

@@ -17,9 +17,11 @@
 
 struct run {
     struct tro_list args, inputs, expected;
-    const char *dir, *device, *json_path;
+    const char *dir, *json_path;
     double rtol, atol;
     int64_t n_threads;
+    struct tro_side_opts side_opts;
+    struct tro_list shapes;
     struct tro_side side;
     struct tro_arena arena;
     struct tro_json json;
@@ -139,9 +141,10 @@ static void json_outputs(struct run *r)
 
 static int run(struct run *r, struct tro_err *err)
 {
-    const struct tro_side_opts opts = {.device = r->device, .n_threads = (int)r->n_threads};
+    r->side_opts.n_threads = (int)r->n_threads;
+    r->side_opts.shapes = &r->shapes;
     tro_threads_set((int)r->n_threads);
-    TRO_TRY(tro_side_open(&r->side, r->args.v[0], &opts, err));
+    TRO_TRY(tro_side_open(&r->side, r->args.v[0], &r->side_opts, err));
     if (r->side.kind == TRO_SIDE_FOLDER)
         return tro_fail(err, TRO_E_INPUT, "%s: expected a model, found a folder", r->args.v[0]);
     TRO_TRY(read_inputs_and_run(r, err));
@@ -179,16 +182,29 @@ int tro_verb_run(int argc, char **argv)
          "compare an output with this tensor"},
         {"--rtol", TRO_OPT_DOUBLE, &r.rtol, "R", "relative tolerance of --expect (1e-3)"},
         {"--atol", TRO_OPT_DOUBLE, &r.atol, "A", "absolute tolerance of --expect (1e-5)"},
-        {"--device", TRO_OPT_STRING, &r.device, "D", "ref: the reference kernels"},
+        {"--device", TRO_OPT_STRING, &r.side_opts.device, "D",
+         "cpu, or ref: the reference kernels"},
+        {"--cpu", TRO_OPT_STRING, &r.side_opts.cpu, "LEVEL",
+         "use no more than this: generic, avx2, avx512 ..."},
+        {"--passes", TRO_OPT_STRING, &r.side_opts.passes, "LIST",
+         "of a model: all, none, a list, or all,-NAME"},
+        {"--shapes", TRO_OPT_LIST, &r.shapes, "[NAME=]SHAPE",
+         "of a model: build for this shape of an input"},
+        {"--tile", TRO_OPT_STRING, &r.side_opts.tile, "SIZE:OVERLAP",
+         "a large picture or volume by windows"},
         {"--threads", TRO_OPT_INT, &r.n_threads, "N", "threads (default: one a processor)"},
         {"--json", TRO_OPT_STRING, &r.json_path, "FILE", "write the result as JSON"},
         {0}};
     const struct tro_usage usage = {
-        .synopsis = "trocar run MODEL [-i [NAME=]FILE]... [-o DIR] [--expect [NAME=]FILE]...",
+        .synopsis = "trocar run MODEL|PLAN [-i [NAME=]FILE]... [-o DIR] [--expect [NAME=]FILE]...",
         .about =
-            "Runs a model once. Files without a name go to the inputs in the model's order; "
-            "inputs\nthat have an initializer take none. MODEL may also be ort:MODEL, to run it "
-            "in ONNX Runtime.",
+            "Runs a plan once, or a model that is built in memory without tuning. Files without a "
+            "name\ngo to the inputs in the model's order; inputs that have an initializer take "
+            "none.\nref:MODEL runs on the reference kernels, ort:MODEL in ONNX Runtime.\n\n"
+            "--tile 256:32 cuts windows of 256x256 that share 32 elements and a quarter of them "
+            "more;\n256x192:32 and 96x96x64:16 give each axis its own size. Windows are blended "
+            "where they\nmeet. A network that sees no further than the overlap gives what it "
+            "gives on the whole.",
         .opts = opts,
         .min_args = 1,
         .max_args = 1};

@@ -53,7 +53,7 @@ struct tro_histogram tro_histogram_of(const int64_t *sorted_ns, size_t n)
     if (!n)
         return h;
     const double first = (double)sorted_ns[0] * 1e-6;
-    const double last = tro_quantile(sorted_ns, n, 0.995) * 1e-6;
+    const double last = tro_quantile(sorted_ns, n, 0.97) * 1e-6;
     const double span = fmax(last - first, first * 1e-3 + 1e-6);
     h.width_ms = round_step(span / (TRO_HISTOGRAM_BINS - 2));
     h.begin_ms = floor(first / h.width_ms) * h.width_ms;

@@ -41,7 +41,7 @@ static long n_processors(void)
     return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-static int n_threads(void)
+int tro_threads_get(void)
 {
     long n = atomic_load(&n_threads_set);
     const char *const text = n ? NULL : getenv("TROCAR_THREADS");
@@ -77,7 +77,7 @@ static struct range part_of(struct range all, int64_t part, int64_t n_parts)
 void tro_parallel_for(int64_t n, void (*fn)(void *ctx, int64_t i), void *ctx)
 {
     const struct range all = {0, n, fn, ctx};
-    int n_parts = n > 1 && !is_inside ? n_threads() : 1;
+    int n_parts = n > 1 && !is_inside ? tro_threads_get() : 1;
     if (n_parts > n)
         n_parts = (int)n;
     if (n_parts <= 1) {

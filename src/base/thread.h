@@ -11,6 +11,7 @@
  * depend on the order of calls. */
 void tro_parallel_for(int64_t n, void (*fn)(void *ctx, int64_t i), void *ctx);
 void tro_threads_set(int n); /* 0 = default again */
+int tro_threads_get(void);   /* how many that are now */
 
 /* Monotonic time. */
 int64_t tro_clock_ns(void);
