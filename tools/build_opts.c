@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "plan/format.h"
 
 #define TEXT_MAX 256
 
@@ -113,14 +112,4 @@ int tro_build_add_states(struct tro_builder *b, const struct tro_list *specs, st
         TRO_TRY(tro_err_prefix(err, tro_builder_add_state(b, input, output, err), "--state: "));
     }
     return 0;
-}
-
-bool tro_is_plan_file(const char *path)
-{
-    char magic[8] = {0};
-    FILE *f = fopen(path, "rbe");
-    const size_t n = f ? fread(magic, 1, sizeof magic, f) : 0;
-    if (f)
-        fclose(f);
-    return n == sizeof magic && memcmp(magic, TRO_PLAN_MAGIC, sizeof magic) == 0;
 }

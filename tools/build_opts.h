@@ -19,7 +19,4 @@ int tro_build_add_buckets(struct tro_builder *b, const struct tro_model *m,
 /* "IN=OUT" */
 int tro_build_add_states(struct tro_builder *b, const struct tro_list *specs, struct tro_err *err);
 
-/* Is the file a plan, by its first bytes? */
-bool tro_is_plan_file(const char *path);
-
 #endif

@@ -40,6 +40,7 @@ struct tro_compare_gate {
 /* A tensor inside both models. */
 struct tro_compare_layer {
     const char *tensor, *node, *op_type; /* node and op_type as ONNX has them, "" when unknown */
+    const char *cause;                   /* of the error, as far as can be told; "" */
     int64_t place;                       /* in the order of the run */
     struct tro_diff diff;
 };
@@ -112,6 +113,12 @@ void tro_compare_judge(struct tro_compare *c);
 
 /* Compares every tensor that both models know by name, on one sample, one run each. */
 int tro_compare_layers(struct tro_compare *c, int64_t sample, struct tro_err *err);
+
+/* ---- compare_cause.c -------------------------------------------------------------------- */
+
+/* Fills `cause` of each layer where a side is an engine: what made the tensor, whether its inputs
+ * had the error already, values that are too large or too small to tell. */
+int tro_compare_causes(struct tro_compare *c, struct tro_err *err);
 
 /* ---- compare_report.c ------------------------------------------------------------------ */
 

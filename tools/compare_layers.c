@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Layer by layer: the reference kernels give each tensor as it is made (streamed); the other side
- * gives them in portions, since it has to be asked for them in advance (fetched). ONNX Runtime is
- * asked by a copy of the model that has the portion's tensors as its outputs. So no more than a
- * portion is in memory, however large the network is.
+ * Layer by layer: one side gives each tensor as it is made (streamed), the reference kernels where
+ * they are one of the two, else an engine; the other side gives them in portions, in a run for each
+ * (fetched). ONNX Runtime has to be asked in advance, by a copy of the model that has the portion's
+ * tensors as its outputs. So no more than a portion is in memory, however large the network is.
+ * Engines stay as they are: results inside of fused steps are not compared.
  */
 #include "compare.h"
 
@@ -17,7 +18,7 @@
 #include "base/map.h"
 #include "build/model.h"
 #include "ort/ort.h"
-#include "run/session.h"
+#include "tap.h"
 
 #define PORTION_BYTES (INT64_C(256) << 20)
 
@@ -32,7 +33,7 @@ struct portion {
     const struct tro_tensor *inputs;
     int number; /* -1: none */
     struct tro_ort *ort;
-    struct tro_arena arena; /* of tensors from the reference kernels */
+    struct tro_arena arena; /* of tensors that were tapped */
     struct tro_tensor *tensors;
     int64_t n_seen;
     struct layers *all;
@@ -97,8 +98,8 @@ static int collect_graph_names(const struct tro_graph *g, struct tro_map *map, s
 static int collect_made(struct layers *l, struct tro_err *err)
 {
     const struct tro_side *side = l->fetched.side;
-    if (side->kind == TRO_SIDE_REF)
-        return collect_graph_names(tro_model_graph(side->model), &l->made, err);
+    if (tro_side_has_taps(side))
+        return collect_graph_names(tro_side_graph(side), &l->made, err);
     struct tro_onnx_model *onnx = tro_onnx_read(side->path, err);
     if (!onnx)
         return err->status;
@@ -213,36 +214,32 @@ static int fetch_ort(const struct layers *l, struct portion *p, int number, stru
     return rc;
 }
 
-static int keep_tensor(void *ctx, const struct tro_graph *g, tro_node_id node,
-                       const struct tro_tensor *out, struct tro_err *err)
+static bool is_in_portion(void *ctx, const char *name)
+{
+    const struct portion *p = ctx;
+    uint32_t at;
+    return tro_map_get(&p->all->index, str_of(name), &at) && p->all->names[at].portion == p->number;
+}
+
+static int keep_tensor(void *ctx, const char *name, const struct tro_tensor *t, struct tro_err *err)
 {
     struct portion *p = ctx;
-    const struct tro_node *n = tro_node_get(g, node);
-    if (n->block.i != TRO_MAIN_BLOCK.i)
-        return 0;
-    for (uint32_t k = 0; k < n->n_out; k++) {
-        uint32_t at;
-        if (!n->out[k].i || !out[k].data ||
-            !tro_map_get(&p->all->index, str_of(tro_value_get(g, n->out[k])->name), &at) ||
-            p->all->names[at].portion != p->number)
-            continue;
-        const size_t n_bytes = tro_tensor_n_bytes(&out[k]);
-        p->tensors[at] = out[k];
-        p->tensors[at].data = tro_arena_alloc64(&p->arena, n_bytes);
-        if (!p->tensors[at].data)
-            return tro_fail_nomem(err);
-        if (n_bytes)
-            memcpy(p->tensors[at].data, out[k].data, n_bytes);
-    }
+    uint32_t at = 0;
+    tro_map_get(&p->all->index, str_of(name), &at);
+    const size_t n_bytes = tro_tensor_n_bytes(t);
+    p->tensors[at] = *t;
+    p->tensors[at].data = tro_arena_alloc64(&p->arena, n_bytes);
+    if (!p->tensors[at].data)
+        return tro_fail_nomem(err);
+    if (n_bytes)
+        memcpy(p->tensors[at].data, t->data, n_bytes);
     return 0;
 }
 
-static int fetch_ref(struct portion *p, struct tro_err *err)
+static int fetch_tapped(struct portion *p, struct tro_err *err)
 {
-    tro_session_set_tap(p->side->session, keep_tensor, p);
-    const int rc = tro_side_run(p->side, p->inputs, tro_side_n_inputs(p->side), err);
-    tro_session_set_tap(p->side->session, NULL, NULL);
-    return rc;
+    const struct tro_tap tap = {.wants = is_in_portion, .take = keep_tensor, .ctx = p};
+    return tro_side_run_tapped(p->side, p->inputs, tro_side_n_inputs(p->side), &tap, err);
 }
 
 static void drop_portion(struct portion *p)
@@ -262,7 +259,7 @@ static int fetch(const struct layers *l, struct portion *p, int number, struct t
     p->number = number;
     const int rc = p->side->kind == TRO_SIDE_ORT
                        ? tro_err_prefix(err, fetch_ort(l, p, number, err), "%s: ", p->side->text)
-                       : fetch_ref(p, err);
+                       : fetch_tapped(p, err);
     if (rc < 0)
         drop_portion(p);
     return rc;
@@ -284,8 +281,11 @@ static int add_layer(struct layers *l, uint32_t at, const struct tro_tensor *str
         return 0;
     const struct tro_tensor *want = l->is_first_streamed ? streamed : fetched;
     const struct tro_tensor *got = l->is_first_streamed ? fetched : streamed;
-    struct tro_compare_layer layer = {
-        .tensor = copy_text(l, str_of(l->names[at].name)), .place = at, .node = "", .op_type = ""};
+    struct tro_compare_layer layer = {.tensor = copy_text(l, str_of(l->names[at].name)),
+                                      .place = at,
+                                      .node = "",
+                                      .op_type = "",
+                                      .cause = ""};
     TRO_TRY(tro_compare_diff(l->c, got, want, &layer.diff, err));
     uint32_t node;
     if (tro_map_get(&l->nodes, str_of(layer.tensor), &node)) {
@@ -298,32 +298,33 @@ static int add_layer(struct layers *l, uint32_t at, const struct tro_tensor *str
     return 0;
 }
 
-static int compare_node(void *ctx, const struct tro_graph *g, tro_node_id node,
-                        const struct tro_tensor *out, struct tro_err *err)
+static bool is_known(void *ctx, const char *name)
+{
+    return tro_map_get(&((struct layers *)ctx)->index, str_of(name), NULL);
+}
+
+static int compare_tensor(void *ctx, const char *name, const struct tro_tensor *t,
+                          struct tro_err *err)
 {
     struct layers *l = ctx;
-    const struct tro_node *n = tro_node_get(g, node);
-    if (n->block.i != TRO_MAIN_BLOCK.i)
-        return 0;
+    uint32_t at = 0;
+    tro_map_get(&l->index, str_of(name), &at);
+    TRO_TRY(fetch(l, &l->fetched, l->names[at].portion, err));
+    return add_layer(l, at, t, err);
+}
+
+static void show_progress(void *ctx)
+{
+    struct layers *l = ctx;
     tro_progress_at(&l->progress, ++l->streamed.n_seen);
-    for (uint32_t k = 0; k < n->n_out; k++) {
-        uint32_t at;
-        if (!n->out[k].i || !out[k].data ||
-            !tro_map_get(&l->index, str_of(tro_value_get(g, n->out[k])->name), &at))
-            continue;
-        TRO_TRY(fetch(l, &l->fetched, l->names[at].portion, err));
-        TRO_TRY(add_layer(l, at, &out[k], err));
-    }
-    return 0;
 }
 
 static int stream(struct layers *l, struct tro_err *err)
 {
     struct portion *p = &l->streamed;
+    const struct tro_tap tap = {is_known, compare_tensor, show_progress, l};
     tro_progress_start(&l->progress, "layers", (int64_t)n_main_nodes(l->graph));
-    tro_session_set_tap(p->side->session, compare_node, l);
-    const int rc = tro_side_run(p->side, p->inputs, tro_side_n_inputs(p->side), err);
-    tro_session_set_tap(p->side->session, NULL, NULL);
+    const int rc = tro_side_run_tapped(p->side, p->inputs, tro_side_n_inputs(p->side), &tap, err);
     tro_progress_end(&l->progress);
     return rc;
 }
@@ -342,28 +343,44 @@ static int compare_portions(struct layers *l, struct tro_err *err)
 
 /* ---- all ------------------------------------------------------------------------------- */
 
+static bool is_streamed_first(const struct tro_side *first, const struct tro_side *second)
+{
+    if (first->kind == TRO_SIDE_REF || second->kind == TRO_SIDE_REF)
+        return first->kind == TRO_SIDE_REF;
+    return tro_side_has_taps(first) || !tro_side_has_taps(second);
+}
+
+/* Names of the model's nodes: from a side that was made of a model here, else of ONNX Runtime's. */
+static int open_onnx(struct layers *l, struct tro_err *err)
+{
+    for (int i = 0; i < 2 && !l->onnx_graph; i++) {
+        const struct tro_side *s = &l->c->sides[i].side;
+        if (s->model) {
+            l->onnx_graph = &tro_model_onnx(s->model)->graph;
+        } else if (s->kind == TRO_SIDE_ORT) {
+            l->onnx = tro_onnx_read(s->path, err);
+            if (!l->onnx)
+                return err->status;
+            l->onnx_graph = &l->onnx->graph;
+        }
+    }
+    return l->onnx_graph ? collect_onnx_names(l->onnx_graph, &l->nodes, err) : 0;
+}
+
 static int open_graph(struct layers *l, struct tro_err *err)
 {
     struct tro_side *first = &l->c->sides[0].side, *second = &l->c->sides[1].side;
-    l->is_first_streamed = first->kind == TRO_SIDE_REF || second->kind != TRO_SIDE_REF;
+    l->is_first_streamed = is_streamed_first(first, second);
     l->streamed.side = l->is_first_streamed ? first : second;
     l->fetched.side = l->is_first_streamed ? second : first;
-    if (l->streamed.side->kind == TRO_SIDE_REF) {
-        l->graph = tro_model_graph(l->streamed.side->model);
-    } else {
-        l->model = tro_model_open(l->streamed.side->path, err);
-        if (!l->model)
-            return err->status;
-        l->graph = tro_model_graph(l->model);
+    if (tro_side_has_taps(l->streamed.side)) {
+        l->graph = tro_side_graph(l->streamed.side);
+        return 0;
     }
-    if (first->kind == TRO_SIDE_REF) {
-        l->onnx_graph = &tro_model_onnx(first->model)->graph;
-    } else {
-        l->onnx = tro_onnx_read(first->path, err);
-        if (!l->onnx)
-            return err->status;
-        l->onnx_graph = &l->onnx->graph;
-    }
+    l->model = tro_model_open(l->streamed.side->path, err);
+    if (!l->model)
+        return err->status;
+    l->graph = tro_model_graph(l->model);
     return 0;
 }
 
@@ -404,11 +421,11 @@ static int compare_all(struct layers *l, const struct tro_tensor *inputs, struct
 {
     TRO_TRY(open_graph(l, err));
     TRO_TRY(collect_made(l, err));
-    TRO_TRY(collect_onnx_names(l->onnx_graph, &l->nodes, err));
+    TRO_TRY(open_onnx(l, err));
     TRO_TRY(plan_portions(l, err));
     TRO_TRY(make_portions(l, inputs, err));
-    const bool is_stream = l->streamed.side->kind == TRO_SIDE_REF;
-    TRO_TRY(is_stream ? stream(l, err) : compare_portions(l, err));
+    TRO_TRY(tro_side_has_taps(l->streamed.side) ? stream(l, err) : compare_portions(l, err));
+    TRO_TRY(tro_compare_causes(l->c, err));
     if (l->c->n_layers)
         qsort(l->c->layers, l->c->n_layers, sizeof *l->c->layers, by_error);
     return 0;

@@ -131,7 +131,7 @@ static void print_gates(const struct tro_compare *c)
     tro_table_finish(&t);
 }
 
-static void layer_cells(struct tro_table *t, const struct tro_compare_layer *l)
+static void layer_cells(struct tro_table *t, const struct tro_compare_layer *l, bool has_cause)
 {
     tro_table_text(t, l->tensor, strlen(l->tensor));
     tro_table_text(t, l->node, strlen(l->node));
@@ -140,11 +140,21 @@ static void layer_cells(struct tro_table *t, const struct tro_compare_layer *l)
         tro_table_cell(t, "form");
         for (int i = 0; i < 2; i++)
             tro_table_cell(t, "-");
-        return;
+    } else {
+        tro_table_cell(t, "%.3g", l->diff.max_abs);
+        tro_table_cell(t, "%.3g", tro_diff_relative(&l->diff));
+        tro_table_cell(t, "%.3g", l->diff.rmse);
     }
-    tro_table_cell(t, "%.3g", l->diff.max_abs);
-    tro_table_cell(t, "%.3g", tro_diff_relative(&l->diff));
-    tro_table_cell(t, "%.3g", l->diff.rmse);
+    if (has_cause)
+        tro_table_text(t, l->cause, strlen(l->cause));
+}
+
+static bool has_causes(const struct tro_compare *c)
+{
+    for (size_t i = 0; i < c->n_layers; i++)
+        if (c->layers[i].cause[0])
+            return true;
+    return false;
 }
 
 /* Inner tensors have scales of their own: small elements of a large tensor carry its rounding. */
@@ -171,21 +181,25 @@ static void print_layers(const struct tro_compare *c)
     printf("\nlayers, worst first, %s: %zu tensors that both sides know by name%s\n", sample,
            c->n_layers, c->n_layers > LAYERS_SHOWN ? ", of which 20" : "");
     struct tro_table t = {0};
-    static const char *const heads[] = {"tensor",       "node",           "type",
-                                        ">max |error|", ">/ max |value|", ">RMSE"};
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+    static const char *const heads[] = {"tensor",         "node",  "type",        ">max |error|",
+                                        ">/ max |value|", ">RMSE", "likely cause"};
+    const bool has_cause = has_causes(c);
+    for (size_t i = 0; i < sizeof heads / sizeof *heads - !has_cause; i++)
         tro_table_column(&t, heads[i]);
     for (size_t i = 0; i < c->n_layers && i < LAYERS_SHOWN; i++)
-        layer_cells(&t, &c->layers[i]);
+        layer_cells(&t, &c->layers[i], has_cause);
     tro_table_print(&t, stdout);
     tro_table_finish(&t);
     const struct tro_compare_layer *first = first_beyond(c);
-    if (first)
-        printf("first with an error beyond %g + %g max |value|: tensor '%s' of node %s%s%s(%s)\n",
-               c->atol, c->rtol, first->tensor, first->node[0] ? "'" : "", first->node,
-               first->node[0] ? "' " : "", first->op_type);
-    else
+    if (!first) {
         printf("no tensor has an error beyond %g + %g max |value|\n", c->atol, c->rtol);
+        return;
+    }
+    printf("first with an error beyond %g + %g max |value|: tensor '%s' of node %s%s%s(%s)\n",
+           c->atol, c->rtol, first->tensor, first->node[0] ? "'" : "", first->node,
+           first->node[0] ? "' " : "", first->op_type);
+    if (first->cause[0])
+        printf("likely cause: %s\n", first->cause);
 }
 
 static void print_inputs(const struct tro_compare *c)
@@ -320,6 +334,7 @@ static void json_layers(const struct tro_compare *c, struct tro_json *j)
         tro_json_number(j, "max_abs_error", l->diff.max_abs);
         tro_json_number(j, "max_relative_error", tro_diff_relative(&l->diff));
         tro_json_number(j, "rmse", l->diff.rmse);
+        tro_json_string(j, "cause", l->cause);
         tro_json_object_end(j);
     }
     tro_json_array_end(j);

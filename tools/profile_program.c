@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rows of a profile: what each step of a program is. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cpu.h"
@@ -8,24 +7,7 @@
 #include "base/err.h"
 #include "profile.h"
 #include "run/session.h"
-
-#define OPS_SHOWN 6
-
-/* "conv + add + relu" */
-static void print_ops(const struct tro_graph *g, tro_node_id id, struct tro_buf *out)
-{
-    const struct tro_node *n = tro_node_get(g, id);
-    if (n->op != TRO_OP_FUSED) {
-        tro_buf_str(out, tro_op_info(n->op)->text);
-        return;
-    }
-    const struct tro_block *b = tro_block_get(g, n->blocks[0]);
-    for (size_t i = 0; i < b->n_nodes && i < OPS_SHOWN; i++)
-        tro_buf_printf(out, "%s%s", i ? " + " : "",
-                       tro_op_info(tro_node_get(g, b->nodes[i])->op)->text);
-    if (b->n_nodes > OPS_SHOWN)
-        tro_buf_printf(out, " + %zu more", b->n_nodes - OPS_SHOWN);
-}
+#include "step_text.h"
 
 static enum tro_profile_group group_of_op(enum tro_op op)
 {
@@ -69,28 +51,6 @@ static enum tro_profile_group group_of(const struct tro_graph *g, const struct t
     return b->n_nodes ? group_of_op(tro_node_get(g, b->nodes[0])->op) : TRO_PROFILE_OTHER;
 }
 
-static void print_shape(const struct tro_arg *a, struct tro_buf *out)
-{
-    if (a->dtype != TRO_F32)
-        tro_buf_printf(out, "%s:", tro_dtype_name(a->dtype));
-    for (int i = 0; i < a->rank; i++)
-        tro_buf_printf(out, "%s%lld", i ? "x" : "", (long long)a->shape[i]);
-    if (!a->rank)
-        tro_buf_str(out, "scalar");
-}
-
-static void print_shapes(const struct tro_step *s, struct tro_buf *out)
-{
-    for (int i = 0; i < s->n_in && i < 3; i++) {
-        tro_buf_str(out, i ? " " : "");
-        print_shape(&s->in[i], out);
-    }
-    if (s->n_out) {
-        tro_buf_str(out, " -> ");
-        print_shape(&s->out[0], out);
-    }
-}
-
 static const char *copy_text(struct tro_profile *p, struct tro_buf *text)
 {
     const char *copy = text->failed ? NULL
@@ -129,10 +89,10 @@ static int describe_row(struct tro_profile *p, const struct tro_program *program
 {
     struct tro_buf op = {0}, shapes = {0};
     if (s->node.i)
-        print_ops(program->graph, s->node, &op);
+        tro_step_print_ops(program->graph, s->node, &op);
     else
         tro_buf_str(&op, s->kind == TRO_STEP_KERNEL ? "copy" : "control");
-    print_shapes(s, &shapes);
+    tro_step_print_shapes(s, &shapes);
     *row = (struct tro_profile_row){
         .name = tro_arena_strdup(&p->arena, name_of(program->graph, s)),
         .op = copy_text(p, &op),

@@ -27,6 +27,8 @@ void tro_progress_at(struct tro_progress *p, int64_t n_done)
         bar[i] = i < n_full ? '=' : ' ';
     bar[WIDTH] = 0;
     fprintf(stderr, "\r%s [%s] %3lld %%", p->what, bar, (long long)(n_done * 100 / p->n_total));
+    if (p->eta_seconds > 0)
+        fprintf(stderr, ", %.0f s left\033[K", p->eta_seconds);
     fflush(stderr);
     p->shown_ns = now;
     p->is_shown = true;

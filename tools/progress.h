@@ -9,6 +9,7 @@
 struct tro_progress {
     const char *what;
     int64_t n_total, start_ns, shown_ns;
+    double eta_seconds; /* shown where it is above 0 */
     bool is_shown;
 };
 

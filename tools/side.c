@@ -202,7 +202,7 @@ static int classify(struct tro_side *s, const struct tro_side_opts *opts, struct
         s->kind = TRO_SIDE_FOLDER;
         return 0;
     }
-    s->is_plan = tro_is_plan_file(s->path);
+    s->is_plan = tro_plan_is_file(s->path);
     if (s->is_plan && s->kind != TRO_SIDE_ENGINE)
         return tro_fail(err, TRO_E_INPUT, "%s: expected a model after %.4s, found a plan", s->path,
                         s->text);

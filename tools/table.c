@@ -85,7 +85,7 @@ static void print_row(const struct tro_table *t, const char *const *cells, const
         last--;
     for (int i = 0; i <= last; i++) {
         char short_text[TEXT_MAX + 1];
-        const char *text = cut(cells[i], short_text);
+        const char *text = i == t->n_columns - 1 ? cells[i] : cut(cells[i], short_text);
         const int pad = (int)(widths[i] - width_of(text));
         const bool is_right = t->heads[i][0] == '>';
         fprintf(to, "%*s%s", is_right ? pad : 0, "", text);
@@ -109,7 +109,8 @@ void tro_table_print(const struct tro_table *t, FILE *to)
     }
     for (int i = 0; i < t->n_cells; i++) {
         char short_text[TEXT_MAX + 1];
-        const size_t w = width_of(cut(t->cells[i], short_text));
+        const bool is_last = i % t->n_columns == t->n_columns - 1;
+        const size_t w = width_of(is_last ? t->cells[i] : cut(t->cells[i], short_text));
         if (w > widths[i % t->n_columns])
             widths[i % t->n_columns] = w;
     }

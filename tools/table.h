@@ -33,7 +33,7 @@ void tro_table_cell(struct tro_table *t, const char *fmt, ...)
 void tro_table_text(struct tro_table *t, const char *p, size_t n);
 
 /* Lines with two spaces between columns and the heads on top; cells that are longer than a column
- * should be are cut in their middle. */
+ * should be are cut in their middle, but for those of the last one. */
 void tro_table_print(const struct tro_table *t, FILE *to);
 
 #endif

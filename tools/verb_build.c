@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* trocar build: a model becomes a plan. */
+#include <stdio.h>
+#include <string.h>
+
+#include "args.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/thread.h"
+#include "build/model.h"
+#include "build_opts.h"
+#include "build_report.h"
+#include "memory_use.h"
+#include "progress.h"
+#include "verbs.h"
+
+#define N_GOLDEN_DEFAULT (-1)
+
+struct verb {
+    struct tro_list args, shapes, buckets, states;
+    const char *output, *precision, *json_path;
+    struct tro_build_opts opts;
+    int64_t tune, n_threads, n_golden;
+    struct tro_model *model;
+    struct tro_plan *plan;
+    struct tro_plan_report report;
+    struct tro_progress progress;
+    int64_t n_nodes_before;
+    double seconds;
+};
+
+/* ---- checks ---------------------------------------------------------------------------- */
+
+static int check(struct verb *v, struct tro_err *err)
+{
+    struct tro_build_opts *o = &v->opts;
+    if (!v->output)
+        return tro_fail(err, TRO_E_INPUT, "expected -o PLAN, where the plan goes, found none");
+    if (o->device && strcmp(o->device, "cpu") != 0)
+        return tro_fail(err, TRO_E_DEVICE,
+                        "--device: expected cpu, the one device this version builds for, found "
+                        "'%s'",
+                        o->device);
+    if (v->precision && strcmp(v->precision, "fp32") != 0)
+        return tro_fail(err, TRO_E_UNSUPPORTED,
+                        "--precision: expected fp32, the one precision this version builds "
+                        "(integer operators of a model stay integers), found '%s'",
+                        v->precision);
+    if (v->tune > 3)
+        return tro_fail(err, TRO_E_INPUT, "--tune: expected 0 to 3, found %lld",
+                        (long long)v->tune);
+    if (v->n_golden > 1000)
+        return tro_fail(err, TRO_E_INPUT, "--golden: expected at most 1000, found %lld",
+                        (long long)v->n_golden);
+    o->tune = (int)v->tune;
+    o->n_threads = (int)v->n_threads;
+    o->n_golden = v->n_golden == N_GOLDEN_DEFAULT ? 0 : v->n_golden ? (int)v->n_golden : -1;
+    return 0;
+}
+
+/* ---- building -------------------------------------------------------------------------- */
+
+static void show_progress(void *ctx, const struct tro_build_progress *p)
+{
+    struct verb *v = ctx;
+    if (!v->progress.what || strcmp(v->progress.what, p->what) != 0) {
+        if (v->progress.what)
+            tro_progress_end(&v->progress);
+        tro_progress_start(&v->progress, p->what, p->total);
+    }
+    v->progress.n_total = p->total;
+    v->progress.eta_seconds = p->eta_seconds;
+    tro_progress_at(&v->progress, p->done);
+}
+
+static void show_warning(void *ctx, const char *message)
+{
+    struct verb *v = ctx;
+    if (v->progress.what)
+        tro_progress_end(&v->progress);
+    fprintf(stderr, "trocar: warning: %s\n", message);
+}
+
+static int write_plan(struct verb *v, struct tro_err *err)
+{
+    struct tro_builder *b = tro_builder_create(v->model, err);
+    int rc = b ? tro_build_set_shapes(b, v->model, &v->shapes, err) : err->status;
+    if (rc >= 0)
+        rc = tro_build_add_buckets(b, v->model, &v->buckets, err);
+    if (rc >= 0)
+        rc = tro_build_add_states(b, &v->states, err);
+    if (rc >= 0)
+        rc = tro_builder_write(b, v->output, &v->opts, err);
+    tro_builder_destroy(b);
+    if (v->progress.what)
+        tro_progress_end(&v->progress);
+    return rc;
+}
+
+static int open_report(struct verb *v, struct tro_err *err)
+{
+    const struct tro_session_opts opts = {.n_threads = v->opts.n_threads, .cpu = v->opts.cpu};
+    v->plan = tro_plan_open(v->output, err);
+    if (!v->plan)
+        return err->status;
+    return tro_plan_report_open(&v->report, v->output, v->plan, &opts, err);
+}
+
+/* ---- report ---------------------------------------------------------------------------- */
+
+static void print_table(struct tro_table *t)
+{
+    if (t->n_cells) {
+        tro_table_print(t, stdout);
+        printf("\n");
+    }
+    tro_table_finish(t);
+}
+
+static void print_report(struct verb *v)
+{
+    struct tro_plan_report *r = &v->report;
+    struct tro_table passes = {0}, memory = {0};
+    char text[32];
+    const char *growing = tro_plan_report_growing(r);
+    tro_plan_report_passes(r, &passes);
+    print_table(&passes);
+    printf("%lld nodes became %lld (%lld fused ones, %lld nodes inside), %d steps on %d thread%s\n",
+           (long long)v->n_nodes_before, (long long)r->n_nodes, (long long)r->n_fused,
+           (long long)r->n_inner, r->n_steps, r->n_threads, r->n_threads == 1 ? "" : "s");
+    if (r->n_reference)
+        printf("%d step%s on reference kernels, which are slow\n", r->n_reference,
+               r->n_reference == 1 ? "" : "s");
+    if (r->tuned)
+        printf("tuned: %zu choices for %s\n", r->tuned->n_choices, r->tuned->chip);
+    if (growing)
+        printf("%s\n", growing);
+    printf("\n");
+    tro_plan_report_memory(r, &memory);
+    print_table(&memory);
+    printf("%s: %s, %zu golden sample%s, %016llx, built in %.1f s\n", v->output,
+           tro_print_bytes(r->file_bytes, text), r->parts->n_samples,
+           r->parts->n_samples == 1 ? "" : "s", (unsigned long long)r->hash, v->seconds);
+}
+
+static int write_json(const struct verb *v, struct tro_err *err)
+{
+    struct tro_json j = {0};
+    tro_json_object_begin(&j, NULL);
+    tro_json_string(&j, "model", v->args.v[0]);
+    tro_plan_report_json(&v->report, &j);
+    tro_json_int(&j, "nodes_before", v->n_nodes_before);
+    tro_json_number(&j, "build_s", v->seconds);
+    tro_json_object_end(&j);
+    const int rc = j.buf.failed ? tro_fail_nomem(err)
+                                : tro_file_write(v->json_path, j.buf.p, j.buf.n, err);
+    tro_json_finish(&j);
+    return rc;
+}
+
+static int build(struct verb *v, struct tro_err *err)
+{
+    TRO_TRY(check(v, err));
+    const int64_t begin = tro_clock_ns();
+    tro_threads_set(v->opts.n_threads);
+    v->model = tro_model_open(v->args.v[0], err);
+    if (!v->model)
+        return err->status;
+    v->n_nodes_before = (int64_t)tro_block_get(tro_model_graph(v->model), TRO_MAIN_BLOCK)->n_nodes;
+    TRO_TRY(tro_err_prefix(err, write_plan(v, err), "%s: ", v->args.v[0]));
+    v->seconds = (double)(tro_clock_ns() - begin) * 1e-9;
+    TRO_TRY(open_report(v, err));
+    print_report(v);
+    return v->json_path ? write_json(v, err) : 0;
+}
+
+static void finish(struct verb *v)
+{
+    tro_plan_report_close(&v->report);
+    tro_plan_close(v->plan);
+    tro_model_close(v->model);
+}
+
+static const char about[] =
+    "Optimizes a model and writes it as a plan: the network with its weights, what was found\n"
+    "fastest on this processor, and golden samples to check it with elsewhere (trocar verify).\n"
+    "The same model, settings and cache give the same bytes.\n\n"
+    "--shapes x=1x3x224x224 fixes the sizes of an input; x=1x3x224x224:4x3x384x384:8x3x512x512\n"
+    "allows sizes from the first to the last and is fastest at the one between. --bucket x=SHAPE\n"
+    "is one more shape that runs are prepared for. --state IN=OUT makes an output the input of "
+    "the\n"
+    "next run: neither is then bound.";
+
+int tro_verb_build(int argc, char **argv)
+{
+    struct verb v = {.tune = 2, .n_golden = N_GOLDEN_DEFAULT};
+    struct tro_err err = {0};
+    bool is_help;
+    const struct tro_opt opts[] = {
+        {"--output,-o", TRO_OPT_STRING, &v.output, "PLAN", "where the plan goes"},
+        {"--device", TRO_OPT_STRING, &v.opts.device, "D", "cpu (the default)"},
+        {"--precision", TRO_OPT_STRING, &v.precision, "P",
+         "fp32 (the default): results of FP32 quality"},
+        {"--shapes", TRO_OPT_LIST, &v.shapes, "IN=SHAPE", "SHAPE, or MIN:OPT:MAX"},
+        {"--bucket", TRO_OPT_LIST, &v.buckets, "IN=SHAPE", "one more shape within those"},
+        {"--state", TRO_OPT_LIST, &v.states, "IN=OUT", "feed an output back into an input"},
+        {"--tune", TRO_OPT_INT, &v.tune, "0..3",
+         "0 not at all, 1 quick, 2 (the default), 3 thorough"},
+        {"--time-budget", TRO_OPT_DOUBLE, &v.opts.time_budget, "S", "seconds of tuning at most"},
+        {"--cache", TRO_OPT_STRING, &v.opts.cache, "FILE", "timings, read and written"},
+        {"--passes", TRO_OPT_STRING, &v.opts.passes, "LIST", "all, none, a list, or all,-NAME"},
+        {"--dump-after", TRO_OPT_STRING, &v.opts.dump_after, "PASS",
+         "print the graph after a pass, or after all of them"},
+        {"--bisect", TRO_OPT_INT, &v.opts.bisect, "N",
+         "make only the first N changes; says which the last one is"},
+        {"--threads", TRO_OPT_INT, &v.n_threads, "N",
+         "tune for so many threads (default: one a "
+         "processor)"},
+        {"--cpu", TRO_OPT_STRING, &v.opts.cpu, "LEVEL",
+         "tune for no more than this: generic, avx2, avx512 ..."},
+        {"--golden", TRO_OPT_INT, &v.n_golden, "N", "golden samples to record (1; 0: none)"},
+        {"--json", TRO_OPT_STRING, &v.json_path, "FILE", "write the result as JSON"},
+        {0}};
+    const struct tro_usage usage = {.synopsis = "trocar build MODEL -o PLAN",
+                                    .about = about,
+                                    .opts = opts,
+                                    .min_args = 1,
+                                    .max_args = 1};
+    v.opts.progress = show_progress;
+    v.opts.warn = show_warning;
+    v.opts.ctx = &v;
+    int rc = tro_args_parse(&usage, argc, argv, &v.args, &is_help, &err);
+    if (rc >= 0 && !is_help)
+        rc = build(&v, &err);
+    finish(&v);
+    return tro_exit_with(&err, rc);
+}
