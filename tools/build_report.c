@@ -35,16 +35,27 @@ static bool is_reference(const struct tro_step *s)
     return s->kernel && strncmp(s->kernel, "reference", 9) == 0;
 }
 
-static void note_growing(struct tro_plan_report *r, const struct tro_program *p,
-                         const struct tro_step *s)
+/* Steps whose sizes only the run tells are named first: nothing but the model can change them. */
+static bool has_sizes_of_run(const struct tro_step *s)
 {
-    if (r->n_growing == TRO_PLAN_REPORT_REASONS)
-        return;
-    const char *op = s->node.i ? tro_op_info(tro_node_get(p->graph, s->node)->op)->text : "";
-    const char *text = tro_arena_printf(&r->arena, "%s%s%s%s", op, s->name[0] ? " '" : "", s->name,
-                                        s->name[0] ? "'" : "");
-    if (text)
-        r->growing[r->n_growing++] = text;
+    return is_reference(s) && strstr(s->kernel, "sizes of the run");
+}
+
+static void note_growing(struct tro_plan_report *r, const struct tro_program *p, bool is_of_run)
+{
+    for (int i = 0; i < p->n_steps && r->n_growing < TRO_PLAN_REPORT_REASONS; i++) {
+        const struct tro_step *s = &p->steps[i];
+        char name[45];
+        if (!is_reference(s) || has_sizes_of_run(s) != is_of_run)
+            continue;
+        const char *op = s->node.i ? tro_op_info(tro_node_get(p->graph, s->node)->op)->text
+                                   : "a step";
+        const char *text = tro_arena_printf(
+            &r->arena, "%s '%s' (%s)", op, tro_text_cut(s->name ? s->name : "", name, sizeof name),
+            is_of_run ? "its sizes follow from data" : "a reference kernel");
+        if (text)
+            r->growing[r->n_growing++] = text;
+    }
 }
 
 static int look_at_program(struct tro_plan_report *r, struct tro_session *s, struct tro_err *err)
@@ -56,10 +67,9 @@ static int look_at_program(struct tro_plan_report *r, struct tro_session *s, str
     r->n_threads = tro_session_n_threads(s);
     r->is_growing = tro_session_is_growing(s);
     for (int i = 0; i < p->n_steps; i++)
-        if (is_reference(&p->steps[i])) {
-            r->n_reference++;
-            note_growing(r, p, &p->steps[i]);
-        }
+        r->n_reference += is_reference(&p->steps[i]);
+    note_growing(r, p, true);
+    note_growing(r, p, false);
     tro_session_memory(s, &r->memory);
     return 0;
 }
@@ -144,8 +154,7 @@ const char *tro_plan_report_growing(struct tro_plan_report *r)
         return NULL;
     tro_buf_str(&text, "runs may allocate memory");
     for (int i = 0; i < r->n_growing; i++)
-        tro_buf_printf(&text, "%s%s", i ? ", " : ": no kernel with a size known before for ",
-                       r->growing[i]);
+        tro_buf_printf(&text, "%s%s", i ? ", " : ": ", r->growing[i]);
     if (r->n_reference > r->n_growing)
         tro_buf_printf(&text, " and %d more", r->n_reference - r->n_growing);
     const char *copy = text.failed ? NULL

@@ -7,6 +7,7 @@
 #include "compare.h"
 #include "run/session.h"
 #include "step_text.h"
+#include "table.h"
 #include "tap.h"
 
 #define NEAR_OVERFLOW 1e30
@@ -87,6 +88,7 @@ static void print_cause(const struct causes *k, const struct tro_compare_layer *
     const struct tro_diff *d = &l->diff;
     const double relative = tro_diff_relative(d);
     double max_value;
+    char name[45];
     const struct tro_compare_layer *from = worst_input(k, tro_node_get(k->program->graph, v->def),
                                                        &max_value);
     if (!d->is_same_form)
@@ -94,7 +96,7 @@ static void print_cause(const struct causes *k, const struct tro_compare_layer *
     else if (d->max_value > NEAR_OVERFLOW)
         tro_buf_printf(out, "values near overflow: up to %.3g", d->max_value);
     else if (from && (from->diff.n_nan_alone || tro_diff_relative(&from->diff) >= 0.5 * relative))
-        tro_buf_printf(out, "inherited from '%s'", from->tensor);
+        tro_buf_printf(out, "inherited from '%s'", tro_text_cut(from->tensor, name, sizeof name));
     else if (d->n_nan_alone)
         print_kernel(k, v, 1, out);
     else if (!tro_dtype_is_float(v->dtype) && d->max_abs <= 1)

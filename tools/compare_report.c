@@ -181,8 +181,8 @@ static void print_layers(const struct tro_compare *c)
     printf("\nlayers, worst first, %s: %zu tensors that both sides know by name%s\n", sample,
            c->n_layers, c->n_layers > LAYERS_SHOWN ? ", of which 20" : "");
     struct tro_table t = {0};
-    static const char *const heads[] = {"tensor",         "node",  "type",        ">max |error|",
-                                        ">/ max |value|", ">RMSE", "likely cause"};
+    static const char *const heads[] = {"tensor",         "node",  "type",         ">max |error|",
+                                        ">/ max |value|", ">RMSE", "<likely cause"};
     const bool has_cause = has_causes(c);
     for (size_t i = 0; i < sizeof heads / sizeof *heads - !has_cause; i++)
         tro_table_column(&t, heads[i]);

@@ -91,7 +91,7 @@ void tro_html_table(struct tro_buf *out, const struct tro_table *t, const double
     tro_buf_str(out, "<table>\n<tr>");
     for (int i = 0; i < t->n_columns; i++) {
         const bool is_right = t->heads[i][0] == '>';
-        put_cell(out, "th", is_right, t->heads[i] + is_right);
+        put_cell(out, "th", is_right, t->heads[i] + (is_right || t->heads[i][0] == '<'));
     }
     tro_buf_str(out, shares ? "<th></th></tr>\n" : "</tr>\n");
     for (int row = 0; (row + 1) * t->n_columns <= t->n_cells; row++) {

@@ -30,7 +30,7 @@ static const char style[] =
     "svg{display:block;width:100%;height:auto}\n"
     "svg text{font:11px system-ui,sans-serif;fill:#5a6475}\n"
     ".wide{overflow-x:auto}\n"
-    "td .k{font:.9em ui-monospace,monospace}\n"
+    "td .k{font:.88em ui-monospace,monospace;white-space:nowrap}\n"
     "td i.g{display:inline-block;width:.7em;height:.7em;border-radius:2px;margin-right:.5em}\n"
     "table.steps td,table.steps th{padding-right:.8em;font-size:.92em}\n"
     "table.steps td.l{max-width:17em}\n"

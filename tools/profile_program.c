@@ -92,7 +92,7 @@ static int describe_row(struct tro_profile *p, const struct tro_program *program
         tro_step_print_ops(program->graph, s->node, &op);
     else
         tro_buf_str(&op, s->kind == TRO_STEP_KERNEL ? "copy" : "control");
-    tro_step_print_shapes(s, &shapes);
+    tro_step_print_shapes(program, s, &shapes);
     *row = (struct tro_profile_row){
         .name = tro_arena_strdup(&p->arena, name_of(program->graph, s)),
         .op = copy_text(p, &op),

@@ -29,14 +29,24 @@ static void print_shape(const struct tro_arg *a, struct tro_buf *out)
         tro_buf_str(out, "scalar");
 }
 
-void tro_step_print_shapes(const struct tro_step *s, struct tro_buf *out)
+/* Packed weights are bytes without a shape. */
+static bool is_packed(const struct tro_program *p, const struct tro_arg *a)
 {
-    for (int i = 0; i < s->n_in && i < INPUTS_SHOWN; i++) {
-        tro_buf_str(out, i ? " " : "");
+    return p->buffers[a->buffer].kind == TRO_BUFFER_CONST && a->dtype == TRO_U8 && a->rank == 1;
+}
+
+void tro_step_print_shapes(const struct tro_program *p, const struct tro_step *s,
+                           struct tro_buf *out)
+{
+    int n_shown = 0;
+    for (int i = 0; i < s->n_in && n_shown < INPUTS_SHOWN; i++) {
+        if (is_packed(p, &s->in[i]))
+            continue;
+        tro_buf_str(out, n_shown++ ? " " : "");
         print_shape(&s->in[i], out);
     }
     if (s->n_out) {
-        tro_buf_str(out, " -> ");
+        tro_buf_str(out, n_shown ? " -> " : "-> ");
         print_shape(&s->out[0], out);
     }
 }

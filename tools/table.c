@@ -62,19 +62,25 @@ void tro_table_text(struct tro_table *t, const char *p, size_t n)
     add(t, text);
 }
 
-/* The text as printed: out has TEXT_MAX + 1 bytes. */
-static const char *cut(const char *text, char *out)
+const char *tro_text_cut(const char *text, char *out, size_t n_out)
 {
-    const size_t n = strlen(text);
-    if (n <= TEXT_MAX)
+    const size_t n = strlen(text), max = n_out - 1;
+    if (n <= max)
         return text;
-    size_t head = TEXT_MAX / 2 - 2, tail = n - (TEXT_MAX - head - 3);
+    size_t head = max / 2 - 2, tail = n - (max - head - 3);
     while (head && is_continuation(text[head]))
         head--;
     while (is_continuation(text[tail]))
         tail++;
-    snprintf(out, TEXT_MAX + 1, "%.*s...%s", (int)head, text, text + tail);
+    snprintf(out, n_out, "%.*s...%s", (int)head, text, text + tail);
     return out;
+}
+
+/* The text of a cell as printed. */
+static const char *cut(const struct tro_table *t, int column, const char *text,
+                       char out[TEXT_MAX + 1])
+{
+    return t->heads[column][0] == '<' ? text : tro_text_cut(text, out, TEXT_MAX + 1);
 }
 
 static void print_row(const struct tro_table *t, const char *const *cells, const size_t *widths,
@@ -85,7 +91,7 @@ static void print_row(const struct tro_table *t, const char *const *cells, const
         last--;
     for (int i = 0; i <= last; i++) {
         char short_text[TEXT_MAX + 1];
-        const char *text = i == t->n_columns - 1 ? cells[i] : cut(cells[i], short_text);
+        const char *text = cut(t, i, cells[i], short_text);
         const int pad = (int)(widths[i] - width_of(text));
         const bool is_right = t->heads[i][0] == '>';
         fprintf(to, "%*s%s", is_right ? pad : 0, "", text);
@@ -104,17 +110,20 @@ void tro_table_print(const struct tro_table *t, FILE *to)
         return;
     }
     for (int i = 0; i < t->n_columns; i++) {
-        heads[i] = t->heads[i] + (t->heads[i][0] == '>');
+        heads[i] = t->heads[i] + (t->heads[i][0] == '>' || t->heads[i][0] == '<');
         widths[i] = width_of(heads[i]);
     }
     for (int i = 0; i < t->n_cells; i++) {
         char short_text[TEXT_MAX + 1];
-        const bool is_last = i % t->n_columns == t->n_columns - 1;
-        const size_t w = width_of(is_last ? t->cells[i] : cut(t->cells[i], short_text));
+        const size_t w = width_of(cut(t, i % t->n_columns, t->cells[i], short_text));
         if (w > widths[i % t->n_columns])
             widths[i % t->n_columns] = w;
     }
-    print_row(t, heads, widths, to);
+    bool has_heads = false;
+    for (int i = 0; i < t->n_columns; i++)
+        has_heads |= heads[i][0] != 0;
+    if (has_heads)
+        print_row(t, heads, widths, to);
     for (int i = 0; i + t->n_columns <= t->n_cells; i += t->n_columns)
         print_row(t, t->cells + i, widths, to);
 }

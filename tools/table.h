@@ -14,7 +14,8 @@
 struct tro_table {
     struct tro_arena arena;
     int n_columns, n_cells;
-    const char *heads[TRO_TABLE_MAX_COLUMNS]; /* ">name": its cells stand to the right */
+    const char *heads[TRO_TABLE_MAX_COLUMNS]; /* ">name": its cells stand to the right; "<name":
+                                                 they are never cut */
     const char **cells;                       /* row by row; NULL prints nothing */
     size_t cap;
     int failed; /* memory ran out: printing says so */
@@ -33,7 +34,10 @@ void tro_table_cell(struct tro_table *t, const char *fmt, ...)
 void tro_table_text(struct tro_table *t, const char *p, size_t n);
 
 /* Lines with two spaces between columns and the heads on top; cells that are longer than a column
- * should be are cut in their middle, but for those of the last one. */
+ * should be are cut in their middle. */
+
+/* Text of a name, cut in its middle where it is longer than n_out - 1 bytes. */
+const char *tro_text_cut(const char *text, char *out, size_t n_out);
 void tro_table_print(const struct tro_table *t, FILE *to);
 
 #endif

@@ -4,6 +4,8 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "inspect.h"
+#include "inspect_plan.h"
+#include "plan/plan.h"
 #include "verbs.h"
 
 struct verb {
@@ -34,6 +36,8 @@ static int write_html(const struct verb *v, struct tro_err *err)
 
 static int inspect(struct verb *v, struct tro_err *err)
 {
+    if (tro_plan_is_file(v->args.v[0]))
+        return tro_inspect_plan(v->args.v[0], v->json_path, v->html_path, err);
     TRO_TRY(tro_inspect_open(&v->x, v->args.v[0], err));
     tro_inspect_print(&v->x);
     if (v->json_path)
@@ -56,13 +60,15 @@ int tro_verb_inspect(int argc, char **argv)
         {"--json", TRO_OPT_STRING, &v.json_path, "FILE", "write it as JSON"},
         {0}};
     const struct tro_usage usage = {
-        .synopsis = "trocar inspect MODEL [--html FILE] [--json FILE]",
+        .synopsis = "trocar inspect MODEL|PLAN [--html FILE] [--json FILE]",
         .about =
             "Tells what a model holds: inputs, outputs, weights, operators, multiplications\n"
             "(MACs) of each layer, memory for activations; which operators are not supported,\n"
             "all at once; and what may have gone wrong when it was exported, with what to do.\n"
             "A model that cannot be imported is told of as far as that goes; the exit code is\n"
-            "then 2.",
+            "then 2. Of a plan: inputs, outputs, shapes, states, passes, operators, what was "
+            "tuned\n"
+            "for which processor, golden samples, and the memory that a session takes here.",
         .opts = opts,
         .min_args = 1,
         .max_args = 1};
