@@ -1,0 +1,248 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""trocar build, and plans in run, compare and inspect."""
+import os
+
+import numpy
+
+from _kit import (F32, I64, Mismatch, close, equal, holds, info, main, model, need_ort, node, read,
+                  read_json, refused, tensor, test, trocar, weight, write)
+
+
+def conv_net(path='net.onnx', batch=1, side=16):
+    """Two convolutions with what exporters put around them, a pooling, a classifier."""
+    rng = numpy.random.default_rng(7)
+    return model(path, [node('Conv', 'x w1', 'c1', name='conv1', pads=[1] * 4),
+                        node('BatchNormalization', 'c1 s b m v', 'n1', name='norm1'),
+                        node('Relu', 'n1', 'r1', name='relu1'),
+                        node('Conv', 'r1 w2', 'c2', name='conv2', pads=[1] * 4),
+                        node('Add', 'c2 r1', 'a2', name='residual'),
+                        node('Relu', 'a2', 'r2', name='relu2'),
+                        node('GlobalAveragePool', 'r2', 'p', name='pool'),
+                        node('Flatten', 'p', 'f', name='flatten'),
+                        node('Gemm', 'f g', 'y', name='head')],
+                 [info('x', F32, [batch, 3, side, side])], [info('y', F32, [batch, 5])],
+                 [weight('w1', rng.standard_normal((8, 3, 3, 3)) * 0.3),
+                  weight('w2', rng.standard_normal((8, 8, 3, 3)) * 0.2),
+                  weight('s', rng.uniform(0.5, 2, 8)), weight('b', rng.standard_normal(8)),
+                  weight('m', rng.standard_normal(8)), weight('v', rng.uniform(0.5, 2, 8)),
+                  weight('g', rng.standard_normal((8, 5)))])
+
+
+def build(m, *arguments, plan='net.plan'):
+    trocar('build', m, '-o', plan, '--tune', 0, '--json', 'b.json', *arguments)
+    return read_json('b.json')
+
+
+# ---- what it makes -------------------------------------------------------------------------
+
+
+@test
+def a_plan_gives_the_models_outputs():
+    m = conv_net()
+    report = build(m)
+    equal((report['precision'], report['device'], report['growing']), ('fp32', 'cpu', False))
+    equal(report['nodes_before'], 9)
+    if not report['nodes'] < 9:
+        raise Mismatch(f'nothing was fused: {report["nodes"]} nodes')
+    names = [p['name'] for p in report['passes']]
+    if not names or not all(p['changes'] > 0 for p in report['passes']):
+        raise Mismatch(f'passes: {report["passes"]}')
+    equal(report['file_bytes'], os.path.getsize('net.plan'))
+    trocar('compare', 'ref:' + m, 'net.plan', m, '--random', 3, '--rtol', 1e-4)
+
+
+@test
+def the_byte_plan_is_printed():
+    out = trocar('build', conv_net(), '-o', 'net.plan', '--tune', 0).out
+    holds(out, 'scratch', 'least possible', 'weights', 'packed', 'outputs', 'threads', 'golden',
+          'net.plan: ', '9 nodes became')
+    memory = build('net.onnx')['memory_bytes']
+    if not 0 < memory['live'] <= memory['scratch'] <= 1.1 * memory['live'] + 256:
+        raise Mismatch(f'scratch memory {memory["scratch"]} against {memory["live"]} alive')
+
+
+@test
+def equal_builds_are_equal_bytes():
+    m = conv_net()
+    build(m, plan='a.plan')
+    build(m, plan='b.plan')
+    equal(open('a.plan', 'rb').read() == open('b.plan', 'rb').read(), True, 'equal bytes')
+    first = read_json('b.json')['engine_hash']
+    build(conv_net('other.onnx', side=18), plan='c.plan')
+    if read_json('b.json')['engine_hash'] == first:
+        raise Mismatch('another network has the same fingerprint')
+
+
+@test
+def tuning_keeps_the_outputs():
+    m = conv_net()
+    trocar('build', m, '-o', 'net.plan', '--tune', 1, '--time-budget', 5, '--cache', 'times.txt',
+           '--threads', 1)
+    trocar('compare', 'ref:' + m, 'net.plan', '--random', 2, '--rtol', 1e-4)
+    if not os.path.getsize('times.txt'):
+        raise Mismatch('no timings in the cache')
+
+
+@test
+def plans_are_told_by_their_bytes():
+    build(conv_net(), plan='net.onnx.bin')
+    x = tensor('x.npy', numpy.ones((1, 3, 16, 16)))
+    trocar('run', 'net.onnx.bin', '-i', x, '-o', 'got')
+    trocar('run', 'ref:net.onnx', '-i', x, '--expect', 'got/output_0.npy')
+    trocar('run', 'net.onnx.bin', '-i', x, '--device', 'ref', '--expect', 'got/output_0.npy')
+    refused('run', 'ref:net.onnx.bin', '-i', x, says='found a plan')
+    refused('build', 'net.onnx.bin', '-o', 'y.plan', says='net.onnx.bin')
+
+
+# ---- sizes, states -------------------------------------------------------------------------
+
+
+@test
+def profiles_bound_the_sizes():
+    m = conv_net('free.onnx', batch='n', side='s')
+    build(m, '--shapes', 'x=1x3x8x8:2x3x16x16:4x3x32x32', '--bucket', 'x=3x3x24x24')
+    for shape in ((1, 3, 8, 8), (3, 3, 24, 24), (4, 3, 32, 32), (2, 3, 9, 9)):
+        x = tensor('x.npy', numpy.random.default_rng(1).standard_normal(shape))
+        trocar('run', 'ref:' + m, '-i', x, '-o', 'want')
+        trocar('run', 'net.plan', '-i', x, '--expect', 'want/output_0.npy', '--rtol', 1e-4)
+    for shape in ((5, 3, 8, 8), (1, 3, 7, 7), (1, 3, 33, 33)):
+        refused('run', 'net.plan', '-i', tensor('x.npy', numpy.zeros(shape)), says="'x'")
+    holds(trocar('inspect', 'net.plan').out, '1x3x8x8', '2x3x16x16', '4x3x32x32', 'bucket',
+          '3x3x24x24')
+
+
+@test
+def shapes_pin_sizes():
+    m = conv_net('free.onnx', batch='n', side='s')
+    build(m, '--shapes', '1x3x16x16')
+    refused('run', 'net.plan', '-i', tensor('x.npy', numpy.zeros((1, 3, 8, 8))), says="'x'")
+    trocar('run', 'net.plan', '-i', tensor('x.npy', numpy.zeros((1, 3, 16, 16))))
+
+
+@test
+def states_feed_back():
+    m = model('sum.onnx', [node('Add', 'x s', 't', name='add')],
+              [info('x', F32, [3]), info('s', F32, [3])], [info('t', F32, [3])])
+    both = model('both.onnx', [node('Add', 'x s', 't'), node('Mul', 't two', 'y')],
+                 [info('x', F32, [3]), info('s', F32, [3])],
+                 [info('y', F32, [3]), info('t', F32, [3])], [weight('two', 2)])
+    build(both, '--state', 's=t', '--golden', 4)
+    trocar('run', 'net.plan', '-i', tensor('x.npy', [1, 2, 3]), '-o', 'out')
+    close(numpy.load('out/output_0.npy'), [2, 4, 6])
+    equal(os.path.exists('out/output_1.npy'), False, 'the state is handed out')
+    trocar('verify', 'net.plan')
+    holds(trocar('inspect', 'net.plan').out, 'becomes input')
+    refused('build', m, '-o', 'y.plan', '--state', 's', says=['--state', 'INPUT=OUTPUT'])
+    refused('build', m, '-o', 'y.plan', '--state', 's=q', says=['--state', "'q'"])
+
+
+@test
+def growing_plans_say_why():
+    m = model('nz.onnx', [node('NonZero', 'x', 'y', name='where')], [info('x', F32, [4])],
+              [info('y', I64, [1, None])])
+    result = trocar('build', m, '-o', 'net.plan', '--tune', 0, '--json', 'b.json')
+    holds(result.out, 'runs may allocate memory', 'nonzero')
+    equal(read_json('b.json')['growing'], True)
+    trocar('run', 'net.plan', '-i', tensor('x.npy', [0, 1, 0, 2]), '-o', 'out')
+    equal(numpy.load('out/output_0.npy').tolist(), [[1, 3]])
+
+
+# ---- passes --------------------------------------------------------------------------------
+
+
+@test
+def passes_are_chosen():
+    m = conv_net()
+    equal(build(m, '--passes', 'none')['passes'], [])
+    equal(read_json('b.json')['nodes'], 9)
+    names = [p['name'] for p in build(m)['passes']]
+    for name in names:
+        report = build(m, '--passes', f'all,-{name}')
+        equal([p['name'] for p in report['passes'] if p['name'] == name], [])
+        trocar('compare', 'ref:' + m, 'net.plan', '--rtol', 1e-4)
+    refused('build', m, '-o', 'y.plan', '--passes', 'frob', says="'frob'")
+    holds(trocar('build', m, '-o', 'y.plan', '--tune', 0, '--dump-after', names[0]).err, 'conv')
+
+
+@test
+def bisect_names_the_change():
+    m = conv_net()
+    n = sum(p['changes'] for p in build(m)['passes'])
+    result = trocar('build', m, '-o', 'y.plan', '--tune', 0, '--bisect', 1, '--json', 'b.json')
+    equal(sum(p['changes'] for p in read_json('b.json')['passes']), 1)
+    holds(result.err, 'bisect', 'change 1')
+    trocar('build', m, '-o', 'y.plan', '--tune', 0, '--bisect', n + 5, '--json', 'b.json')
+    equal(sum(p['changes'] for p in read_json('b.json')['passes']), n)
+
+
+# ---- inspect -------------------------------------------------------------------------------
+
+
+@test
+def inspect_tells_what_is_in_it():
+    build(conv_net(), '--golden', 2)
+    out = trocar('inspect', 'net.plan', '--json', 'i.json', '--html', 'i.html').out
+    holds(out, 'Inputs and outputs', 'f32[1,3,16,16]', 'Passes', 'Memory', 'Operators',
+          'golden samples  2')
+    report = read_json('i.json')
+    equal(report['golden_samples'], 2)
+    equal([i['name'] for i in report['inputs'] + report['outputs']], ['x', 'y'])
+    equal(report['engine_hash'], read_json('b.json')['engine_hash'])
+    holds(read('i.html'), '<h2>Memory</h2>', 'net.plan')
+
+
+# ---- what is refused -----------------------------------------------------------------------
+
+
+@test
+def damaged_plans_are_refused():
+    build(conv_net())
+    data = open('net.plan', 'rb').read()
+    x = tensor('x.npy', numpy.zeros((1, 3, 16, 16)))
+    for at in (9, 30, 70, len(data) // 2, len(data) - 1):
+        bad = bytearray(data)
+        bad[at] ^= 0x10
+        write('bad.plan', bytes(bad))
+        for verb in (['run', 'bad.plan', '-i', x], ['verify', 'bad.plan'], ['inspect', 'bad.plan']):
+            refused(*verb, says='bad.plan')
+    write('cut.plan', data[:len(data) // 2])
+    refused('run', 'cut.plan', '-i', x, says='cut.plan')
+
+
+@test
+def wrong_use_is_refused():
+    m = conv_net()
+    refused('build', m, says=['-o PLAN', 'none'])
+    refused('build', m, '-o', 'y.plan', '--device', 'cuda:0', code=3, says=['--device', 'cuda:0'])
+    refused('build', m, '-o', 'y.plan', '--precision', 'fp16', says=['--precision', 'fp16'])
+    refused('build', m, '-o', 'y.plan', '--tune', 4, says='--tune')
+    refused('build', m, '-o', 'y.plan', '--shapes', 'q=1x2', says=['--shapes', "'q'"])
+    refused('build', m, '-o', 'y.plan', '--shapes', 'x=1x3x8x8', says='--shapes')
+    refused('build', m, '-o', 'y.plan', '--shapes', 'x=1x3', says='--shapes')
+    refused('build', m, '-o', 'y.plan', '--shapes', 'x=1x3x16x16:1x3x16x16', says='MIN:OPT:MAX')
+    refused('build', m, '-o', 'y.plan', '--cpu', 'sse9', says="'sse9'")
+    refused('build', m, '-o', 'no/where/y.plan', says='no/where')
+    refused('build', 'nothing.onnx', '-o', 'y.plan', says='nothing.onnx')
+    equal(os.path.exists('y.plan'), False, 'a plan is left behind')
+    refused('run', m, '-i', 'x.npy', '--cpu', 'sse9', says="'sse9'")
+    holds(trocar('build', '--help').out, 'usage: trocar build', '--shapes', '--bisect')
+
+
+@test
+def a_failed_build_keeps_the_old_plan():
+    build(conv_net())
+    before = open('net.plan', 'rb').read()
+    refused('build', 'net.onnx', '-o', 'net.plan', '--passes', 'frob', says='frob')
+    equal(open('net.plan', 'rb').read() == before, True, 'the plan is as it was')
+
+
+@test
+def levels_and_onnx_runtime_agree():
+    need_ort()
+    m = conv_net()
+    for level in ('generic', 'native'):
+        trocar('compare', 'ort:' + m, m, '--cpu', level, '--random', 2, '--rtol', 1e-4)
+
+
+main()
