@@ -10,6 +10,10 @@
 #include "base/err.h"
 #include "base/thread.h"
 #include "build/model.h"
+#include "progress.h"
+
+#define TUNING_SECONDS 8
+#define TURNS 4
 
 /* ---- opening --------------------------------------------------------------------------- */
 
@@ -40,22 +44,61 @@ static int open_ort(struct demo_network *n, const char *path, struct tro_err *er
     return 0;
 }
 
-static int open_all(struct demo_network *n, const char *path, struct tro_err *err)
+static void show_progress(void *ctx, const struct tro_build_progress *p)
+{
+    struct tro_progress *bar = ctx;
+    if (bar->what != p->what) {
+        tro_progress_end(bar);
+        tro_progress_start(bar, p->what, p->total);
+    }
+    bar->n_total = p->total;
+    bar->eta_seconds = p->eta_seconds;
+    tro_progress_at(bar, p->done);
+}
+
+static int build(struct demo_network *n, const char *plan_path, struct tro_err *err)
+{
+    struct tro_progress bar = {0};
+    const struct tro_build_opts opts = {
+        .tune = 1, .time_budget = TUNING_SECONDS, .progress = show_progress, .ctx = &bar};
+    struct tro_builder *b = tro_builder_create(n->model, err);
+    if (!b)
+        return err->status;
+    const int rc = tro_builder_write(b, plan_path, &opts, err);
+    tro_progress_end(&bar);
+    tro_builder_destroy(b);
+    return rc;
+}
+
+static int open_engine(struct demo_network *n, const char *plan_path, struct tro_err *err)
+{
+    n->plan = tro_plan_open(plan_path, err);
+    if (!n->plan)
+        return err->status;
+    n->engine = tro_session_create(n->plan, NULL, err);
+    return tro_err_prefix(err, n->engine ? 0 : err->status, "%s: ", plan_path);
+}
+
+static int open_all(struct demo_network *n, const char *path, const char *plan_path,
+                    struct tro_err *err)
 {
     n->model = tro_model_open(path, err);
     if (!n->model)
         return err->status;
     TRO_TRY(tro_err_prefix(err, check_model(n, err), "%s: ", path));
-    n->session = tro_model_session(n->model, NULL, err);
-    if (!n->session)
+    n->reference = tro_model_session(n->model, NULL, err);
+    if (!n->reference)
         return err->status;
+    TRO_TRY(tro_err_prefix(err, build(n, plan_path, err), "%s: ", path));
+    TRO_TRY(open_engine(n, plan_path, err));
     return open_ort(n, path, err);
 }
 
-int demo_network_open(struct demo_network *n, const char *path, struct tro_err *err)
+int demo_network_open(struct demo_network *n, const char *path, const char *plan_path,
+                      struct tro_err *err)
 {
     *n = (struct demo_network){0};
-    const int rc = open_all(n, path, err);
+    const int rc = open_all(n, path, plan_path, err);
     if (rc < 0)
         demo_network_close(n);
     return rc;
@@ -63,7 +106,9 @@ int demo_network_open(struct demo_network *n, const char *path, struct tro_err *
 
 void demo_network_close(struct demo_network *n)
 {
-    tro_session_destroy(n->session);
+    tro_session_destroy(n->engine);
+    tro_session_destroy(n->reference);
+    tro_plan_close(n->plan);
     tro_model_close(n->model);
     tro_ort_close(n->ort);
     *n = (struct demo_network){0};
@@ -81,50 +126,89 @@ static double ms_since(int64_t start_ns)
     return (double)(tro_clock_ns() - start_ns) * 1e-6;
 }
 
-static int run_ref(struct demo_network *n, const struct tro_tensor *picture,
-                   struct demo_logits *out, struct tro_err *err)
+static double lesser_ms(double a, double b)
 {
-    struct tro_tensor t;
-    TRO_TRY(tro_session_bind(n->session, n->input.name, picture, err));
+    return a == 0 || b < a ? b : a;
+}
+
+static int run_session(struct tro_session *session, double *ms, struct tro_tensor *out,
+                       struct tro_err *err)
+{
     const int64_t start_ns = tro_clock_ns();
-    TRO_TRY(tro_session_run(n->session, err));
-    out->ref_ms = ms_since(start_ns);
-    TRO_TRY(tro_session_output(n->session, 0, &t, err));
-    const bool is_map = t.dtype == TRO_F32 && t.rank == 4 && t.shape[0] == 1;
-    if (!is_map || t.shape[1] != n->classes.n || t.shape[2] < 1 || t.shape[3] < 1 ||
-        t.shape[2] > TRO_PICTURE_MAX_SIDE || t.shape[3] > TRO_PICTURE_MAX_SIDE)
+    TRO_TRY(tro_session_run(session, err));
+    *ms = lesser_ms(*ms, ms_since(start_ns));
+    return tro_session_output(session, 0, out, err);
+}
+
+static int run_ort(struct demo_network *n, const struct tro_tensor *picture, double *ms,
+                   struct tro_tensor *out, struct tro_err *err)
+{
+    const int64_t start_ns = tro_clock_ns();
+    TRO_TRY(tro_ort_run(n->ort, &picture, 1, err));
+    *ms = lesser_ms(*ms, ms_since(start_ns));
+    return tro_ort_output(n->ort, 0, out, err);
+}
+
+static int check_map(const struct demo_network *n, const struct tro_tensor *t, struct tro_err *err)
+{
+    const bool is_map = t->dtype == TRO_F32 && t->rank == 4 && t->shape[0] == 1;
+    if (!is_map || t->shape[1] != n->classes.n || t->shape[2] < 1 || t->shape[3] < 1 ||
+        t->shape[2] > TRO_PICTURE_MAX_SIDE || t->shape[3] > TRO_PICTURE_MAX_SIDE)
         return tro_fail(err, TRO_E_INPUT,
                         "expected an output of f32 1x%dxHEIGHTxWIDTH, one layer for each class, "
                         "found %s of rank %d",
-                        n->classes.n, tro_dtype_name(t.dtype), t.rank);
-    out->height = (int)t.shape[2];
-    out->width = (int)t.shape[3];
-    out->data = t.data;
+                        n->classes.n, tro_dtype_name(t->dtype), t->rank);
     return 0;
 }
 
-static int run_ort(struct demo_network *n, const struct tro_tensor *picture,
+static int compare(const struct tro_tensor *want, const struct tro_tensor *got, double *error,
+                   struct tro_err *err)
+{
+    const int64_t n = tro_tensor_n_elems(want);
+    const float *a = want->data, *b = got->data;
+    if (got->dtype != TRO_F32 || tro_tensor_n_elems(got) != n)
+        return tro_fail(
+            err, TRO_E_DEVICE, "expected %lld values as of the reference, found %lld of type %s",
+            (long long)n, (long long)tro_tensor_n_elems(got), tro_dtype_name(got->dtype));
+    for (int64_t i = 0; i < n; i++)
+        *error = demo_greater(fabs((double)b[i] - (double)a[i]), *error);
+    return 0;
+}
+
+/* The engines take turns, so that what the machine does besides meets both; a first turn is not
+ * counted, since it prepares memory and threads. */
+static int time_engines(struct demo_network *n, const struct tro_tensor *picture,
+                        struct demo_logits *out, struct tro_tensor outputs[DEMO_N_ENGINES],
+                        struct tro_err *err)
+{
+    for (int turn = n->is_warm ? 1 : 0; turn <= TURNS; turn++) {
+        TRO_TRY(run_session(n->engine, &out->ms[DEMO_ENGINE], &outputs[DEMO_ENGINE], err));
+        if (n->ort)
+            TRO_TRY(run_ort(n, picture, &out->ms[DEMO_ORT], &outputs[DEMO_ORT], err));
+        if (turn == 0)
+            out->ms[DEMO_ENGINE] = out->ms[DEMO_ORT] = 0;
+    }
+    n->is_warm = true;
+    return run_session(n->reference, &out->ms[DEMO_REFERENCE], &outputs[DEMO_REFERENCE], err);
+}
+
+static int run_all(struct demo_network *n, const struct tro_tensor *picture,
                    struct demo_logits *out, struct tro_err *err)
 {
-    struct tro_tensor t;
-    if (!n->is_ort_warm) /* the first run of all prepares memory and threads */
-        TRO_TRY(tro_ort_run(n->ort, &picture, 1, err));
-    n->is_ort_warm = true;
-    const int64_t start_ns = tro_clock_ns();
-    TRO_TRY(tro_ort_run(n->ort, &picture, 1, err));
-    out->ort_ms = ms_since(start_ns);
-    TRO_TRY(tro_ort_output(n->ort, 0, &t, err));
-    const int64_t n_values = (int64_t)n->classes.n * out->height * out->width;
-    if (t.dtype != TRO_F32 || tro_tensor_n_elems(&t) != n_values)
-        return tro_fail(err, TRO_E_DEVICE,
-                        "expected %lld values of ONNX Runtime as of the reference, found %lld",
-                        (long long)n_values, (long long)tro_tensor_n_elems(&t));
-    const float *ort = t.data;
-    for (int64_t i = 0; i < n_values; i++) {
-        const double error = fabs((double)ort[i] - (double)out->data[i]);
-        out->ort_error = demo_greater(error, out->ort_error);
-        out->ort_magnitude = fmax(out->ort_magnitude, fabs((double)ort[i]));
-    }
+    struct tro_tensor t[DEMO_N_ENGINES];
+    TRO_TRY(tro_session_bind(n->engine, n->input.name, picture, err));
+    TRO_TRY(tro_session_bind(n->reference, n->input.name, picture, err));
+    TRO_TRY(time_engines(n, picture, out, t, err));
+    TRO_TRY(check_map(n, &t[DEMO_REFERENCE], err));
+    for (int i = 0; i < DEMO_REFERENCE; i++)
+        if (i != DEMO_ORT || n->ort)
+            TRO_TRY(compare(&t[DEMO_REFERENCE], &t[i], &out->error[i], err));
+    const float *want = t[DEMO_REFERENCE].data;
+    for (int64_t i = 0; i < tro_tensor_n_elems(&t[DEMO_REFERENCE]); i++)
+        out->magnitude = fmax(out->magnitude, fabs((double)want[i]));
+    out->height = (int)t[DEMO_ENGINE].shape[2];
+    out->width = (int)t[DEMO_ENGINE].shape[3];
+    out->data = t[DEMO_ENGINE].data;
     return 0;
 }
 
@@ -136,9 +220,7 @@ int demo_network_run(struct demo_network *n, const char *picture_path, struct de
     *out = (struct demo_logits){0};
     int rc = tro_picture_to_tensor(picture_path, &n->input, &n->preprocess, &arena, &picture, err);
     if (rc >= 0)
-        rc = run_ref(n, &picture, out, err);
-    if (rc >= 0 && n->ort)
-        rc = run_ort(n, &picture, out, err);
+        rc = run_all(n, &picture, out, err);
     tro_arena_finish(&arena);
     return rc;
 }

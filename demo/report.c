@@ -156,36 +156,49 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median_ms(const struct demo_report *r, bool is_ort)
+static double median_ms(const struct demo_report *r, int engine)
 {
     double *ms = tro_calloc((size_t)r->n_results, sizeof *ms);
     if (!ms)
         return NAN;
     for (int i = 0; i < r->n_results; i++)
-        ms[i] = is_ort ? r->results[i].ort_ms : r->results[i].ref_ms;
+        ms[i] = r->results[i].ms[engine];
     qsort(ms, (size_t)r->n_results, sizeof *ms, compare_doubles);
     const double median = ms[r->n_results / 2];
     tro_free(ms);
     return median;
 }
 
+static void engine_row(const struct demo_report *r, struct tro_table *t, int engine)
+{
+    const double ms = median_ms(r, engine);
+    tro_table_cell(t, "%.*f", ms < 10 ? 2 : 1, ms);
+    tro_table_cell(t, "%.*f", ms > 100 ? 1 : 0, 1000 / ms);
+    tro_table_cell(t, "%.*fx", 1, median_ms(r, DEMO_REFERENCE) / ms);
+    if (engine == DEMO_REFERENCE)
+        tro_table_cell(t, "values up to %.3g", r->magnitude);
+    else
+        tro_table_cell(t, "%.2g", r->error[engine]);
+}
+
 static void print_engines(const struct demo_report *r, FILE *to)
 {
+    static const char *const heads[] = {"engine", ">ms a picture", ">pictures/s", ">speed",
+                                        "greatest |difference|"};
     struct tro_table t = {0};
-    tro_table_column(&t, "engine");
-    tro_table_column(&t, ">ms a picture");
-    tro_table_column(&t, "greatest |difference|");
-    tro_table_cell(&t, "reference");
-    tro_table_cell(&t, "%.1f", median_ms(r, false));
-    tro_table_cell(&t, "%s", "");
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        tro_table_column(&t, heads[i]);
+    tro_table_cell(&t, "Trocar %s", tro_version());
+    engine_row(r, &t, DEMO_ENGINE);
     if (r->network->ort) {
         tro_table_cell(&t, "ONNX Runtime %s", tro_ort_version(r->network->ort));
-        tro_table_cell(&t, "%.1f", median_ms(r, true));
-        tro_table_cell(&t, "%.2g in values up to %.3g", r->ort_error, r->ort_magnitude);
+        engine_row(r, &t, DEMO_ORT);
     }
+    tro_table_cell(&t, "reference");
+    engine_row(r, &t, DEMO_REFERENCE);
     print(&t, to);
     if (!r->network->ort)
-        fprintf(to, "\nno second engine: %s\n", r->network->why_no_ort);
+        fprintf(to, "\nno other engine: %s\n", r->network->why_no_ort);
 }
 
 void demo_report_print(const struct demo_report *r, FILE *to)

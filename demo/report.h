@@ -14,14 +14,14 @@ struct demo_result {
     const char *source; /* the user's picture; NULL: synthetic */
     double seconds;     /* of the synthetic procedure */
     struct demo_score score;
-    double ref_ms, ort_ms;
+    double ms[DEMO_N_ENGINES];
 };
 
 struct demo_report {
     const struct demo_network *network;
     const struct demo_result *results;
     int n_results;
-    double ort_error, ort_magnitude; /* over all pictures, as in struct demo_logits */
+    double error[DEMO_N_ENGINES], magnitude; /* over all pictures, as in struct demo_logits */
 };
 
 /* Over all pictures. */
