@@ -38,7 +38,9 @@ def steps_of_an_engine():
     convs = [s for s in steps if s['operator'].startswith('conv')]
     equal(len(convs), 2)
     for step in convs:
-        equal(step['flops'], 2 * 8 * 8 * 9 * 32 * 32)
+        products = 2 * 8 * 8 * 9 * 32 * 32
+        if not products <= step['flops'] <= 1.02 * products:
+            raise Mismatch(f'expected {products} operations, found {step["flops"]}')
         if not (step['gflops_per_s'] > 0 and 0 < step['of_peak'] < 2 and step['bytes'] > 0):
             raise Mismatch(f'{step}')
         if not 0 < step['balance'] <= 1 or not 1 <= step['threads'] <= 2:
