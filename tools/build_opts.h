@@ -7,8 +7,8 @@
 
 #include <trocar/build.h>
 
-/* "[IN=]SHAPE" pins an input's sizes, "[IN=]MIN:OPT:MAX" is a profile; without a name when the model
- * has one input. */
+/* "[IN=]SHAPE" pins an input's sizes, "[IN=]MIN:OPT:MAX" is a profile; without a name when the
+ * model has one input. */
 int tro_build_set_shapes(struct tro_builder *b, const struct tro_model *m,
                          const struct tro_list *specs, struct tro_err *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trocar profile: which step of an engine takes how long, and how that compares with the machine. */
+/* trocar profile: which step of an engine takes how long, against what the machine can do. */
 #include "args.h"
 #include "base/err.h"
 #include "base/file.h"

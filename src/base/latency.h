@@ -25,7 +25,8 @@ struct tro_histogram {
     int64_t most; /* in one bin */
 };
 
-/* Bins end near the 97th percentile, so that a few slow runs do not squeeze the others into one bin. sorted_ns as tro_latency_of leaves it. */
+/* Bins end near the 97th percentile, so that a few slow runs do not squeeze the others into one
+ * bin. sorted_ns as tro_latency_of leaves it. */
 struct tro_histogram tro_histogram_of(const int64_t *sorted_ns, size_t n);
 
 #endif

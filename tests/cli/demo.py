@@ -253,7 +253,8 @@ def the_script_finds_its_parts():
     os.symlink(DEMO, 'tree/build/trocar-demo')
     Image.fromarray(numpy.full((24, 32, 3), 90, 'uint8')).save('p.png')
     run('tree/scripts/demo.sh', 'p.png', env=NO_ORT)
-    equal(sorted(os.listdir('tree/build/demo')), ['engine.plan', 'overlay_000_p.png', 'profile.html'])
+    equal(sorted(os.listdir('tree/build/demo')),
+          ['engine.plan', 'overlay_000_p.png', 'profile.html'])
 
 
 if __name__ == '__main__':
