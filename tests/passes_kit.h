@@ -20,9 +20,10 @@ static inline uint32_t passes_kit_random(uint64_t *state)
     return (uint32_t)(*state >> 33);
 }
 
-/* The sizes are those of the value; symbols become `free_size`, within their bounds. */
+/* The sizes are those of the value; symbols become `free_size`, within their bounds. Floating-point
+ * elements are in -scale .. scale. */
 static inline void passes_kit_input(const struct tro_graph *g, tro_value_id v, int64_t free_size,
-                                    uint64_t *state, struct tro_tensor *t)
+                                    double scale, uint64_t *state, struct tro_tensor *t)
 {
     const struct tro_value *const value = tro_value_get(g, v);
     *t = (struct tro_tensor){.dtype = value->dtype, .rank = value->shape.rank};
@@ -36,7 +37,7 @@ static inline void passes_kit_input(const struct tro_graph *g, tro_value_id v, i
     for (int64_t i = 0; i < n; i++) {
         const uint32_t r = passes_kit_random(state);
         if (tro_dtype_is_float(t->dtype))
-            tro_store_f64(t->dtype, t->data, i, (double)r / 0x40000000 - 1);
+            tro_store_f64(t->dtype, t->data, i, scale * ((double)r / 0x40000000 - 1));
         else
             tro_store_i64(t->dtype, t->data, i,
                           t->dtype == TRO_BOOL           ? r & 1
@@ -86,13 +87,13 @@ static inline void passes_kit_end(struct passes_kit *k)
 }
 
 static inline int passes_kit_begin(struct passes_kit *k, const struct tro_graph *g,
-                                   int64_t free_size, struct tro_err *err)
+                                   int64_t free_size, double scale, struct tro_err *err)
 {
     const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
     uint64_t state = 1;
     *k = (struct passes_kit){.n_in = b->n_inputs};
     for (size_t i = 0; i < k->n_in; i++)
-        passes_kit_input(g, b->inputs[i], free_size, &state, &k->in[i]);
+        passes_kit_input(g, b->inputs[i], free_size, scale, &state, &k->in[i]);
     const int rc = tro_ref_run(g, k->in, k->out, NULL, NULL, err);
     k->n_out = rc < 0 ? 0 : b->n_outputs;
     return rc;

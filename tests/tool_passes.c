@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What passes do to a model, and whether the results are the same:
- *     tool_passes MODEL [PASSES [print | check [FREE_SIZE]]]
- *     tool_passes MODEL each [FREE_SIZE]
+ *     tool_passes MODEL [PASSES [print | check [FREE_SIZE [SCALE]]]]
+ *     tool_passes MODEL each [FREE_SIZE [SCALE]]
  * check also runs the reference on both graphs with random inputs; each does so with all passes,
  * with each one left out and with each one alone. Exit 1 when results differ.
  */
@@ -115,7 +115,7 @@ static int run_each(const struct tro_graph *source, const struct passes_kit *kit
 }
 
 static int run(const struct tro_graph *source, const char *passes, const char *mode,
-               int64_t free_size)
+               int64_t free_size, double scale)
 {
     struct passes_kit kit = {0};
     struct tro_err err = {0};
@@ -128,7 +128,7 @@ static int run(const struct tro_graph *source, const char *passes, const char *m
     print_report(source, g, &report);
     if (strcmp(mode, "print") == 0)
         print_graph(g);
-    if ((is_each || is_check) && passes_kit_begin(&kit, source, free_size, &err) < 0)
+    if ((is_each || is_check) && passes_kit_begin(&kit, source, free_size, scale, &err) < 0)
         rc = fprintf(stderr, "tool_passes: %s\n", err.text) != 0;
     else if (is_each)
         rc = run_each(source, &kit);
@@ -150,8 +150,9 @@ int main(int argc, char **argv)
         return 2;
     }
     const char *const passes = argc > 2 ? argv[2] : "all", *const mode = argc > 3 ? argv[3] : "";
-    const char *const size = strcmp(passes, "each") == 0 ? mode : argc > 4 ? argv[4] : "";
-    const int rc = run(tro_model_graph(m), passes, mode, *size ? atoll(size) : 1);
+    const int at = strcmp(passes, "each") == 0 ? 3 : 4;
+    const int rc = run(tro_model_graph(m), passes, mode, argc > at ? atoll(argv[at]) : 1,
+                       argc > at + 1 ? atof(argv[at + 1]) : 1);
     tro_model_close(m);
     return rc;
 }

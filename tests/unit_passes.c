@@ -33,7 +33,7 @@ static void check_results(const char *name, const struct tro_graph *before,
         struct tro_err err = {0};
         struct passes_kit kit;
         double d = -1;
-        if (passes_kit_begin(&kit, before, size, &err) == 0)
+        if (passes_kit_begin(&kit, before, size, 1, &err) == 0)
             d = passes_kit_check(&kit, after, &err);
         passes_kit_end(&kit);
         test_check(d >= 0, __FILE__, __LINE__, "%s: %s", name, err.text);

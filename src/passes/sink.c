@@ -4,8 +4,9 @@
  * elements, and so that moves meet, compose and vanish:
  *
  *     f(transpose(x), c, transpose(y))     transpose(f(x, c', y))     one permutation
- *     f(reshape(x), c)                     reshape(f(x, c'))          c of one element, or the
- *                                                                     reshape only adds or drops
+ *     f(reshape(x), c)                     reshape(f(x, c'))          c of one element or along a
+ *                                                                     last axis that stays, or the
+ *                                                                     reshape only adds and drops
  *                                                                     axes of size 1
  *     reduce(transpose(x))                 transpose'(reduce(x))
  *     concat(transpose(x), transpose(y))   transpose(concat(x, y))
@@ -164,6 +165,17 @@ static bool map_axes(const struct tro_shape *from, const struct tro_shape *to, i
     return k == to->rank;
 }
 
+/* A constant along the last axis, which the reshape leaves as it is. */
+static bool is_along_last(const struct tro_shape *s, const struct tro_shape *from,
+                          const struct tro_shape *to)
+{
+    for (int i = 0; i < s->rank - 1; i++)
+        if (!tro_dim_is(s->dim[i], 1))
+            return false;
+    return s->rank > 0 && from->rank > 0 && to->rank > 0 &&
+           tro_dim_eq(from->dim[from->rank - 1], to->dim[to->rank - 1]);
+}
+
 /* A constant operand of the reshaped tensor as one of the tensor before; dims: its shape. */
 static bool map_const(const struct tro_pass *p, tro_value_id c, const struct tro_shape *from,
                       const struct tro_shape *to, struct tro_shape *dims)
@@ -172,6 +184,11 @@ static bool map_const(const struct tro_pass *p, tro_value_id c, const struct tro
     const struct tro_shape *const s = &tro_value_get(p->g, c)->shape;
     if (tro_value_max_elems(p->g, c) == 1) {
         dims->rank = 0;
+        return true;
+    }
+    if (is_along_last(s, from, to)) {
+        dims->rank = 1;
+        dims->dim[0] = s->dim[s->rank - 1];
         return true;
     }
     if (s->rank > to->rank || !map_axes(from, to, axis))
@@ -249,7 +266,9 @@ static bool is_factor_of_product(struct tro_pass *p, tro_value_id v)
 {
     tro_value_id x, c;
     const tro_node_id user = tro_pass_user(p, v);
-    return user.i && tro_node_get(p->g, user)->op == TRO_OP_MATMUL && scaled_def(p, v, &x, &c);
+    const struct tro_node *const n = tro_node_get(p->g, user);
+    return user.i && n->op == TRO_OP_MATMUL && !tro_is_const(p->g, n->in[0]) &&
+           !tro_is_const(p->g, n->in[1]) && scaled_def(p, v, &x, &c);
 }
 
 /* matmul(x * c, y) */
