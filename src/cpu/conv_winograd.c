@@ -182,11 +182,13 @@ struct pack {
 /* Three become the six of G w. */
 static void transform_line(const double w[3], double u[6])
 {
-    u[0] = w[0] / 4;
-    u[1] = -(w[0] + w[1] + w[2]) / 6;
-    u[2] = -(w[0] - w[1] + w[2]) / 6;
-    u[3] = w[0] / 24 + w[1] / 12 + w[2] / 6;
-    u[4] = w[0] / 24 - w[1] / 12 + w[2] / 6;
+    const double a = (double)TRO_WINOGRAD_A, b = (double)TRO_WINOGRAD_B, aa = a * a, bb = b * b;
+    const double by_a = 1 / (2 * aa * (aa - bb)), by_b = 1 / (2 * bb * (bb - aa));
+    u[0] = w[0] / (aa * bb);
+    u[1] = (w[0] + a * w[1] + aa * w[2]) * by_a;
+    u[2] = (w[0] - a * w[1] + aa * w[2]) * by_a;
+    u[3] = (w[0] + b * w[1] + bb * w[2]) * by_b;
+    u[4] = (w[0] - b * w[1] + bb * w[2]) * by_b;
     u[5] = w[2];
 }
 

@@ -42,7 +42,11 @@ typedef void tro_gemm_tile_fn(const struct tro_gemm_tile *t);
 typedef void tro_gemm_copy_fn(float *dst, int64_t dst_pitch, const float *src, int64_t src_pitch,
                               int64_t n_rows, int64_t n);
 
-/* Transforms of cpu/conv_winograd.h for one tile and n channels: pixels to v[i * v_pitch + channel],
+/* Points of the transforms of cpu/conv_winograd.h beside 0 and infinity, each with both signs. Their
+ * powers are exact, and errors are smaller than those of the usual 1 and 2. */
+#define TRO_WINOGRAD_A 0.625f
+#define TRO_WINOGRAD_B 1.5f
+/* One tile and n channels: pixels to v[i * v_pitch + channel],
  * and m likewise, with a bias or NULL, to 4 x 4 pixels. */
 typedef void tro_winograd_in_fn(const float *const pixel[36], int64_t n, float *v, int64_t v_pitch);
 typedef void tro_winograd_out_fn(const float *m, int64_t m_pitch, const float *bias, int64_t n,

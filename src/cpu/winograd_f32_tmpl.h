@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The transforms of cpu/conv_winograd.h for one level, with the vectors of cpu/gemm_f32_tmpl.h.
- * Constants are those of Lavin and Gray for F(4x4, 3x3): points 0, 1, -1, 2, -2.
+ * For the points 0, +-a, +-b and infinity, rows of B^T are the coefficients of
+ * x (x^2 - a^2) (x^2 - b^2) / (x - point), those of A^T powers of the points.
  */
 
 /* One line of six: d becomes B^T d. */
 static inline __attribute__((always_inline)) void winograd_in_line(VEC d[6])
 {
-    const VEC four = vec_set(4), minus_four = vec_set(-4), minus_five = vec_set(-5);
-    const VEC a = vec_fma(minus_four, d[2], d[4]), b = vec_fma(minus_four, d[1], d[3]);
-    const VEC c = d[4] - d[2], e = d[3] - d[1];
-    d[0] = vec_fma(four, d[0], vec_fma(minus_five, d[2], d[4]));
-    d[5] = vec_fma(four, d[1], vec_fma(minus_five, d[3], d[5]));
-    d[1] = a + b;
-    d[2] = a - b;
-    d[3] = c + (e + e);
-    d[4] = c - (e + e);
+    const float aa = TRO_WINOGRAD_A * TRO_WINOGRAD_A, bb = TRO_WINOGRAD_B * TRO_WINOGRAD_B;
+    const VEC minus_aa = vec_set(-aa), minus_bb = vec_set(-bb);
+    const VEC product = vec_set(aa * bb), minus_sum = vec_set(-(aa + bb));
+    const VEC e = vec_fma(minus_bb, d[2], d[4]), f = vec_fma(minus_bb, d[1], d[3]);
+    const VEC g = vec_fma(minus_aa, d[2], d[4]), h = vec_fma(minus_aa, d[1], d[3]);
+    d[0] = vec_fma(product, d[0], vec_fma(minus_sum, d[2], d[4]));
+    d[5] = vec_fma(product, d[1], vec_fma(minus_sum, d[3], d[5]));
+    d[1] = vec_fma(vec_set(TRO_WINOGRAD_A), f, e);
+    d[2] = vec_fma(vec_set(-TRO_WINOGRAD_A), f, e);
+    d[3] = vec_fma(vec_set(TRO_WINOGRAD_B), h, g);
+    d[4] = vec_fma(vec_set(-TRO_WINOGRAD_B), h, g);
 }
 
 /* One line of six: the four of A^T m. */
 static inline __attribute__((always_inline)) void winograd_out_line(const VEC m[6], VEC o[4])
 {
-    const VEC a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
-    o[0] = m[0] + a + c;
-    o[1] = vec_fma(vec_set(2), d, b);
-    o[2] = vec_fma(vec_set(4), c, a);
-    o[3] = vec_fma(vec_set(8), d, b) + m[5];
+    const float aa = TRO_WINOGRAD_A * TRO_WINOGRAD_A, bb = TRO_WINOGRAD_B * TRO_WINOGRAD_B;
+    const VEC e = m[1] + m[2], f = m[1] - m[2], g = m[3] + m[4], h = m[3] - m[4];
+    o[0] = m[0] + (e + g);
+    o[1] = vec_fma(vec_set(TRO_WINOGRAD_A), f, vec_set(TRO_WINOGRAD_B) * h);
+    o[2] = vec_fma(vec_set(aa), e, vec_set(bb) * g);
+    o[3] = vec_fma(vec_set(aa * TRO_WINOGRAD_A), f, vec_fma(vec_set(bb * TRO_WINOGRAD_B), h, m[5]));
 }
 
 static void winograd_in(const float *const pixel[36], int64_t n, float *v, int64_t v_pitch)
