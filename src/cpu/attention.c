@@ -95,7 +95,7 @@ static size_t scratch_bytes(const struct tro_attention *t, const struct tro_atte
     const int64_t pitch = tro_attention_padded(t->length, level->width);
     const int64_t v_pitch = tro_attention_padded(t->v_head, level->lanes);
     const int64_t n_values = t->v_head % level->lanes ? t->length * v_pitch : 0;
-    return (size_t)(pitch * (level->rows + t->head) + n_values) * sizeof(float);
+    return (size_t)(pitch * (level->rows + 1 + t->head) + n_values) * sizeof(float);
 }
 
 static double flops(const struct tro_attention *t)

@@ -26,9 +26,9 @@ struct head {
     const struct tro_step *s;
     const struct tro_step_run *r;
     int64_t batch, q_head, kv_head;
-    float *keys, *values, *scores; /* memory of the thread */
-    int64_t pitch;                 /* of scores */
-    const float *v;                /* rows of values and what lies between two */
+    float *keys, *values, *scores, *mask; /* memory of the thread */
+    int64_t pitch;                        /* of scores */
+    const float *v;                       /* rows of values and what lies between two */
     int64_t v_pitch;
 };
 
@@ -159,52 +159,84 @@ static void multiply_keys(const struct head *h, const float *const *q)
 
 /* ---- softmax --------------------------------------------------------------------------- */
 
-static void add_mask(const struct head *h, int64_t row, float *s)
+/* The row of the mask, NULL where there is none; bool and what repeats is spread into memory. */
+static const float *mask_row(const struct head *h, int64_t row)
 {
     const struct tro_attention *const t = h->t;
+    if (h->s->n_in < 4)
+        return NULL;
     const struct tro_arg *const mask = &h->s->in[3];
     const int64_t *const stride = t->mask_stride;
     const int64_t at = h->batch * stride[0] + h->q_head * stride[1] + row * stride[2];
-    int64_t k = 0;
     if (mask->dtype == TRO_BOOL) {
         const uint8_t *const m = (const uint8_t *)tro_arg_ptr(h->r, mask) + at;
-        for (; k < t->length; k++)
-            s[k] += m[k * stride[3]] ? 0 : -INFINITY;
-        return;
+        for (int64_t k = 0; k < t->length; k++)
+            h->mask[k] = m[k * stride[3]] ? 0 : -INFINITY;
+        return h->mask;
     }
     const float *const m = (const float *)tro_arg_ptr(h->r, mask) + at;
-    for (; k + LANES <= t->length && stride[3] == 1; k += LANES)
-        vf_store(s + k, vf_load(s + k) + vf_load(m + k));
-    for (; k < t->length; k++)
-        s[k] += m[k * stride[3]];
+    if (stride[3] == 1)
+        return m;
+    for (int64_t k = 0; k < t->length; k++)
+        h->mask[k] = m[0];
+    return h->mask;
 }
 
-/* Scores of one row to what the softmax is of. */
-static void finish_scores(const struct head *h, int64_t row, float *s)
+/* -infinity from lane n on. */
+static vf cut(vf x, int64_t n)
+{
+    float lanes[LANES];
+    for (int i = 0; i < LANES; i++)
+        lanes[i] = (float)i;
+    return vf_select(vf_lt(vf_load(lanes), vf_set((float)n)), x, vf_set(-INFINITY));
+}
+
+/* Scores of one row to what the softmax is of, -infinity behind the last; the greatest of each
+ * lane. NaN is not the greatest. */
+static vf finish_scores(const struct head *h, int64_t row, float *s)
 {
     const struct tro_attention *const t = h->t;
+    const float *const mask = mask_row(h, row);
     const vf scale = vf_set(t->scale), cap = vf_set(t->softcap);
-    for (int64_t k = 0; k < t->length; k += LANES)
-        vf_store(s + k, vf_load(s + k) * scale);
-    if (h->s->n_in > 3)
-        add_mask(h, row, s);
-    for (int64_t k = row + 1; k < t->length && t->is_causal; k++)
-        s[k] = -INFINITY;
-    for (int64_t k = 0; k < t->length && t->softcap != 0; k += LANES)
-        vf_store(s + k, cap * vf_tanh(vf_load(s + k) / cap));
+    const int64_t n = t->is_causal && row + 1 < t->length ? row + 1 : t->length;
+    vf most = vf_set(-INFINITY);
+    for (int64_t k = 0; k < t->length; k += LANES) {
+        const int64_t left = t->length - k;
+        vf x = vf_load(s + k) * scale;
+        if (mask)
+            x = x + (left < LANES ? vf_load_n(mask + k, left) : vf_load(mask + k));
+        if (k + LANES > n)
+            x = cut(x, n - k);
+        if (t->softcap != 0)
+            x = cap * vf_tanh(x / cap);
+        if (left < LANES && t->softcap != 0)
+            x = cut(x, left);
+        vf_store(s + k, x);
+        most = vf_max(x, most);
+    }
+    return most;
 }
 
-/* Weights before they are divided by their sum, which is returned. NaN is not the greatest. */
-static float exponentiate(float *s, int64_t n)
+/* Halves against each other until one lane is left. */
+static float greatest(vf x)
 {
-    vf most = vf_set(-INFINITY), sum = vf_set(0);
-    const int64_t rest = n % LANES;
-    if (rest > 0)
-        for (int64_t k = n; k < n - rest + LANES; k++)
-            s[k] = -INFINITY;
-    for (int64_t k = 0; k < n; k += LANES)
-        most = vf_max(vf_load(s + k), most);
-    const float top = vf_greatest(most);
+    float lanes[LANES];
+#if VF_LANES == 16
+    x = vf_max(x, _mm512_shuffle_f32x4(x, x, 0x4e));
+    x = vf_max(x, _mm512_shuffle_f32x4(x, x, 0xb1));
+#endif
+    vf_store(lanes, x);
+    const int n = LANES == 16 ? 4 : LANES;
+    float best = lanes[0];
+    for (int i = 1; i < n; i++)
+        best = lanes[i] > best ? lanes[i] : best;
+    return best;
+}
+
+/* Weights before they are divided by their sum, which is returned. */
+static float exponentiate(float *s, int64_t n, float top)
+{
+    vf sum = vf_set(0);
     for (int64_t k = 0; k < n; k += LANES) {
         const vf e = vf_exp_negative(vf_load(s + k) - vf_set(top));
         vf_store(s + k, e);
@@ -242,8 +274,9 @@ static void run_rows(const struct head *h, int64_t first, int64_t n_rows)
     }
     multiply_keys(h, q);
     for (int i = 0; i < n_rows; i++) {
-        finish_scores(h, first + i, h->scores + i * h->pitch);
-        scale[i] = 1 / exponentiate(h->scores + i * h->pitch, t->length);
+        float *const s = h->scores + i * h->pitch;
+        const float top = greatest(finish_scores(h, first + i, s));
+        scale[i] = 1 / exponentiate(s, t->length, top);
     }
     for (int64_t column = 0; column < t->v_head; column += WIDTH) {
         const int64_t left = (t->v_head - column + LANES - 1) / LANES;
@@ -282,7 +315,8 @@ static int run(const struct tro_step *s, const struct tro_step_run *r)
     const struct tro_attention *const t = s->params;
     struct head h = {.t = t, .s = s, .r = r, .pitch = tro_attention_padded(t->length, WIDTH)};
     h.scores = r->scratch;
-    h.keys = h.scores + ROWS * h.pitch;
+    h.mask = h.scores + ROWS * h.pitch;
+    h.keys = h.mask + h.pitch;
     h.values = h.keys + t->head * h.pitch;
     int64_t begin, end;
     tro_part_range(t->batch * t->q_heads * t->n_chunks, r->part, r->n_parts, &begin, &end);
