@@ -106,7 +106,7 @@ TEST(conv_int_by_channel)
                                 i % 5 == 0   ? "*"
                                 : i % 5 == 1 ? ""
                                              : "1"};
-        check(&s, "conv_int8");
+        check(&s, "depthwise_int8");
     }
 }
 
@@ -147,7 +147,7 @@ static void check_tail(const struct shape *s, const char *tail)
     put_conv(&b, s, "a");
     tro_buf_printf(&b, "%s\noutput %%r\n}\noutput %%y", tail);
     CHECK(kit_run(&b, strstr(tail, "sigmoid") ? 1e-6 : 0));
-    CHECK_HAS(engine_kernels(), "conv_int8");
+    CHECK_HAS(engine_kernels(), s->group == s->c ? "depthwise_int8" : "conv_int8");
 }
 
 TEST(conv_int_epilogues)

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define DEPTHWISE_INT_FN tro_depthwise_int_wide__neon
+#include "cpu/depthwise_int_tmpl.h"
