@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+/* Some microseconds of one thread. */
+#define TINY_FLOPS 150e3
+#define TINY_BYTES (24u << 10)
+
 /* ---- inputs and outputs ------------------------------------------------------------------- */
 
 static int place_inputs(struct tro_lowering *l, const struct tro_block *b)
@@ -107,6 +111,24 @@ static int lower_main(struct tro_lowering *l)
     return tro_lower_plan_memory(l);
 }
 
+/* What takes hardly longer than it takes a thread to hear of it is one part. */
+static bool is_tiny(const struct tro_step *s)
+{
+    size_t n_bytes = 0;
+    for (int i = 0; i < s->n_in; i++)
+        n_bytes += tro_arg_n_bytes(&s->in[i]);
+    for (int i = 0; i < s->n_out; i++)
+        n_bytes += tro_arg_n_bytes(&s->out[i]);
+    return s->n_flops < TINY_FLOPS && n_bytes < TINY_BYTES;
+}
+
+static void choose_parts(struct tro_program *p)
+{
+    for (int32_t i = 0; i < p->n_steps; i++)
+        if (is_tiny(&p->steps[i]))
+            p->steps[i].n_parts = 1;
+}
+
 static void sum_bytes(struct tro_program *p)
 {
     for (uint32_t i = 0; i < p->n_buffers; i++) {
@@ -176,6 +198,7 @@ struct tro_program *tro_lower(const struct tro_graph *g, const struct tro_dim_en
         tro_program_destroy(l.p);
         return NULL;
     }
+    choose_parts(l.p);
     sum_bytes(l.p);
     return l.p;
 }

@@ -3,7 +3,7 @@
  * A program: what a session executes for one set of sizes. Steps in order, each a kernel with its
  * parameters; buffers, of which scratch ones share one block of memory by their lifetimes.
  *
- *     steps    0        1        2 ...           each runs on all threads, a barrier after each
+ *     steps    0        1        2 ...           one after the other, each in parts
  *     buffers  input 0 ─► scratch 3 ─► scratch 4 ─► output 0
  *
  * A program is made by tro_lower (lower/lower.h), is read-only afterwards, and may be run by

@@ -16,13 +16,8 @@ struct tro_exec_state {
     void **base; /* by buffer */
     char *own;   /* outputs and kept memory */
     size_t *own_offset;
-    /* of the run at hand */
-    const struct tro_exec_run *run;
-    _Atomic int64_t failed_at; /* number of the step in this run; INT64_MAX: none */
-    int *member_rc;            /* by member */
-    struct tro_err *errs;      /* by member */
-    int32_t one_step;          /* tro_exec_time_step: -1 otherwise */
-    int64_t *times;            /* begin and end by member, for one step */
+    int *part_rc; /* of the step at hand, by part */
+    struct tro_err *errs;
 };
 
 /* ---- memory ------------------------------------------------------------------------------- */
@@ -80,11 +75,9 @@ struct tro_exec_state *tro_exec_create(const struct tro_exec_opts *o, struct tro
     x->thread_bytes = o->thread_bytes;
     x->base = tro_calloc(x->p->n_buffers + 1, sizeof *x->base);
     x->own_offset = tro_calloc(x->p->n_buffers + 1, sizeof *x->own_offset);
-    x->member_rc = tro_calloc(n, sizeof *x->member_rc);
+    x->part_rc = tro_calloc(n, sizeof *x->part_rc);
     x->errs = tro_calloc(n, sizeof *x->errs);
-    x->times = tro_calloc(2 * n, sizeof *x->times);
-    x->one_step = -1;
-    if (!x->base || !x->own_offset || !x->member_rc || !x->errs || !x->times || place_own(x) < 0) {
+    if (!x->base || !x->own_offset || !x->part_rc || !x->errs || place_own(x) < 0) {
         tro_exec_destroy(x);
         tro_fail_nomem(err);
         return NULL;
@@ -102,9 +95,8 @@ void tro_exec_destroy(struct tro_exec_state *x)
     tro_free(x->base);
     tro_free(x->own);
     tro_free(x->own_offset);
-    tro_free(x->member_rc);
+    tro_free(x->part_rc);
     tro_free(x->errs);
-    tro_free(x->times);
     tro_free(x);
 }
 
@@ -131,175 +123,131 @@ struct tro_tensor tro_exec_output(const struct tro_exec_state *x, int i)
 
 /* ---- running ------------------------------------------------------------------------------ */
 
-/*
- * One member's walk. All members take the same way, since what decides is read after a barrier that
- * comes after its last change. A failure is told with the number of the step in this run: who is
- * already past the barrier may fail in the next step while others still look.
- */
-struct walk {
+/* What a part of the step at hand needs. */
+struct job {
     struct tro_exec_state *x;
-    struct tro_step_run r;
-    int member, size;
-    int64_t n_done; /* steps so far, the same for all members */
+    int32_t step;
+    int n_parts;
+    int64_t *ns; /* NULL, or a pair for each member, ns_stride apart */
+    int64_t ns_stride;
 };
 
-static void fail_at(struct walk *w, int rc)
+static void run_part(void *ctx, int part, int member)
 {
-    int64_t none = INT64_MAX;
-    w->x->member_rc[w->member] = rc;
-    /* Members of one step may fail together; the number is the same. */
-    atomic_compare_exchange_strong(&w->x->failed_at, &none, w->n_done);
-}
-
-static void run_part(struct walk *w, int32_t i)
-{
-    struct tro_exec_state *const x = w->x;
-    const struct tro_step *const s = &x->p->steps[i];
-    struct tro_step_run r = w->r;
-    int64_t *const ns = x->one_step >= 0 ? x->times + 2 * w->member
-                        : x->run && x->run->step_ns
-                            ? x->run->step_ns + 2 * ((int64_t)w->member * x->p->n_steps + i)
-                            : NULL;
-    r.n_parts = s->n_parts < w->size ? s->n_parts : w->size;
-    if (ns)
-        ns[0] = ns[1] = 0;
-    if (w->member >= r.n_parts)
-        return;
-    if (ns)
+    const struct job *const j = ctx;
+    struct tro_exec_state *const x = j->x;
+    const struct tro_step *const s = &x->p->steps[j->step];
+    const struct tro_step_run r = {.base = x->base,
+                                   .part = part,
+                                   .n_parts = j->n_parts,
+                                   .scratch = x->thread_scratch + (size_t)member * x->thread_bytes,
+                                   .err = &x->errs[part]};
+    int64_t *const ns = j->ns ? j->ns + j->ns_stride * member : NULL;
+    if (ns && !ns[0])
         ns[0] = tro_clock_ns();
-    const int rc = s->run(s, &r);
+    x->part_rc[part] = s->run(s, &r);
     if (ns)
         ns[1] = tro_clock_ns();
-    if (rc < 0)
-        fail_at(w, rc);
 }
 
-static void check_cancel(struct walk *w)
+/* The first failure by part, so that it is the same in each run. */
+static int collect(struct tro_exec_state *x, int n_parts, struct tro_err *err)
 {
-    const struct tro_exec_run *const run = w->x->run;
-    if (w->member == 0 && run && run->is_cancelled && atomic_load(run->is_cancelled))
-        fail_at(w, tro_fail(w->r.err, TRO_E_CANCELLED, "the run was cancelled"));
-}
-
-/* True when all go on. */
-static bool meet(struct walk *w, int32_t i)
-{
-    struct tro_exec_state *const x = w->x;
-    const bool has_tap = x->run && x->run->tap;
-    tro_team_barrier(x->team, w->member);
-    if (has_tap) {
-        if (w->member == 0 && atomic_load(&x->failed_at) > w->n_done) {
-            const int rc = x->run->tap(x->run->tap_ctx, x->p, i, &w->r);
-            if (rc < 0)
-                fail_at(w, rc);
-        }
-        tro_team_barrier(x->team, w->member);
+    for (int i = 0; i < n_parts; i++) {
+        if (x->part_rc[i] >= 0)
+            continue;
+        if (err)
+            *err = x->errs[i];
+        return x->part_rc[i];
     }
-    return atomic_load_explicit(&x->failed_at, memory_order_relaxed) > w->n_done++;
+    return 0;
 }
 
-static bool walk_range(struct walk *w, int32_t first, int32_t end);
+static int run_step(struct tro_exec_state *x, int32_t i, const struct tro_exec_run *run,
+                    struct tro_err *err)
+{
+    const struct tro_step *const s = &x->p->steps[i];
+    const int size = tro_team_size(x->team);
+    struct job j = {.x = x, .step = i, .n_parts = s->n_parts < size ? s->n_parts : size};
+    if (run && run->step_ns) {
+        j.ns = run->step_ns + 2 * (int64_t)i;
+        j.ns_stride = 2 * (int64_t)x->p->n_steps;
+        for (int m = 0; m < size; m++)
+            j.ns[m * j.ns_stride] = j.ns[m * j.ns_stride + 1] = 0;
+    }
+    tro_team_run(x->team, j.n_parts, run_part, &j);
+    TRO_TRY(collect(x, j.n_parts, err));
+    if (!run)
+        return 0;
+    if (run->is_cancelled && atomic_load_explicit(run->is_cancelled, memory_order_relaxed))
+        return tro_fail(err, TRO_E_CANCELLED, "the run was cancelled");
+    const struct tro_step_run r = {.base = x->base, .n_parts = 1, .err = err};
+    return run->tap ? run->tap(run->tap_ctx, x->p, i, &r) : 0;
+}
+
+/* ---- the walk ----------------------------------------------------------------------------- */
+
+struct walk {
+    struct tro_exec_state *x;
+    const struct tro_exec_run *run;
+    struct tro_err *err;
+};
+
+static int walk_range(const struct walk *w, int32_t first, int32_t end);
+
+static const void *data_of(const struct walk *w, const struct tro_arg *a)
+{
+    const struct tro_step_run r = {.base = w->x->base};
+    return tro_arg_ptr(&r, a);
+}
 
 static bool is_true(const struct walk *w, const struct tro_arg *a)
 {
-    return *(const uint8_t *)tro_arg_ptr(&w->r, a) != 0;
+    return *(const uint8_t *)data_of(w, a) != 0;
 }
 
-static bool walk_loop(struct walk *w, int32_t i, const struct tro_step *s)
+static int walk_loop(const struct walk *w, int32_t i, const struct tro_step *s)
 {
-    const int64_t n = s->trip_count >= 0 ? s->trip_count
-                                         : *(const int64_t *)tro_arg_ptr(&w->r, &s->in[0]);
-    for (int64_t k = 0; k < n && (!s->has_cond || is_true(w, &s->in[1])); k++) {
-        /* All have read the condition before one can write it. */
-        tro_team_barrier(w->x->team, w->member);
-        if (!walk_range(w, i + 1, i + 1 + s->n_then))
-            return false;
-    }
-    return true;
+    const int64_t n = s->trip_count >= 0 ? s->trip_count : *(const int64_t *)data_of(w, &s->in[0]);
+    for (int64_t k = 0; k < n && (!s->has_cond || is_true(w, &s->in[1])); k++)
+        TRO_TRY(walk_range(w, i + 1, i + 1 + s->n_then));
+    return 0;
 }
 
-/* The steps of a control step, in the way that its condition says; *next: the step after them. */
-static bool walk_control(struct walk *w, int32_t i, int32_t *next)
+/* The steps of a control step, in the way that its condition says. */
+static int walk_control(const struct walk *w, int32_t i)
 {
     const struct tro_step *const s = &w->x->p->steps[i];
     const int32_t other = i + 1 + s->n_then;
-    *next = other + s->n_else;
     if (s->kind == TRO_STEP_LOOP)
         return walk_loop(w, i, s);
-    return is_true(w, &s->in[0]) ? walk_range(w, i + 1, other) : walk_range(w, other, *next);
+    return is_true(w, &s->in[0]) ? walk_range(w, i + 1, other)
+                                 : walk_range(w, other, other + s->n_else);
 }
 
-static bool walk_range(struct walk *w, int32_t first, int32_t end)
+static int walk_range(const struct walk *w, int32_t first, int32_t end)
 {
     for (int32_t i = first; i < end;) {
-        if (w->x->p->steps[i].kind != TRO_STEP_KERNEL) {
-            if (!walk_control(w, i, &i))
-                return false;
-            continue;
-        }
-        run_part(w, i);
-        check_cancel(w);
-        if (!meet(w, i))
-            return false;
-        i++;
-    }
-    return true;
-}
-
-static void run_member(void *ctx, int member, int size)
-{
-    struct tro_exec_state *const x = ctx;
-    struct walk w = {.x = x, .member = member, .size = size};
-    w.r = (struct tro_step_run){.base = x->base,
-                                .part = member,
-                                .n_parts = size,
-                                .scratch = x->thread_scratch + (size_t)member * x->thread_bytes,
-                                .err = &x->errs[member]};
-    if (x->one_step >= 0)
-        walk_range(&w, x->one_step, x->one_step + 1);
-    else
-        walk_range(&w, 0, x->p->n_steps);
-}
-
-/* The first failure by member, so that it is the same in each run. */
-static int run_team(struct tro_exec_state *x, struct tro_err *err)
-{
-    const int n = tro_team_size(x->team);
-    atomic_store(&x->failed_at, INT64_MAX);
-    for (int m = 0; m < n; m++)
-        x->member_rc[m] = 0;
-    tro_team_run(x->team, run_member, x);
-    for (int m = 0; m < n; m++) {
-        if (x->member_rc[m] >= 0)
-            continue;
-        if (err)
-            *err = x->errs[m];
-        return x->member_rc[m];
+        const struct tro_step *const s = &w->x->p->steps[i];
+        if (s->kind == TRO_STEP_KERNEL)
+            TRO_TRY(run_step(w->x, i, w->run, w->err));
+        else
+            TRO_TRY(walk_control(w, i));
+        i += 1 + s->n_then + s->n_else;
     }
     return 0;
 }
 
 int tro_exec_run(struct tro_exec_state *x, const struct tro_exec_run *run, struct tro_err *err)
 {
-    x->run = run;
-    const int rc = run_team(x, err);
-    x->run = NULL;
-    return rc;
+    const struct walk w = {x, run, err};
+    return walk_range(&w, 0, x->p->n_steps);
 }
 
 int tro_exec_time_step(struct tro_exec_state *x, int32_t step, int64_t *ns, struct tro_err *err)
 {
-    const int n = tro_team_size(x->team);
-    int64_t first = INT64_MAX, last = 0;
-    x->one_step = step;
-    const int rc = run_team(x, err);
-    x->one_step = -1;
-    for (int m = 0; m < n; m++) {
-        if (!x->times[2 * m])
-            continue;
-        first = x->times[2 * m] < first ? x->times[2 * m] : first;
-        last = x->times[2 * m + 1] > last ? x->times[2 * m + 1] : last;
-    }
-    *ns = last > first ? last - first : 0;
+    const int64_t begin = tro_clock_ns();
+    const int rc = run_step(x, step, NULL, err);
+    *ns = tro_clock_ns() - begin;
     return rc;
 }

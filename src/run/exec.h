@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Executing a program (lower/program.h): memory for its buffers, a team of threads that walks its
- * steps in lockstep. Used by sessions, the tuner and tests.
+ * Executing a program (lower/program.h): memory for its buffers, and a walk over its steps whose
+ * parts a team of threads shares. Used by sessions, the tuner and tests.
  */
 #ifndef TRO_RUN_EXEC_H
 #define TRO_RUN_EXEC_H
@@ -11,8 +11,7 @@
 #include "lower/program.h"
 #include "run/team.h"
 
-/* Called on member 0 after a step that completed values, while the other members wait: with the
- * index of the step. A negative return ends the run with it. */
+/* Called after each step, with its index. A negative return ends the run with it. */
 typedef int tro_exec_tap(void *ctx, const struct tro_program *p, int32_t step,
                          const struct tro_step_run *r);
 
@@ -48,8 +47,8 @@ struct tro_exec_run {
 /* run may be NULL. */
 int tro_exec_run(struct tro_exec_state *x, const struct tro_exec_run *run, struct tro_err *err);
 
-/* The step alone, on whatever its buffers hold: nanoseconds from the first member's begin to the
- * last one's end. For the tuner, after a whole run. */
+/* The step alone, on whatever its buffers hold: nanoseconds from begin to end. For the tuner, after
+ * a whole run. */
 int tro_exec_time_step(struct tro_exec_state *x, int32_t step, int64_t *ns, struct tro_err *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <linux/futex.h>
@@ -19,19 +20,22 @@
 #define SPINS 20000 /* some 100 us, longer than most steps take */
 #define LINE 64
 
-/* A number that only grows, and who waits for the next. Alone on its cache line. */
-struct epoch {
-    _Alignas(LINE) atomic_uint value;
-    atomic_int n_sleeping;
-};
-
+/*
+ * The job at hand in one word, so that a part is claimed by one exchange:
+ *
+ *     number of the job (32 bits) | parts in all (16) | parts claimed (16)
+ *
+ * Who claimed a part of a job keeps that job alive: fn and ctx are its own until the part is done.
+ */
 struct tro_team {
-    struct epoch job, barrier;
-    _Alignas(LINE) atomic_int n_arrived;
+    _Alignas(LINE) _Atomic uint64_t ticket;
+    _Alignas(LINE) atomic_int n_done; /* parts of the job at hand */
+    _Alignas(LINE) atomic_uint wakes; /* changes when sleepers shall look again */
+    atomic_int n_sleeping;
     _Alignas(LINE) int n;
     int n_spins;
-    bool is_ending;
-    void (*fn)(void *ctx, int member, int size);
+    atomic_bool is_ending;
+    tro_team_fn *fn;
     void *ctx;
     pthread_t threads[MAX_MEMBERS];
     struct member {
@@ -39,6 +43,21 @@ struct tro_team {
         int index;
     } members[MAX_MEMBERS];
 };
+
+static unsigned job_of(uint64_t ticket)
+{
+    return (unsigned)(ticket >> 32);
+}
+
+static unsigned n_parts_of(uint64_t ticket)
+{
+    return (unsigned)(ticket >> 16 & 0xffff);
+}
+
+static unsigned n_claimed_of(uint64_t ticket)
+{
+    return (unsigned)(ticket & 0xffff);
+}
 
 static void pause_cpu(void)
 {
@@ -69,53 +88,60 @@ static void wake_all(atomic_uint *value)
 #endif
 }
 
-static void wait_for_change(struct epoch *e, unsigned old, int n_spins)
+/* Does parts of the job at hand until none is left; returns its number. */
+static unsigned help(struct tro_team *t, int member)
 {
-    for (int i = 0; i < n_spins; i++) {
-        if (atomic_load_explicit(&e->value, memory_order_acquire) != old)
+    uint64_t ticket = atomic_load(&t->ticket);
+    while (n_claimed_of(ticket) < n_parts_of(ticket)) {
+        if (!atomic_compare_exchange_weak(&t->ticket, &ticket, ticket + 1))
+            continue;
+        t->fn(t->ctx, (int)n_claimed_of(ticket), member);
+        atomic_fetch_add(&t->n_done, 1);
+        ticket = atomic_load(&t->ticket);
+    }
+    return job_of(ticket);
+}
+
+static bool has_news(const struct tro_team *t, unsigned job)
+{
+    return job_of(atomic_load_explicit(&t->ticket, memory_order_acquire)) != job ||
+           atomic_load(&t->is_ending);
+}
+
+static void wait_for_job(struct tro_team *t, unsigned job)
+{
+    for (int i = 0; i < t->n_spins; i++) {
+        if (has_news(t, job))
             return;
         pause_cpu();
     }
-    atomic_fetch_add(&e->n_sleeping, 1);
-    while (atomic_load(&e->value) == old)
-        sleep_while(&e->value, old);
-    atomic_fetch_sub(&e->n_sleeping, 1);
-}
-
-static void advance(struct epoch *e)
-{
-    atomic_fetch_add(&e->value, 1);
-    if (atomic_load(&e->n_sleeping) > 0)
-        wake_all(&e->value);
-}
-
-void tro_team_barrier(struct tro_team *t, int member)
-{
-    (void)member;
-    if (t->n == 1)
-        return;
-    const unsigned old = atomic_load_explicit(&t->barrier.value, memory_order_relaxed);
-    if (atomic_fetch_add_explicit(&t->n_arrived, 1, memory_order_acq_rel) == t->n - 1) {
-        atomic_store_explicit(&t->n_arrived, 0, memory_order_relaxed);
-        advance(&t->barrier);
-        return;
+    atomic_fetch_add(&t->n_sleeping, 1);
+    for (;;) {
+        const unsigned wakes = atomic_load(&t->wakes);
+        if (has_news(t, job))
+            break;
+        sleep_while(&t->wakes, wakes);
     }
-    wait_for_change(&t->barrier, old, t->n_spins);
+    atomic_fetch_sub(&t->n_sleeping, 1);
+}
+
+static void wake_sleepers(struct tro_team *t)
+{
+    if (atomic_load(&t->n_sleeping) == 0)
+        return;
+    atomic_fetch_add(&t->wakes, 1);
+    wake_all(&t->wakes);
 }
 
 static void *member_main(void *arg)
 {
     const struct member *const m = arg;
-    struct tro_team *const t = m->team;
-    unsigned seen = 0;
-    for (;;) {
-        wait_for_change(&t->job, seen, t->n_spins);
-        seen++;
-        if (t->is_ending)
-            return NULL;
-        t->fn(t->ctx, m->index, t->n);
-        tro_team_barrier(t, m->index);
+    unsigned job = 0;
+    while (!atomic_load(&m->team->is_ending)) {
+        wait_for_job(m->team, job);
+        job = help(m->team, m->index);
     }
+    return NULL;
 }
 
 struct tro_team *tro_team_create(int n, bool blocks, struct tro_err *err)
@@ -125,13 +151,15 @@ struct tro_team *tro_team_create(int n, bool blocks, struct tro_err *err)
         tro_fail_nomem(err);
         return NULL;
     }
-    *t = (struct tro_team){.n = 1, .n_spins = blocks ? 0 : SPINS};
+    memset(t, 0, sizeof *t);
+    t->n = 1;
+    t->n_spins = blocks ? 0 : SPINS;
     n = n < 1 ? 1 : n > MAX_MEMBERS ? MAX_MEMBERS : n;
     for (int i = 1; i < n; i++) {
         t->members[i] = (struct member){t, i};
         if (pthread_create(&t->threads[i], NULL, member_main, &t->members[i]) != 0)
             break;
-        t->n++; /* members read it in their first job */
+        t->n++;
     }
     return t;
 }
@@ -140,8 +168,8 @@ void tro_team_destroy(struct tro_team *t)
 {
     if (!t)
         return;
-    t->is_ending = true;
-    advance(&t->job);
+    atomic_store(&t->is_ending, true);
+    wake_sleepers(t);
     for (int i = 1; i < t->n; i++)
         pthread_join(t->threads[i], NULL);
     tro_free(t);
@@ -152,14 +180,22 @@ int tro_team_size(const struct tro_team *t)
     return t->n;
 }
 
-void tro_team_run(struct tro_team *t, void (*fn)(void *ctx, int member, int size), void *ctx)
+void tro_team_run(struct tro_team *t, int n_parts, tro_team_fn *fn, void *ctx)
 {
+    if (t->n == 1 || n_parts <= 1) {
+        for (int i = 0; i < n_parts; i++)
+            fn(ctx, i, 0);
+        return;
+    }
+    const uint64_t job = job_of(atomic_load_explicit(&t->ticket, memory_order_relaxed)) + 1u;
     t->fn = fn;
     t->ctx = ctx;
-    if (t->n > 1)
-        advance(&t->job);
-    fn(ctx, 0, t->n);
-    tro_team_barrier(t, 0);
+    atomic_store_explicit(&t->n_done, 0, memory_order_relaxed);
+    atomic_store(&t->ticket, (job & 0xffffffff) << 32 | (uint64_t)n_parts << 16);
+    wake_sleepers(t);
+    help(t, 0);
+    while (atomic_load_explicit(&t->n_done, memory_order_acquire) < n_parts)
+        pause_cpu();
 }
 
 int tro_team_default_size(int n)

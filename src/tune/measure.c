@@ -171,11 +171,11 @@ const struct tro_program *tro_bench_program(const struct tro_bench *b)
 /* ---- times --------------------------------------------------------------------------------- */
 
 /* Writes, so that the compiler keeps it and other caches lose their lines. */
-static void walk(void *ctx, int member, int size)
+static void walk(void *ctx, int part, int member)
 {
     const struct tro_bench *const b = ctx;
-    char *const p = b->flush + (size_t)member * b->flush_bytes;
-    (void)size;
+    char *const p = b->flush + (size_t)part * b->flush_bytes;
+    (void)member;
     for (size_t i = 0; i < b->flush_bytes; i += 64)
         p[i] = (char)(p[i] + 1);
 }
@@ -192,7 +192,7 @@ int64_t tro_bench_time_node(struct tro_bench *b, tro_node_id node)
     for (int32_t i = 0; i < b->program->n_steps; i++) {
         if (!is_of_node(b, &b->program->steps[i], node))
             continue;
-        tro_team_run(b->team, walk, b);
+        tro_team_run(b->team, tro_team_size(b->team), walk, b);
         if (tro_exec_time_step(b->exec, i, &ns, &ignored) < 0)
             return -1;
         sum += ns;
