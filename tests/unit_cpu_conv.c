@@ -105,6 +105,18 @@ TEST(sizes_that_need_several_blocks)
     check_conv(&(struct shape){1, 600, 4, 5, 70, 1, 1, 1, ATTRS("1,1", "1,1", "0,0,0,0")});
 }
 
+/* Windows so wide that whole blocks of k lie outside: at the begin, at the end, all of them. */
+TEST(wide_windows)
+{
+    check_conv(&(struct shape){1, 200, 20, 20, 40, 3, 3, 1, ATTRS("1,1", "16,16", "16,16,16,16")});
+    check_conv(&(struct shape){1, 200, 9, 9, 40, 3, 3, 1, ATTRS("1,1", "12,12", "12,12,12,12")});
+    check_conv(&(struct shape){1, 200, 3, 3, 40, 3, 3, 1, ATTRS("1,1", "9,9", "14,14,9,9")});
+    put_conv(&(struct shape){1, 200, 9, 9, 40, 3, 3, 1, ""});
+    put("%%y = conv(%%x, %%w, %%b) {%s, group = 1}\n%%z = tanh(%%y)\noutput %%z\n",
+        ATTRS("1,1", "12,12", "12,12,12,12"));
+    check_text(1e-5, "gemm_f32");
+}
+
 /* Pictures large enough for the transform at any level and number of threads. */
 TEST(transformed)
 {

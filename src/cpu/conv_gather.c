@@ -68,8 +68,9 @@ static const float *line_of(const struct tro_conv_rows *rows, const struct segme
 
 /* ---- channels last ------------------------------------------------------------------------ */
 
-/* Channels [c0, c1) under one tap of the last axis. */
-static void gather_tap(const struct tro_conv_rows *rows, const struct segment *s, const float *line,
+/* Channels [c0, c1) under one tap of the last axis. This and what calls it tell whether any pixel
+ * was inside. */
+static bool gather_tap(const struct tro_conv_rows *rows, const struct segment *s, const float *line,
                        int64_t tap, int64_t c0, int64_t c1, float *dst)
 {
     const struct tro_conv_f32 *const c = rows->conv;
@@ -81,15 +82,16 @@ static void gather_tap(const struct tro_conv_rows *rows, const struct segment *s
     zero_rows(dst, s->pitch, first, n);
     zero_rows(dst + last * s->pitch, s->pitch, s->n - last, n);
     if (first == last)
-        return;
+        return false;
     const int64_t i = (o + first) * a->stride - a->pad + tap * a->dilation;
     c->plan.set->copy(dst + first * s->pitch, s->pitch, line + i * a->x_stride + c0,
                       a->stride * a->x_stride, last - first, n);
+    return true;
 }
 
 /* Part [begin, end) of the taps of one line, which lie one after the other in x as in k: pixels
  * with all taps inside are copied at once. */
-static void gather_line(const struct tro_conv_rows *rows, const struct segment *s,
+static bool gather_line(const struct tro_conv_rows *rows, const struct segment *s,
                         const float *line, int64_t begin, int64_t end, float *dst)
 {
     const struct tro_conv_f32 *const c = rows->conv;
@@ -103,6 +105,7 @@ static void gather_line(const struct tro_conv_rows *rows, const struct segment *
         c->plan.set->copy(dst + first * s->pitch, s->pitch, line + i * a->x_stride + begin,
                           a->stride * a->x_stride, last - first, end - begin);
     }
+    bool any = first < last;
     for (int part = 0; part < 2; part++) {
         struct segment edge = *s;
         const int64_t skip = part ? last : 0;
@@ -111,24 +114,27 @@ static void gather_line(const struct tro_conv_rows *rows, const struct segment *
         for (int64_t k = begin; k < end && edge.n > 0;) {
             const int64_t tap = k / c->channels, c0 = k % c->channels;
             const int64_t most = c0 + end - k, c1 = most < c->channels ? most : c->channels;
-            gather_tap(rows, &edge, line, tap, c0, c1, dst + skip * s->pitch + (k - begin));
+            any |= gather_tap(rows, &edge, line, tap, c0, c1, dst + skip * s->pitch + (k - begin));
             k += c1 - c0;
         }
     }
+    return any;
 }
 
-static void gather_segment(const struct tro_conv_rows *rows, const struct segment *s, int64_t k,
+static bool gather_segment(const struct tro_conv_rows *rows, const struct segment *s, int64_t k,
                            int64_t n_k)
 {
+    bool any = false;
     const struct tro_conv_f32 *const c = rows->conv;
     const int64_t per_line = c->axis[TRO_CONV_AXES - 1].kernel * c->channels;
     for (int64_t at = k; at < k + n_k;) {
         const int64_t line = at / per_line, begin = at % per_line;
         const int64_t most = begin + k + n_k - at, end = most < per_line ? most : per_line;
         const int64_t tap[TRO_CONV_AXES] = {line / c->axis[1].kernel, line % c->axis[1].kernel};
-        gather_line(rows, s, line_of(rows, s, tap), begin, end, s->dst + (at - k));
+        any |= gather_line(rows, s, line_of(rows, s, tap), begin, end, s->dst + (at - k));
         at += end - begin;
     }
+    return any;
 }
 
 const float *tro_conv_gather(const void *ctx, int64_t row, int64_t n_rows, int64_t k, int64_t n_k,
@@ -137,12 +143,13 @@ const float *tro_conv_gather(const void *ctx, int64_t row, int64_t n_rows, int64
     const struct tro_conv_rows *const rows = ctx;
     *pitch = n_k;
     struct segment s = {.pitch = n_k};
+    bool any = n_k == 0;
     for (int64_t done = 0; done < n_rows; done += s.n) {
         find_segment(rows->conv, row + done, n_rows - done, &s);
         s.dst = room + done * n_k;
-        gather_segment(rows, &s, k, n_k);
+        any |= gather_segment(rows, &s, k, n_k);
     }
-    return room;
+    return any ? room : NULL;
 }
 
 const float *tro_conv_direct(const void *ctx, int64_t row, int64_t n_rows, int64_t k, int64_t n_k,

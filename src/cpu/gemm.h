@@ -108,7 +108,7 @@ struct tro_gemm_range {
 struct tro_gemm_range tro_gemm_split(const struct tro_gemm_plan *p, int part, int n_parts);
 
 /* Rows [row, row + n_rows) of A, columns [k, k + n_k): a pointer to the first, either into A or to
- * `room`, which holds m_block * k_block floats. */
+ * `room`, which holds m_block * k_block floats. NULL: all of them are zero. */
 typedef const float *tro_gemm_a_fn(const void *ctx, int64_t row, int64_t n_rows, int64_t k,
                                    int64_t n_k, float *room, int64_t *pitch);
 /* A block of the result is complete and hot. */

@@ -162,7 +162,7 @@ struct block {
     int64_t row, n_rows, col, col_end, k, n_k;
     const float *a;
     int64_t a_pitch;
-    bool is_last; /* of k */
+    bool is_first, is_last; /* of k; first: c holds nothing yet */
     float *c;     /* of the block's first row and column `col` */
     int64_t c_pitch;
 };
@@ -191,9 +191,9 @@ static void run_panel(const struct tro_gemm_plan *p, const struct tro_gemm_call 
     struct tro_gemm_tile t = {
         .a_pitch = b->a_pitch,
         .b = panel,
-        .k = b->n_k,
+        .k = b->a ? b->n_k : 0,
         .c_pitch = b->c_pitch,
-        .start_pitch = b->k > 0 ? b->c_pitch : 0,
+        .start_pitch = b->is_first ? 0 : b->c_pitch,
         .other_pitch = c->other_pitch,
         .lo = b->is_last && !c->done ? c->lo : -INFINITY,
         .hi = b->is_last && !c->done ? c->hi : INFINITY,
@@ -202,10 +202,10 @@ static void run_panel(const struct tro_gemm_plan *p, const struct tro_gemm_call 
     for (int64_t i = 0; i < tiles; i++) {
         int64_t first, last;
         tro_part_range(b->n_rows, (int)i, (int)tiles, &first, &last);
-        t.a = b->a + first * b->a_pitch;
+        t.a = b->a ? b->a + first * b->a_pitch : c->room;
         t.ahead = i == 0 ? next_panel(p, c, b, col, panel) : panel;
         t.c = out + first * b->c_pitch;
-        t.start = b->k > 0 ? t.c : c->bias ? c->bias + col : NULL;
+        t.start = !b->is_first ? t.c : c->bias ? c->bias + col : NULL;
         t.other = adds ? c->other + (b->row + first) * c->other_pitch + col : NULL;
         s->tile[(vectors - 1) * s->rows + (last - first) - 1](&t);
     }
@@ -216,12 +216,16 @@ static void run_block(const struct tro_gemm_plan *p, const struct tro_gemm_call 
     float *const acc = c->room + (p->m_block * p->k_block + 15) / 16 * 16;
     b->c = c->done ? acc : c->c + (b->row - c->c_row) * c->c_pitch + (b->col - c->c_col);
     b->c_pitch = c->done ? p->n_block : c->c_pitch;
+    b->is_first = true;
     for (b->k = 0; b->k == 0 || b->k < p->k; b->k += p->k_block) {
         b->n_k = min64(p->k_block, p->k - b->k);
         b->is_last = b->k + b->n_k >= p->k;
         b->a = c->a(c->ctx, b->row, b->n_rows, b->k, b->n_k, c->room, &b->a_pitch);
+        if (!b->a && !b->is_last)
+            continue;
         for (int64_t col = b->col; col < b->col_end; col += width(p->set))
             run_panel(p, c, b, col);
+        b->is_first = false;
     }
     if (c->done)
         c->done(c->ctx, b->row, b->n_rows, b->col, b->col_end - b->col, acc, b->c_pitch);
