@@ -94,8 +94,18 @@ static void check_tuned(const struct tro_plan_tuned *a, const struct tro_plan_tu
     }
 }
 
+static void check_notes(const struct tro_plan_parts *a, const struct tro_plan_parts *b)
+{
+    CHECK_INT(a->n_notes, b->n_notes);
+    for (size_t i = 0; i < a->n_notes && a->n_notes == b->n_notes; i++) {
+        CHECK_STR(a->notes[i].key, b->notes[i].key);
+        CHECK_STR(a->notes[i].value, b->notes[i].value);
+    }
+}
+
 static void check_parts(const struct tro_plan_parts *a, const struct tro_plan_parts *b)
 {
+    check_notes(a, b);
     const struct tro_block *const block = tro_block_get(b->graph, TRO_MAIN_BLOCK);
     check_graph(a->graph, b->graph);
     check_shapes(a, b);
@@ -302,6 +312,30 @@ static void check_patch(struct tro_buf *b, uint8_t *p, int n, uint64_t v, const 
     check_refused(b, what);
     memcpy(b->p, before, b->n);
     free(before);
+}
+
+TEST(plan_notes)
+{
+    static const struct tro_plan_note notes[2] = {{"trocar.input.scale", "0.5"}, {"trocar.x", ""}};
+    struct tro_err err = {0};
+    struct kit_plan k;
+    struct tro_buf b = {0};
+    CHECK_OR_RETURN(kit_plan_make(&k, "least", "graph \"\"\n", 0, &err) == 0);
+    k.parts.notes = notes;
+    k.parts.n_notes = 2;
+    CHECK(tro_plan_write(&k.parts, &b, &err) == 0);
+    uint8_t *const notes_at = body_of(&b, TRO_PLAN_META) + 4 + strlen("trocar ") +
+                              strlen(tro_version()) + 4 + strlen(k.parts.model);
+    struct tro_plan *const p = open_bytes(&b, &err);
+    if (CHECK(p != NULL)) {
+        check_notes(tro_plan_contents(p), &k.parts);
+        CHECK_STR(tro_plan_note(tro_plan_contents(p), "trocar.input.scale"), "0.5");
+        CHECK(tro_plan_note(tro_plan_contents(p), "trocar") == NULL);
+        check_patch(&b, notes_at, 4, 3, "META: expected more bytes");
+    }
+    tro_plan_close(p);
+    tro_buf_finish(&b);
+    kit_plan_finish(&k);
 }
 
 TEST(plan_newer_format)

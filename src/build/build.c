@@ -11,6 +11,7 @@
 #include "base/cpu.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "build/model.h"
 #include "cpu/cpu.h"
 #include "passes/passes.h"
 #include "run/team.h"
@@ -25,6 +26,9 @@ struct build {
     struct tro_tuned tuned;
     struct tro_plan_sizes *sizes;
     size_t n_sizes;
+    struct tro_arena arena; /* of notes */
+    struct tro_plan_note *notes;
+    size_t n_notes;
     struct tro_err *err;
 };
 
@@ -166,6 +170,28 @@ static int tune(struct build *s)
     return rc;
 }
 
+/* What the model says to whoever runs it. */
+static int keep_notes(struct build *s)
+{
+    static const char prefix[] = "trocar.";
+    const struct tro_onnx_model *const m = tro_model_onnx(s->b->model);
+    s->notes = TRO_NEW_N(&s->arena, struct tro_plan_note, m->n_metadata + 1);
+    if (!s->notes)
+        return tro_fail_nomem(s->err);
+    for (size_t i = 0; i < m->n_metadata; i++) {
+        const struct tro_str key = m->metadata[i].key, value = m->metadata[i].value;
+        if (key.n < sizeof prefix || memcmp(key.p, prefix, sizeof prefix - 1) != 0 ||
+            memchr(key.p, 0, key.n) || (value.n && memchr(value.p, 0, value.n)))
+            continue;
+        struct tro_plan_note *const note = &s->notes[s->n_notes++];
+        note->key = tro_arena_strndup(&s->arena, key.p, key.n);
+        note->value = tro_arena_strndup(&s->arena, value.n ? value.p : "", value.n);
+        if (!note->key || !note->value)
+            return tro_fail_nomem(s->err);
+    }
+    return 0;
+}
+
 /* ---- the plan ------------------------------------------------------------------------------- */
 
 static int check_opts(const struct tro_build_opts *o, struct tro_err *err)
@@ -182,6 +208,8 @@ static int make_bytes(struct build *s, struct tro_buf *out)
     const struct tro_plan_parts parts = {
         .graph = s->graph,
         .model = s->graph->name,
+        .notes = s->notes,
+        .n_notes = s->n_notes,
         .passes = s->passes.p ? (const char *)s->passes.p : "",
         .sizes = s->sizes,
         .n_sizes = s->n_sizes,
@@ -202,6 +230,7 @@ static int build(struct build *s, struct tro_buf *out)
     TRO_TRY(check_opts(s->o, s->err));
     TRO_TRY(clone_graph(s));
     TRO_TRY(keep_sizes(s));
+    TRO_TRY(keep_notes(s));
     TRO_TRY(run_passes(s));
     TRO_TRY(tro_golden_record(s->b, s->o, &s->golden, s->err));
     TRO_TRY(tune(s));
@@ -221,6 +250,7 @@ static int build_bytes(struct tro_builder *b, const struct tro_build_opts *opts,
     tro_tuned_finish(&s.tuned);
     tro_buf_finish(&s.passes);
     tro_free(s.sizes);
+    tro_arena_finish(&s.arena);
     tro_graph_destroy(s.graph);
     return rc;
 }

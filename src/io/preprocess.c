@@ -11,10 +11,24 @@
 
 /* ---- the record ------------------------------------------------------------------------ */
 
-static int read_numbers(const struct tro_onnx_model *m, const char *key, double *out, int max_n,
+/* Where it is looked up: one of the two. */
+struct record {
+    const struct tro_onnx_model *model;
+    const struct tro_plan_parts *plan;
+};
+
+static struct tro_str text_of(const struct record *r, const char *key)
+{
+    if (r->model)
+        return tro_onnx_metadata(r->model, key);
+    const char *text = tro_plan_note(r->plan, key);
+    return (struct tro_str){text, text ? strlen(text) : 0};
+}
+
+static int read_numbers(const struct record *r, const char *key, double *out, int max_n,
                         bool *is_recorded, struct tro_err *err)
 {
-    const struct tro_str text = tro_onnx_metadata(m, key);
+    const struct tro_str text = text_of(r, key);
     char buf[256], *at = buf, *end;
     if (!text.n)
         return 0;
@@ -38,10 +52,10 @@ static int read_numbers(const struct tro_onnx_model *m, const char *key, double 
     return 0;
 }
 
-static int read_choice(const struct tro_onnx_model *m, const char *key, const char *const *names,
-                       int *out, bool *is_recorded, struct tro_err *err)
+static int read_choice(const struct record *r, const char *key, const char *const *names, int *out,
+                       bool *is_recorded, struct tro_err *err)
 {
-    const struct tro_str text = tro_onnx_metadata(m, key);
+    const struct tro_str text = text_of(r, key);
     *out = 0;
     if (!text.n)
         return 0;
@@ -56,8 +70,7 @@ static int read_choice(const struct tro_onnx_model *m, const char *key, const ch
                     names[0], names[1], (int)text.n, text.p);
 }
 
-int tro_preprocess_from_onnx(const struct tro_onnx_model *m, struct tro_preprocess *p,
-                             struct tro_err *err)
+static int read_record(const struct record *r, struct tro_preprocess *p, struct tro_err *err)
 {
     static const char *const layouts[] = {"nchw", "nhwc", NULL};
     static const char *const colours[] = {"rgb", "bgr", "grey", NULL};
@@ -65,12 +78,12 @@ int tro_preprocess_from_onnx(const struct tro_onnx_model *m, struct tro_preproce
     *p = (struct tro_preprocess){.scale = 1};
     for (int i = 0; i < TRO_PREPROCESS_MAX_CHANNELS; i++)
         p->std[i] = 1;
-    TRO_TRY(read_choice(m, "trocar.input.layout", layouts, &layout, &p->is_recorded, err));
-    TRO_TRY(read_choice(m, "trocar.input.colour", colours, &colour, &p->is_recorded, err));
-    TRO_TRY(read_numbers(m, "trocar.input.scale", &p->scale, 1, &p->is_recorded, err));
-    TRO_TRY(read_numbers(m, "trocar.input.mean", p->mean, TRO_PREPROCESS_MAX_CHANNELS,
+    TRO_TRY(read_choice(r, "trocar.input.layout", layouts, &layout, &p->is_recorded, err));
+    TRO_TRY(read_choice(r, "trocar.input.colour", colours, &colour, &p->is_recorded, err));
+    TRO_TRY(read_numbers(r, "trocar.input.scale", &p->scale, 1, &p->is_recorded, err));
+    TRO_TRY(read_numbers(r, "trocar.input.mean", p->mean, TRO_PREPROCESS_MAX_CHANNELS,
                          &p->is_recorded, err));
-    TRO_TRY(read_numbers(m, "trocar.input.std", p->std, TRO_PREPROCESS_MAX_CHANNELS,
+    TRO_TRY(read_numbers(r, "trocar.input.std", p->std, TRO_PREPROCESS_MAX_CHANNELS,
                          &p->is_recorded, err));
     p->is_nhwc = layout == 1;
     p->is_bgr = colour == 1;
@@ -79,6 +92,18 @@ int tro_preprocess_from_onnx(const struct tro_onnx_model *m, struct tro_preproce
         if (p->std[i] == 0)
             return tro_fail(err, TRO_E_INPUT, "metadata 'trocar.input.std': expected no 0");
     return 0;
+}
+
+int tro_preprocess_from_onnx(const struct tro_onnx_model *m, struct tro_preprocess *p,
+                             struct tro_err *err)
+{
+    return read_record(&(struct record){.model = m}, p, err);
+}
+
+int tro_preprocess_from_plan(const struct tro_plan_parts *plan, struct tro_preprocess *p,
+                             struct tro_err *err)
+{
+    return read_record(&(struct record){.plan = plan}, p, err);
 }
 
 /* ---- pixels ---------------------------------------------------------------------------- */

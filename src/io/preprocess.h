@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "io/picture.h"
 #include "onnx/proto.h"
+#include "plan/plan.h"
 
 #define TRO_PREPROCESS_MAX_CHANNELS 4
 
@@ -30,6 +31,10 @@ struct tro_preprocess {
 
 /* Reads the record; a malformed one is an error of the model. */
 int tro_preprocess_from_onnx(const struct tro_onnx_model *m, struct tro_preprocess *p,
+                             struct tro_err *err);
+
+/* The same from a plan, whose notes have the model's record. */
+int tro_preprocess_from_plan(const struct tro_plan_parts *plan, struct tro_preprocess *p,
                              struct tro_err *err);
 
 /* Is this the ending of a picture's name? */

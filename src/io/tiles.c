@@ -218,9 +218,13 @@ static bool axes_match(const struct tro_tiles *t, const struct tro_tensor *outpu
 {
     if (first < 0 || first + t->n_axes > output->rank)
         return false;
-    for (int k = 0; k < t->n_axes; k++)
-        if (!is_scaled(output->shape[first + k], t->axis[k].size))
+    for (int k = 0; k < t->n_axes; k++) {
+        const int64_t n = output->shape[first + k];
+        /* The same scale on all axes: otherwise it is chance that they match. */
+        if (!is_scaled(n, t->axis[k].size) ||
+            n * t->axis[0].size != output->shape[first] * t->axis[k].size)
             return false;
+    }
     return true;
 }
 

@@ -303,6 +303,14 @@ const struct tro_plan_parts *tro_plan_contents(const struct tro_plan *p)
     return &p->parts;
 }
 
+const char *tro_plan_note(const struct tro_plan_parts *parts, const char *key)
+{
+    for (size_t i = 0; i < parts->n_notes; i++)
+        if (strcmp(parts->notes[i].key, key) == 0)
+            return parts->notes[i].value;
+    return NULL;
+}
+
 const char *tro_plan_name(const struct tro_plan *p)
 {
     return p->name;

@@ -52,17 +52,24 @@ struct tro_plan_tuned {
     size_t n_choices;
 };
 
+/* What the model's metadata said to whoever runs it (io/preprocess.h), key and value as there: all
+ * whose key begins with "trocar.". */
+struct tro_plan_note {
+    const char *key, *value;
+};
+
 struct tro_plan_parts {
     const struct tro_graph *graph;      /* verified; constants lie where the caller has them */
     const char *model;                  /* name of the network, for people; not NULL */
     const char *producer;               /* "trocar 0.1.0": who wrote it; filled by tro_plan_write */
+    const struct tro_plan_note *notes;  /* in the model's order */
     const char *passes;                 /* report of the passes, for people; not NULL */
     const struct tro_plan_sizes *sizes; /* at most one for an input; none: nothing to prepare for */
     const struct tro_plan_bucket *buckets;
     const struct tro_plan_state *states;
     const struct tro_plan_sample *samples;
     const struct tro_plan_tuned *tuned; /* each chip once */
-    size_t n_sizes, n_buckets, n_states, n_samples, n_tuned;
+    size_t n_notes, n_sizes, n_buckets, n_states, n_samples, n_tuned;
 };
 
 /* ---- writing --------------------------------------------------------------------------- */
@@ -80,6 +87,9 @@ struct tro_plan *tro_plan_open_owned(void *bytes, size_t n_bytes, const char *na
 
 /* Valid as long as the plan. Constants of the graph point into the bytes that were read. */
 const struct tro_plan_parts *tro_plan_contents(const struct tro_plan *p);
+
+/* The value of a note; NULL when there is none. */
+const char *tro_plan_note(const struct tro_plan_parts *parts, const char *key);
 
 /* The path it was opened from, or the name it was given. */
 const char *tro_plan_name(const struct tro_plan *p);

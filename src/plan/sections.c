@@ -36,6 +36,16 @@ static int copy_text(struct tro_arena *a, struct tro_str text, const char **out,
     return *out ? 0 : tro_fail_nomem(err);
 }
 
+/* A count of things that take at least min_bytes each in the section. */
+static size_t read_count(struct tro_bytes *b, size_t min_bytes)
+{
+    const size_t n = tro_bytes_u32(b);
+    if (n <= tro_bytes_left(b) / min_bytes)
+        return n;
+    b->failed = true;
+    return 0;
+}
+
 /* ---- meta, passes ---------------------------------------------------------------------- */
 
 static int read_text(struct tro_bytes *b, struct tro_arena *a, const char **out,
@@ -48,12 +58,30 @@ static int read_text(struct tro_bytes *b, struct tro_arena *a, const char **out,
     return copy_text(a, text, out, err);
 }
 
+/* Plans without notes end before their number. */
+static int read_notes(struct tro_plan_parts *p, struct tro_arena *a, struct tro_bytes *b,
+                      struct tro_err *err)
+{
+    const size_t n = tro_bytes_left(b) > 0 ? read_count(b, 8) : 0;
+    struct tro_plan_note *const notes = TRO_NEW_N(a, struct tro_plan_note, n + 1);
+    if (!notes)
+        return tro_fail_nomem(err);
+    for (size_t i = 0; i < n; i++) {
+        TRO_TRY(read_text(b, a, &notes[i].key, err));
+        TRO_TRY(read_text(b, a, &notes[i].value, err));
+    }
+    p->notes = notes;
+    p->n_notes = n;
+    return 0;
+}
+
 int tro_plan_read_meta(struct tro_plan_parts *p, struct tro_arena *a, struct tro_str section,
                        struct tro_err *err)
 {
     struct tro_bytes b = tro_bytes_of(section.p, section.n);
     TRO_TRY(read_text(&b, a, &p->producer, err));
     TRO_TRY(read_text(&b, a, &p->model, err));
+    TRO_TRY(read_notes(p, a, &b, err));
     return check_end(&b, err);
 }
 
@@ -64,16 +92,6 @@ int tro_plan_read_passes(struct tro_plan_parts *p, struct tro_arena *a, struct t
 }
 
 /* ---- shapes, states -------------------------------------------------------------------- */
-
-/* A count of things that take at least min_bytes each in the section. */
-static size_t read_count(struct tro_bytes *b, size_t min_bytes)
-{
-    const size_t n = tro_bytes_u32(b);
-    if (n <= tro_bytes_left(b) / min_bytes)
-        return n;
-    b->failed = true;
-    return 0;
-}
 
 /* An index or a rank: what is no int is one that no graph has. */
 static int read_index(struct tro_bytes *b)

@@ -68,6 +68,12 @@ static int add_meta(struct writer *w)
     char producer[64] = "trocar ";
     put_text(&b, strcat(producer, tro_version()));
     put_text(&b, w->parts->model);
+    if (w->parts->n_notes)
+        tro_buf_u32(&b, (uint32_t)w->parts->n_notes);
+    for (size_t i = 0; i < w->parts->n_notes; i++) {
+        put_text(&b, w->parts->notes[i].key);
+        put_text(&b, w->parts->notes[i].value);
+    }
     return add_body(w, TRO_PLAN_META, &b);
 }
 
