@@ -60,17 +60,23 @@ static void note_growing(struct tro_plan_report *r, const struct tro_program *p,
 
 static int look_at_program(struct tro_plan_report *r, struct tro_session *s, struct tro_err *err)
 {
-    const struct tro_program *p = tro_session_program(s, err);
-    if (!p)
-        return err->status;
-    r->n_steps = p->n_steps;
+    struct tro_err why = {0};
+    const struct tro_program *p = tro_session_program(s, &why);
     r->n_threads = tro_session_n_threads(s);
     r->is_growing = tro_session_is_growing(s);
+    tro_session_memory(s, &r->memory);
+    r->is_open = !p && why.status == TRO_E_INPUT;
+    if (r->is_open)
+        return 0;
+    if (!p) {
+        *err = why;
+        return why.status;
+    }
+    r->n_steps = p->n_steps;
     for (int i = 0; i < p->n_steps; i++)
         r->n_reference += is_reference(&p->steps[i]);
     note_growing(r, p, true);
     note_growing(r, p, false);
-    tro_session_memory(s, &r->memory);
     return 0;
 }
 
@@ -153,6 +159,8 @@ const char *tro_plan_report_growing(struct tro_plan_report *r)
     if (!r->is_growing)
         return NULL;
     tro_buf_str(&text, "runs may allocate memory");
+    if (r->is_open)
+        tro_buf_str(&text, ": sizes of inputs are free; --shapes IN=MIN:OPT:MAX bounds them");
     for (int i = 0; i < r->n_growing; i++)
         tro_buf_printf(&text, "%s%s", i ? ", " : ": ", r->growing[i]);
     if (r->n_reference > r->n_growing)

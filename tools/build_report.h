@@ -22,6 +22,7 @@ struct tro_plan_report {
     /* of a session on this machine */
     struct tro_session_memory memory;
     int n_threads, n_steps, n_reference; /* steps, and those on reference kernels */
+    bool is_open; /* sizes of inputs are free: no steps and memory before they are bound */
     bool is_growing;
     const char *growing[TRO_PLAN_REPORT_REASONS]; /* nodes that make it so */
     int n_growing;

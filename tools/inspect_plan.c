@@ -42,8 +42,11 @@ static void fill_summary(const struct tro_plan_report *r, struct tro_table *t)
     tro_table_cell(t, "golden samples");
     tro_table_cell(t, "%zu", p->n_samples);
     tro_table_cell(t, "steps here");
-    tro_table_cell(t, "%d on %d thread%s, %d on reference kernels", r->n_steps, r->n_threads,
-                   r->n_threads == 1 ? "" : "s", r->n_reference);
+    if (r->is_open)
+        tro_table_cell(t, "known when inputs are bound: their sizes are free");
+    else
+        tro_table_cell(t, "%d on %d thread%s, %d on reference kernels", r->n_steps, r->n_threads,
+                       r->n_threads == 1 ? "" : "s", r->n_reference);
 }
 
 static void io_row(const struct tro_plan_report *r, struct tro_table *t, const char *what,

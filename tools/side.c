@@ -162,6 +162,8 @@ static int open_engine(struct tro_side *s, const struct tro_side_opts *opts, str
         s->plan = tro_plan_open(s->path, err);
         if (!s->plan)
             return err->status;
+        const int rc = tro_preprocess_from_plan(tro_plan_contents(s->plan), &s->preprocess, err);
+        TRO_TRY(tro_err_prefix(err, rc, "%s: ", s->path));
     } else {
         TRO_TRY(open_model(s, err));
         TRO_TRY(build(s, opts, err));

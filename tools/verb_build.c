@@ -125,9 +125,12 @@ static void print_report(struct verb *v)
     const char *growing = tro_plan_report_growing(r);
     tro_plan_report_passes(r, &passes);
     print_table(&passes);
-    printf("%lld nodes became %lld (%lld fused ones, %lld nodes inside), %d steps on %d thread%s\n",
+    printf("%lld nodes became %lld (%lld fused ones, %lld nodes inside)",
            (long long)v->n_nodes_before, (long long)r->n_nodes, (long long)r->n_fused,
-           (long long)r->n_inner, r->n_steps, r->n_threads, r->n_threads == 1 ? "" : "s");
+           (long long)r->n_inner);
+    if (!r->is_open)
+        printf(", %d steps on %d thread%s", r->n_steps, r->n_threads, r->n_threads == 1 ? "" : "s");
+    printf("\n");
     if (r->n_reference)
         printf("%d step%s on reference kernels, which are slow\n", r->n_reference,
                r->n_reference == 1 ? "" : "s");

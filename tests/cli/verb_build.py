@@ -4,6 +4,8 @@
 import os
 
 import numpy
+import onnx
+from PIL import Image
 
 from _kit import (F32, I64, Mismatch, close, equal, holds, info, main, model, need_ort, node, read,
                   read_json, refused, tensor, test, trocar, weight, write)
@@ -194,6 +196,22 @@ def inspect_tells_what_is_in_it():
     equal([i['name'] for i in report['inputs'] + report['outputs']], ['x', 'y'])
     equal(report['engine_hash'], read_json('b.json')['engine_hash'])
     holds(read('i.html'), '<h2>Memory</h2>', 'net.plan')
+
+
+@test
+def pictures_follow_the_plans_record():
+    m = model('pic.onnx', [node('Mul', 'x one', 'y')], [info('x', F32, ['n', 3, 'h', 'w'])],
+              [info('y', F32, ['n', 3, 'h', 'w'])], [weight('one', 1)])
+    proto = onnx.load(m)
+    for key, value in (('colour', 'bgr'), ('scale', '0.5'), ('mean', '1,2,3'), ('std', '2')):
+        proto.metadata_props.add(key='trocar.input.' + key, value=value)
+    onnx.save(proto, m)
+    Image.new('RGB', (4, 2), (10, 20, 30)).save('p.png')
+    build(m)
+    trocar('run', m, '-i', 'p.png', '-o', 'want')
+    trocar('run', 'net.plan', '-i', 'p.png', '--expect', 'want/output_0.npy')
+    close(numpy.load('want/output_0.npy')[0, :, 1, 2],
+          [(30 * .5 - 1) / 2, (20 * .5 - 2) / 2, (10 * .5 - 3) / 2])
 
 
 # ---- what is refused -----------------------------------------------------------------------

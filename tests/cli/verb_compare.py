@@ -315,8 +315,8 @@ def chain(path, wrong=None):
                  [weight(f'w{i}', w) for i, w in enumerate(weights)])
 
 
-def check_layers(a, b):
-    result = trocar('compare', a, b, '--random', '2', '--layers', '--json', 'c.json', code=1)
+def check_layers(a, b, first=''):
+    result = trocar('compare', first + a, b, '--random', '2', '--layers', '--json', 'c.json', code=1)
     holds(result.out, "tensor 't3' of node 'conv2' (Conv)")
     layers = {k['tensor']: k for k in read_json('c.json')['layers']}
     equal(sorted(layers), ['t1', 't2', 't3', 't4'])
@@ -326,11 +326,57 @@ def check_layers(a, b):
             raise Mismatch(f'{name}: {layers[name]}')
     order = [k['max_relative_error'] for k in read_json('c.json')['layers']]
     equal(order, sorted(order, reverse=True))
+    return layers
 
 
 @test
 def layers_of_two_models():
     check_layers(chain('a.onnx'), chain('b.onnx', wrong=2))
+
+
+@test
+def layers_of_an_engine():
+    """Each tensor that the fused engine has, where its error comes from, and that looking at it
+    changes nothing."""
+    nodes, names = [], ['t0']
+    for i in range(3):
+        nodes += [node('Conv', f't{i} w{i}', f'c{i}', name=f'conv{i}', pads=[1] * 4),
+                  node('Relu', f'c{i}', f't{i + 1}', name=f'relu{i}')]
+        names.append(f't{i + 1}')
+    rng = numpy.random.default_rng(3)
+
+    def net(path, wrong=None):
+        weights = [rng.standard_normal((4, 4, 3, 3)) * 0.2 for _ in range(3)]
+        return model(path, nodes, [info('t0', F32, [1, 4, 8, 8])], [info('t3', F32, [1, 4, 8, 8])],
+                     [weight(f'w{i}', w) for i, w in enumerate(weights)])
+    a = net('a.onnx')
+    trocar('build', a, '-o', 'a.plan', '--tune', 0)
+    for sides in (['ref:' + a, a], ['ref:' + a, 'a.plan'], [a, 'ref:' + a], [a, 'a.plan']):
+        result = trocar('compare', *sides, '--layers', '--json', 'c.json')
+        layers = {k['tensor']: k for k in read_json('c.json')['layers']}
+        equal([t for t in names[1:] if t not in layers], [], 'tensors that are missing')
+        for name, layer in layers.items():
+            if not layer['max_relative_error'] < 1e-5:
+                raise Mismatch(f'{name}: {layer}')
+    if any(name.startswith('c') for name in layers):
+        raise Mismatch(f'what lies inside a fused step is compared: {sorted(layers)}')
+    holds(result.out, 'no tensor has an error')
+
+
+@test
+def layers_say_likely_causes():
+    found = check_layers(chain('a.onnx'), chain('b.onnx', wrong=2), first='ref:')
+    holds(found['t3']['cause'], 'conv')
+    equal(found['t4']['cause'], "inherited from 't3'")
+    big = model('big.onnx', [node('Mul', 'x huge', 'y'), node('Mul', 'y third', 'z')],
+                [info('x', F32, [2])], [info('z', F32, [2])],
+                [weight('huge', 1e37), weight('third', 1 / 3)])
+    off = model('off.onnx', [node('Mul', 'x huge', 'y'), node('Mul', 'y third', 'z')],
+                [info('x', F32, [2])], [info('z', F32, [2])],
+                [weight('huge', 1.1e37), weight('third', 1 / 3)])
+    trocar('compare', 'ref:' + big, off, '--layers', '--json', 'c.json', code=1)
+    for layer in read_json('c.json')['layers']:
+        holds(layer['cause'], 'overflow')
 
 
 @test

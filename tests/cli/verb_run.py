@@ -226,6 +226,65 @@ def results_do_not_depend_on_threads():
             raise Mismatch(f'{n} threads give other bits than 1')
 
 
+def conv_stack(path, spatial):
+    """Three convolutions of 3x3 in a row: each element depends on 7 around on each axis."""
+    rng = numpy.random.default_rng(5)
+    n = len(spatial)
+    return model(path, [node('Conv', f't{i} w{i}', f't{i + 1}', pads=[1] * 2 * n)
+                        for i in range(3)],
+                 [info('t0', F32, [1, 2, *spatial])], [info('t3', F32, [1, 2, *spatial])],
+                 [weight(f'w{i}', rng.standard_normal((2, 2) + (3,) * n) * 0.3)
+                  for i in range(3)])
+
+
+@test
+def tiles_of_pictures_and_volumes():
+    """Windows give what the whole gives where the overlap is as large as what the network sees."""
+    cases = [((61, 83), '32:7', (32, 32)), ((20, 83), '48x32:9', (48, 32)),
+             ((64, 64), '32:8', (32, 32)), ((17, 30, 21), '16:7', (16, 16, 16))]
+    for size, tile, window in cases:
+        x = tensor('x.npy', numpy.random.default_rng(1).standard_normal((1, 2, *size)))
+        m = conv_stack('free.onnx', [f'd{i}' for i in range(len(size))])
+        trocar('run', 'ref:' + m, '-i', x, '-o', 'want')
+        trocar('run', 'ref:' + m, '-i', x, '--tile', tile, '--expect', 'want/output_0.npy',
+               '--rtol', 0, '--atol', 0)
+        trocar('run', m, '-i', x, '--tile', tile, '--expect', 'want/output_0.npy')
+        if all(s >= w for s, w in zip(size, window)):
+            fixed = conv_stack('fixed.onnx', window)
+            trocar('run', 'ref:' + fixed, '-i', x, '--tile', tile, '--expect', 'want/output_0.npy',
+                   '--rtol', 0, '--atol', 0)
+    # Less overlap than the network sees: close, but not the same.
+    trocar('run', 'ref:free.onnx', '-i', x, '--tile', '16:2', '--expect', 'want/output_0.npy',
+           code=1)
+
+
+@test
+def tiles_of_a_picture_smaller_than_a_window():
+    fixed = conv_stack('fixed.onnx', (32, 32))
+    free = conv_stack('free.onnx', ('h', 'w'))
+    x = tensor('x.npy', numpy.random.default_rng(1).standard_normal((1, 2, 20, 40)))
+    trocar('run', 'ref:' + free, '-i', x, '-o', 'want')
+    trocar('run', fixed, '-i', x, '--tile', '32:7', '-o', 'got')
+    want, got = numpy.load('want/output_0.npy'), numpy.load('got/output_0.npy')
+    equal(got.shape, want.shape)
+    close(got[:, :, :16], want[:, :, :16], 1e-4)  # below, the network sees what was made up
+
+
+@test
+def wrong_tiles_are_refused():
+    m = conv_stack('fixed.onnx', (32, 32))
+    x = tensor('x.npy', numpy.zeros((1, 2, 64, 64)))
+    for text in ('32', '32:', 'a:b', '32:-1', '32x32x32x32:1'):
+        refused('run', m, '-i', x, '--tile', text, says=['--tile', 'SIZE:OVERLAP'])
+    refused('run', m, '-i', x, '--tile', '16:4', says=['32', 'found 16'])
+    refused('run', m, '-i', x, '--tile', '32x32x32:4', says='--tile')
+    refused('run', m, '-i', x, '--tile', '32:30', says='overlap')
+    flat = model('flat.onnx', [node('Flatten', 'x', 'y')], [info('x', F32, [1, 2, 32, 32])],
+                 [info('y', F32, [1, 2048])])
+    refused('run', flat, '-i', x, '--tile', '32:4', says=["'y'", 'cannot be put together'])
+    refused('run', add_model(), '-i', inputs()[0], '-i', 'b.npy', '--tile', '32:4', says='--tile')
+
+
 @test
 def sizes_known_at_run_time():
     m = model('nz.onnx', [node('NonZero', 'x', 'y')], [info('x', BOOL, ['n'])],
