@@ -80,8 +80,8 @@ struct tro_tile_result {
 };
 
 /* The result for windows whose outputs have this form: its tiled axes must be those of the window
- * times or divided by a whole number, the same for all. Found are they from the end of the shape or, for channels
- * last, before its last axis. */
+ * times or divided by a whole number, the same for all. Found are they from the end of the shape
+ * or, for channels last, before its last axis. */
 int tro_tile_result_init(struct tro_tile_result *r, const struct tro_tiles *t,
                          const struct tro_tensor *output, struct tro_arena *arena,
                          struct tro_err *err);

@@ -316,7 +316,8 @@ def chain(path, wrong=None):
 
 
 def check_layers(a, b, first=''):
-    result = trocar('compare', first + a, b, '--random', '2', '--layers', '--json', 'c.json', code=1)
+    result = trocar('compare', first + a, b, '--random', '2', '--layers', '--json', 'c.json',
+                    code=1)
     holds(result.out, "tensor 't3' of node 'conv2' (Conv)")
     layers = {k['tensor']: k for k in read_json('c.json')['layers']}
     equal(sorted(layers), ['t1', 't2', 't3', 't4'])
@@ -347,7 +348,8 @@ def layers_of_an_engine():
 
     def net(path, wrong=None):
         weights = [rng.standard_normal((4, 4, 3, 3)) * 0.2 for _ in range(3)]
-        return model(path, nodes, [info('t0', F32, [1, 4, 8, 8])], [info('t3', F32, [1, 4, 8, 8])],
+        return model(path, nodes, [info('t0', F32, [1, 4, 8, 8])],
+                     [info('t3', F32, [1, 4, 8, 8])],
                      [weight(f'w{i}', w) for i, w in enumerate(weights)])
     a = net('a.onnx')
     trocar('build', a, '-o', 'a.plan', '--tune', 0)
