@@ -51,7 +51,7 @@ void tro_free(void *p)
     free(p);
 }
 
-/* Of this many bytes and more, memory is asked for in large pages: a page fault for each 4 KiB takes
+/* From this many bytes on, memory is asked for in large pages: a page fault for each 4 KiB takes
  * longer than to fill them, and weights of a network are walked from end to end. */
 #define LARGE_BYTES ((size_t)8 << 20)
 #define LARGE_PAGE ((uintptr_t)2 << 20)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inputs for golden samples, comparisons and benchmarks. Each number follows from (seed, run, input,
- * index) alone, so that nothing depends on order, shape or machine. */
+/* Inputs for golden samples, comparisons and benchmarks. Each number follows from seed, run, input
+ * and index alone, so that nothing depends on order, shape or machine. */
 #ifndef TRO_BASE_RANDOM_H
 #define TRO_BASE_RANDOM_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plan files, as they come and with length and hashes made right. What is accepted is written again,
- * and that reads back and writes to the same bytes. */
+/* Plan files, as they come and with length and hashes made right. What is accepted is written
+ * again, and that reads back and writes to the same bytes. */
 #include "../plan_kit.h"
 #include "base/alloc.h"
 
