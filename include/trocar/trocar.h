@@ -228,6 +228,26 @@ struct tro_session_memory {
 };
 TRO_API void tro_session_memory(const struct tro_session *s, struct tro_session_memory *out);
 
+/* ---- self-test ----------------------------------------------------------------------------- */
+
+struct tro_verify_report {
+    int n_samples;      /* golden samples of the plan; with 0 nothing was shown */
+    int n_outputs;      /* compared, in all samples */
+    int n_different;    /* of them */
+    double worst;       /* greatest error over what is allowed: above 1 is different */
+    double worst_error; /* the same error: over the output's greatest value for floating point, in
+                             quanta for integers; infinity where type, shape or a NaN differs */
+    int worst_sample;   /* where */
+    char worst_output[256];
+};
+
+/* Runs the golden samples of a plan on a session made for it and compares: floating point within
+ * 1e-4 of the output's greatest value (2e-3 for f16, 1.6e-2 for bf16, 0.13 for FP8 and FP4), 4-,
+ * 8- and 16-bit integers within one, all else equal. Returns the number of outputs that differ. opts
+ * and report may be NULL. */
+TRO_API int tro_plan_verify(struct tro_plan *p, const struct tro_session_opts *opts,
+                            struct tro_verify_report *report, struct tro_err *err);
+
 #ifdef __cplusplus
 }
 #endif

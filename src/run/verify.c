@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The golden samples of a plan on the machine at hand. */
+#include "base/dtype.h"
+#include "base/err.h"
+#include "plan/plan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct verifier {
+    const struct tro_plan_parts *parts;
+    const struct tro_block *block; /* main one */
+    struct tro_session *session;
+    struct tro_verify_report *report;
+    struct tro_err *err;
+};
+
+/* What an element may be off: a part of the greatest value, or quanta. */
+static double allowance(enum tro_dtype dtype)
+{
+    switch (dtype) {
+    case TRO_F32:
+    case TRO_F64:
+        return 1e-4;
+    case TRO_F16:
+        return 2e-3;
+    case TRO_BF16:
+        return 1.6e-2;
+    case TRO_I4:
+    case TRO_U4:
+    case TRO_I8:
+    case TRO_U8:
+    case TRO_I16:
+    case TRO_U16:
+        return 1;
+    default:
+        return tro_dtype_is_float(dtype) ? 0.13 : 0;
+    }
+}
+
+static bool has_same_form(const struct tro_tensor *a, const struct tro_tensor *b)
+{
+    return a->dtype == b->dtype && a->rank == b->rank &&
+           memcmp(a->shape, b->shape, (size_t)a->rank * sizeof(a->shape[0])) == 0;
+}
+
+/* Greatest difference over the greatest finite value; infinity where NaN or infinities differ. */
+static double float_error(const struct tro_tensor *got, const struct tro_tensor *want)
+{
+    double error = 0, greatest = 0;
+    for (int64_t i = 0; i < tro_tensor_n_elems(want); i++) {
+        const double a = tro_load_f64(got->dtype, got->data, i);
+        const double b = tro_load_f64(want->dtype, want->data, i);
+        if (!isfinite(a) || !isfinite(b)) {
+            if (!(isnan(a) && isnan(b)) && a != b)
+                return INFINITY;
+            continue;
+        }
+        error = fmax(error, fabs(a - b));
+        greatest = fmax(greatest, fabs(b));
+    }
+    return error > 0 ? error / greatest : 0;
+}
+
+static double integer_error(const struct tro_tensor *got, const struct tro_tensor *want)
+{
+    double error = 0;
+    for (int64_t i = 0; i < tro_tensor_n_elems(want); i++) {
+        const int64_t a = tro_load_i64(got->dtype, got->data, i);
+        const int64_t b = tro_load_i64(want->dtype, want->data, i);
+        if (a != b)
+            error = fmax(error, fmax(1, fabs((double)a - (double)b)));
+    }
+    return error;
+}
+
+static void compare(struct verifier *v, int sample, size_t output, const struct tro_tensor *got)
+{
+    const struct tro_tensor *const want = &v->parts->samples[sample].out[output];
+    struct tro_verify_report *const r = v->report;
+    const double error = !has_same_form(got, want)         ? INFINITY
+                         : tro_dtype_is_float(want->dtype) ? float_error(got, want)
+                                                           : integer_error(got, want);
+    const double allowed = allowance(want->dtype);
+    const double ratio = error == 0 ? 0 : allowed > 0 ? error / allowed : INFINITY;
+    const bool is_first = r->n_outputs++ == 0;
+    r->n_different += ratio > 1;
+    if (!is_first && ratio <= r->worst)
+        return;
+    r->worst = ratio;
+    r->worst_error = error;
+    r->worst_sample = sample;
+    snprintf(r->worst_output, sizeof(r->worst_output), "%s",
+             tro_value_get(v->parts->graph, v->block->outputs[output])->name);
+}
+
+static bool is_state_input(const struct verifier *v, size_t input)
+{
+    for (size_t i = 0; i < v->parts->n_states; i++)
+        if ((size_t)v->parts->states[i].input == input)
+            return true;
+    return false;
+}
+
+static bool is_state_output(const struct verifier *v, size_t output)
+{
+    for (size_t i = 0; i < v->parts->n_states; i++)
+        if ((size_t)v->parts->states[i].output == output)
+            return true;
+    return false;
+}
+
+static int run_sample(struct verifier *v, int sample)
+{
+    int at = 0;
+    for (size_t i = 0; i < v->block->n_inputs; i++)
+        if (!is_state_input(v, i))
+            TRO_TRY(tro_session_bind(v->session,
+                                     tro_value_get(v->parts->graph, v->block->inputs[i])->name,
+                                     &v->parts->samples[sample].in[i], v->err));
+    TRO_TRY(tro_session_run(v->session, v->err));
+    for (size_t i = 0; i < v->block->n_outputs; i++) {
+        struct tro_tensor got;
+        if (is_state_output(v, i))
+            continue;
+        TRO_TRY(tro_session_output(v->session, at++, &got, v->err));
+        compare(v, sample, i, &got);
+    }
+    return 0;
+}
+
+int tro_plan_verify(struct tro_plan *p, const struct tro_session_opts *opts,
+                    struct tro_verify_report *report, struct tro_err *err)
+{
+    struct tro_verify_report own;
+    struct tro_err own_err = {0};
+    struct verifier v = {.parts = tro_plan_contents(p),
+                         .report = report ? report : &own,
+                         .err = err ? err : &own_err};
+    *v.report = (struct tro_verify_report){.n_samples = (int)v.parts->n_samples};
+    v.block = tro_block_get(v.parts->graph, TRO_MAIN_BLOCK);
+    v.session = tro_session_create(p, opts, v.err);
+    if (!v.session)
+        return v.err->status;
+    int rc = 0;
+    for (int s = 0; s < v.report->n_samples && rc == 0; s++)
+        rc = tro_err_prefix(v.err, run_sample(&v, s), "golden sample %d: ", s);
+    tro_session_destroy(v.session);
+    return rc < 0 ? rc : v.report->n_different;
+}
