@@ -164,3 +164,41 @@ TEST(arg_reduce)
        "%a = arg_reduce(%m) {axis = 0}\n"
        "%b = arg_reduce(%m) {axis = 0, select_last = 1, is_min = 1}\noutput %a, %b");
 }
+
+TEST(running_sums)
+{
+    ON("cumsum", 1e-6,
+       "input %x : f32[3,70]\nconst %a : i64[] = 1\n%y = cumsum(%x, %a)\noutput %y");
+    ON("cumsum", 1e-6,
+       "input %x : f32[30,70]\nconst %a : i64[] = -2\n"
+       "%y = cumsum(%x, %a) {is_exclusive = 1, is_reverse = 1}\noutput %y");
+    ON("cumsum", 0,
+       "input %x : i64[3,70]\nconst %a : i32[] = 1\n%y = cumsum(%x, %a) {is_reverse = 1}\noutput "
+       "%y");
+}
+
+TEST(topk)
+{
+    ON("topk", 0,
+       "input %x : f32[3,700]\nconst %k : i64[1] = 9\n%y, %i = topk(%x, %k) {axis = 1}\n"
+       "output %y, %i");
+    ON("topk", 0,
+       "input %x : f32[40,3]\nconst %k : i64[1] = 40\n%r = round(%x)\n"
+       "%y, %i = topk(%r, %k) {axis = 0, is_smallest = 1}\noutput %y, %i");
+    ON("topk", 0,
+       "input %x : f32[1,6]\nconst %m : f32[6] = 1 nan 0 -0 inf -inf\nconst %k : i64[1] = 4\n"
+       "%r = mul(%x, %m)\n%y, %i = topk(%r, %k) {axis = 1}\n"
+       "%z, %j = topk(%r, %k) {axis = 1, is_smallest = 1}\noutput %y, %i, %z, %j");
+    ON("topk", 0,
+       "input %x : f32[3,70]\nconst %k : i64[1] = 1\n_, %i = topk(%x, %k) {axis = 1}\noutput %i");
+}
+
+TEST(local_response)
+{
+    ON("lrn", 2e-6,
+       "input %x : f32[2,9,5,37]\n%y = lrn(%x) {size = 5, alpha = 0.3, beta = 0.75, bias = 1}\n"
+       "output %y");
+    ON("lrn", 2e-6,
+       "input %x : f32[1,3,70]\n%y = lrn(%x) {size = 4, alpha = 0.01, beta = 0.5, bias = 2}\n"
+       "output %y");
+}

@@ -11,19 +11,27 @@
 
 #include "graph/op.h"
 
-/* Lines that a call of `cols` takes at most. */
+/* Lines that a call of `cols` takes at most, and the elements of a line up to which its buffer (of
+ * TRO_LINE_BUFFER * TRO_LINE_COLS elements) serves. */
 #define TRO_LINE_COLS 64
+#define TRO_LINE_BUFFER 128
 
 struct tro_line_stats {
     float *mean, *scale; /* of each line, NULL where nobody wants them */
     int64_t mean_step, scale_step;
 };
 
+/* Local response normalization; alpha is that of one element of the window. */
+struct tro_line_lrn {
+    int64_t before, after;
+    float bias, alpha, beta;
+};
+
 struct tro_line_kernels {
     void (*softmax_rows)(float *y, int64_t y_pitch, const float *x, int64_t x_pitch, int64_t n_rows,
                          int64_t n, bool is_log);
     void (*softmax_cols)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t n,
-                         int64_t n_cols, bool is_log);
+                         int64_t n_cols, bool is_log, float *buffer);
     /* (x - mean) / sqrt(variance + epsilon); is_rms takes mean as 0. */
     void (*normalize_rows)(float *y, int64_t y_pitch, const float *x, int64_t x_pitch,
                            int64_t n_rows, int64_t n, double epsilon, bool is_rms,
@@ -39,6 +47,8 @@ struct tro_line_kernels {
     int64_t (*arg_row)(const float *x, int64_t n, bool is_min, bool is_last);
     void (*arg_cols)(int64_t *y, const float *x, int64_t step, int64_t n, int64_t n_cols,
                      bool is_min, bool is_last);
+    void (*lrn_cols)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t n,
+                     int64_t n_cols, const struct tro_line_lrn *lrn);
 };
 
 extern const struct tro_line_kernels tro_line_kernels, tro_line_kernels__avx2,

@@ -84,7 +84,17 @@ static void moments_row(const float *x, int64_t n, float mean, double *sum, doub
 
 /* ---- softmax --------------------------------------------------------------------------------- */
 
-static float greatest_of_row(const float *x, int64_t n)
+/* As load_rest; missing lanes are -inf, whose exponential is 0. */
+static inline vf load_low(const float *x, int64_t i, int64_t n)
+{
+    static const float ramp[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    if (n - i >= L)
+        return vf_load(x + i);
+    return vf_select(vf_lt(vf_load(ramp), vf_set((float)(n - i))), vf_load_n(x + i, n - i),
+                     vf_set(-INFINITY));
+}
+
+static float peak_of_row(const float *x, int64_t n)
 {
     vf a = vf_set(-INFINITY), b = a;
     int64_t i = 0;
@@ -92,18 +102,15 @@ static float greatest_of_row(const float *x, int64_t n)
         a = vf_max(vf_load(x + i), a);
         b = vf_max(vf_load(x + i + L), b);
     }
-    for (; i + L <= n; i += L)
-        a = vf_max(vf_load(x + i), a);
-    float best = vf_greatest(vf_max(a, b));
-    for (; i < n; i++)
-        best = x[i] > best ? x[i] : best;
-    return best;
+    for (; i < n; i += L)
+        a = vf_max(load_low(x, i, n), a);
+    return vf_peak(vf_max(a, b));
 }
 
-/* y = e^(x - greatest), NULL: nothing is stored. Returns the sum. */
-static float exp_row(float *y, const float *x, int64_t n, float greatest)
+/* y = e^(x - peak), NULL: nothing is stored. Returns the sum. */
+static float exp_row(float *y, const float *x, int64_t n, float peak)
 {
-    const vf g = vf_set(greatest);
+    const vf g = vf_set(peak);
     vf a = vf_set(0), b = a;
     int64_t i = 0;
     for (; i + 2 * L <= n; i += 2 * L) {
@@ -116,31 +123,21 @@ static float exp_row(float *y, const float *x, int64_t n, float greatest)
         a = a + p;
         b = b + q;
     }
-    for (; i + L <= n; i += L) {
-        const vf p = vf_exp_negative(vf_load(x + i) - g);
+    for (; i < n; i += L) {
+        const vf p = vf_exp_negative(load_low(x, i, n) - g);
         if (y)
-            vf_store(y + i, p);
+            store_rest(y, p, i, n);
         a = a + p;
     }
-    float sum = vf_sum(a + b);
-    if (i < n) {
-        float lanes[L];
-        const vf p = vf_exp_negative(vf_load_n(x + i, n - i) - g);
-        if (y)
-            vf_store_n(y + i, p, n - i);
-        vf_store(lanes, p);
-        for (int64_t k = 0; k < n - i; k++)
-            sum += lanes[k];
-    }
-    return sum;
+    return vf_sum(a + b);
 }
 
 static void softmax_row(float *y, const float *x, int64_t n, bool is_log)
 {
-    const float greatest = greatest_of_row(x, n);
-    const float sum = exp_row(is_log ? NULL : y, x, n, greatest);
+    const float peak = peak_of_row(x, n);
+    const float sum = exp_row(is_log ? NULL : y, x, n, peak);
     if (is_log) {
-        const vf g = vf_set(greatest), s = vf_set((float)log((double)sum));
+        const vf g = vf_set(peak), s = vf_set((float)log((double)sum));
         for (int64_t i = 0; i < n; i += L)
             store_rest(y, (load_rest(x, i, n) - g) - s, i, n);
         return;
@@ -157,36 +154,68 @@ static void softmax_rows(float *y, int64_t y_pitch, const float *x, int64_t x_pi
         softmax_row(y + i * y_pitch, x + i * x_pitch, n, is_log);
 }
 
-/* Up to L lines side by side. */
-static void softmax_lanes(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t n,
-                          int64_t n_cols, bool is_log)
+static inline vf shift_of(vf sum, bool is_log)
 {
-    vf greatest = vf_set(-INFINITY), sum = vf_set(0);
-    for (int64_t k = 0; k < n; k++)
-        greatest = vf_max(load_rest(x + k * x_step, 0, n_cols), greatest);
-    for (int64_t k = 0; k < n; k++) {
-        const vf e = vf_exp_negative(load_rest(x + k * x_step, 0, n_cols) - greatest);
-        sum = sum + e;
-        if (!is_log)
-            store_rest(y + k * y_step, e, 0, n_cols);
-    }
-    if (is_log) {
-        const vf log_sum = vf_log(sum);
-        for (int64_t k = 0; k < n; k++)
-            store_rest(y + k * y_step, (load_rest(x + k * x_step, 0, n_cols) - greatest) - log_sum,
-                       0, n_cols);
-        return;
-    }
-    const vf scale = vf_set(1) / sum;
-    for (int64_t k = 0; k < n; k++)
-        store_rest(y + k * y_step, load_rest(y + k * y_step, 0, n_cols) * scale, 0, n_cols);
+    if (is_log)
+        return vf_log(sum);
+    return vf_set(1) / sum;
 }
 
-static void softmax_cols(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t n,
-                         int64_t n_cols, bool is_log)
+/* Of x, or of the exponential. */
+static inline vf shifted(vf v, vf peak, vf shift, bool is_log)
 {
-    for (int64_t j = 0; j < n_cols; j += L)
-        softmax_lanes(y + j, y_step, x + j, x_step, n, n_cols - j < L ? n_cols - j : L, is_log);
+    if (is_log)
+        return (v - peak) - shift;
+    return v * shift;
+}
+
+/* W vectors of lines side by side, through a buffer without gaps: elements of a line that lie a
+ * power of two apart would push each other out of the cache. */
+#define SOFTMAX_LANES(name, W)                                                                    \
+    static void name(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t n,         \
+                     int64_t n_cols, bool is_log, float *buffer, int64_t pitch)                   \
+    {                                                                                             \
+        vf peak[W], sum[W], shift[W];                                                             \
+        for (int w = 0; w < W; w++) {                                                             \
+            peak[w] = vf_set(-INFINITY);                                                          \
+            sum[w] = vf_set(0);                                                                   \
+        }                                                                                         \
+        for (int64_t k = 0; k < n; k++)                                                           \
+            for (int w = 0; w < W; w++) {                                                         \
+                const vf v = load_rest(x + k * x_step, w * L, n_cols);                            \
+                store_rest(buffer + k * pitch, v, w * L, n_cols);                                 \
+                peak[w] = vf_max(v, peak[w]);                                                     \
+            }                                                                                     \
+        for (int64_t k = 0; k < n; k++)                                                           \
+            for (int w = 0; w < W; w++) {                                                         \
+                float *const p = buffer + k * pitch;                                              \
+                const vf e = vf_exp_negative(load_rest(p, w * L, n_cols) - peak[w]);              \
+                sum[w] = sum[w] + e;                                                              \
+                if (!is_log)                                                                      \
+                    store_rest(p, e, w *L, n_cols);                                               \
+            }                                                                                     \
+        for (int w = 0; w < W; w++)                                                               \
+            shift[w] = shift_of(sum[w], is_log);                                                  \
+        for (int64_t k = 0; k < n; k++)                                                           \
+            for (int w = 0; w < W; w++) {                                                         \
+                const vf v = load_rest(buffer + k * pitch, w * L, n_cols);                        \
+                store_rest(y + k * y_step, shifted(v, peak[w], shift[w], is_log), w * L, n_cols); \
+            }                                                                                     \
+    }
+SOFTMAX_LANES(softmax_lanes_4, 4)
+SOFTMAX_LANES(softmax_lanes_1, 1)
+
+static void softmax_cols(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t n,
+                         int64_t n_cols, bool is_log, float *buffer)
+{
+    const bool is_small = n <= TRO_LINE_BUFFER;
+    int64_t j = 0;
+    for (; j + 4 * L <= n_cols; j += 4 * L)
+        softmax_lanes_4(y + j, y_step, x + j, x_step, n, 4 * L, is_log, is_small ? buffer : y + j,
+                        is_small ? 4 * L : y_step);
+    for (; j < n_cols; j += L)
+        softmax_lanes_1(y + j, y_step, x + j, x_step, n, n_cols - j < L ? n_cols - j : L, is_log,
+                        is_small ? buffer : y + j, is_small ? L : y_step);
 }
 
 /* ---- normalize ------------------------------------------------------------------------------- */
@@ -199,51 +228,94 @@ static void store_stats(const struct tro_line_stats *stats, int64_t i, double me
         stats->scale[i * stats->scale_step] = (float)scale;
 }
 
+/* Rows whose statistics are found together: their divisions and roots overlap. */
+#define GROUP_ROWS 8
+#define GROUP_ELEMS 4096
+
 /* The first mean is rounded to f32 and its sum too; how far it is off, the sum of what is left after
  * it is taken away tells. */
+static void normalize_group(float *y, int64_t y_pitch, const float *x, int64_t x_pitch, int n_rows,
+                            int64_t n, double epsilon, bool is_rms,
+                            const struct tro_line_stats *stats, int64_t first)
+{
+    double off[GROUP_ROWS], squares[GROUP_ROWS], scale[GROUP_ROWS];
+    float mean[GROUP_ROWS] = {0};
+    for (int i = 0; i < n_rows; i++) {
+        if (!is_rms)
+            mean[i] = (float)(sum_row(x + i * x_pitch, n) / (double)n);
+        moments_row(x + i * x_pitch, n, mean[i], &off[i], &squares[i]);
+    }
+    for (int i = 0; i < n_rows; i++) {
+        off[i] = is_rms ? 0 : off[i] / (double)n;
+        scale[i] = 1 / sqrt(squares[i] / (double)n - off[i] * off[i] + epsilon);
+    }
+    for (int i = 0; i < n_rows; i++) {
+        const float *const p = x + i * x_pitch;
+        const vf m = vf_set(mean[i]), s = vf_set((float)scale[i]);
+        const vf b = vf_set((float)(-off[i] * scale[i]));
+        for (int64_t j = 0; y && j < n; j += L)
+            store_rest(y + i * y_pitch, vf_fma(load_rest(p, j, n) - m, s, b), j, n);
+        store_stats(stats, first + i, (double)mean[i] + off[i], scale[i]);
+    }
+}
+
 static void normalize_rows(float *y, int64_t y_pitch, const float *x, int64_t x_pitch,
                            int64_t n_rows, int64_t n, double epsilon, bool is_rms,
                            const struct tro_line_stats *stats)
 {
-    for (int64_t i = 0; i < n_rows; i++) {
-        const float *const p = x + i * x_pitch;
-        float *const q = y ? y + i * y_pitch : NULL;
-        const float mean = is_rms ? 0 : (float)(sum_row(p, n) / (double)n);
-        double off, squares;
-        moments_row(p, n, mean, &off, &squares);
-        off = is_rms ? 0 : off / (double)n;
-        const double scale = 1 / sqrt(squares / (double)n - off * off + epsilon);
-        const vf m = vf_set(mean), s = vf_set((float)scale), b = vf_set((float)(-off * scale));
-        for (int64_t j = 0; q && j < n; j += L)
-            store_rest(q, vf_fma(load_rest(p, j, n) - m, s, b), j, n);
-        store_stats(stats, i, (double)mean + off, scale);
-    }
+    const int64_t most = n * GROUP_ROWS <= GROUP_ELEMS ? GROUP_ROWS : 1;
+    for (int64_t i = 0; i < n_rows; i += most)
+        normalize_group(y ? y + i * y_pitch : NULL, y_pitch, x + i * x_pitch, x_pitch,
+                        (int)(n_rows - i < most ? n_rows - i : most), n, epsilon, is_rms, stats, i);
 }
 
-/* Adds sums of (x - mean), of SUM_ROWS rows at a time, and of its squares where squares is given. */
+/* Adds the lanes of a vector to their accumulators. */
+static inline void add_lanes(double *acc, vf v, int64_t j, int64_t n_cols)
+{
+    float lanes[L];
+    vf_store(lanes, v);
+    for (int64_t i = 0; i < L && j + i < n_cols; i++)
+        acc[j + i] += (double)lanes[i];
+}
+
+/* W vectors of columns from j on, SUM_ROWS rows at a time: sums of (x - mean), and of its squares
+ * where squares is given. */
+#define SUM_LANES(name, W)                                                                  \
+    static void name(double *acc, double *squares, const float *x, int64_t step, int64_t n, \
+                     int64_t j, int64_t n_cols, const float *mean)                          \
+    {                                                                                       \
+        for (int64_t from = 0; from < n; from += SUM_ROWS) {                                \
+            const int64_t to = n - from < SUM_ROWS ? n : from + SUM_ROWS;                   \
+            vf a[W], b[W], m[W];                                                            \
+            for (int w = 0; w < W; w++) {                                                   \
+                m[w] = load_rest(mean, j + w * L, n_cols);                                  \
+                a[w] = b[w] = vf_set(0);                                                    \
+            }                                                                               \
+            for (int64_t k = from; k < to; k++)                                             \
+                for (int w = 0; w < W; w++) {                                               \
+                    const vf p = load_rest(x + k * step, j + w * L, n_cols) - m[w];         \
+                    a[w] = a[w] + p;                                                        \
+                    if (squares)                                                            \
+                        b[w] = vf_fma(p, p, b[w]);                                          \
+                }                                                                           \
+            for (int w = 0; w < W; w++) {                                                   \
+                add_lanes(acc, a[w], j + w * L, n_cols);                                    \
+                if (squares)                                                                \
+                    add_lanes(squares, b[w], j + w * L, n_cols);                            \
+            }                                                                               \
+        }                                                                                   \
+    }
+SUM_LANES(sum_lanes_4, 4)
+SUM_LANES(sum_lanes_1, 1)
+
 static void sum_cols(double *acc, double *squares, const float *x, int64_t step, int64_t n,
                      int64_t n_cols, const float *mean)
 {
-    for (int64_t from = 0; from < n; from += SUM_ROWS) {
-        const int64_t to = n - from < SUM_ROWS ? n : from + SUM_ROWS;
-        for (int64_t j = 0; j < n_cols; j += L) {
-            const vf m = load_rest(mean, j, n_cols);
-            vf a = vf_set(0), b = a;
-            float sums[L], others[L];
-            for (int64_t k = from; k < to; k++) {
-                const vf p = load_rest(x + k * step, j, n_cols) - m;
-                a = a + p;
-                b = vf_fma(p, p, b);
-            }
-            vf_store(sums, a);
-            vf_store(others, b);
-            for (int64_t i = 0; i < L && j + i < n_cols; i++) {
-                acc[j + i] += (double)sums[i];
-                if (squares)
-                    squares[j + i] += (double)others[i];
-            }
-        }
-    }
+    int64_t j = 0;
+    for (; j + 4 * L <= n_cols; j += 4 * L)
+        sum_lanes_4(acc, squares, x, step, n, j, n_cols, mean);
+    for (; j < n_cols; j += L)
+        sum_lanes_1(acc, squares, x, step, n, j, n_cols, mean);
 }
 
 static void normalize_cols(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t n,
@@ -389,6 +461,26 @@ static void arg_cols(int64_t *y, const float *x, int64_t step, int64_t n, int64_
         }
 }
 
+/* ---- local response normalization ----------------------------------------------------------- */
+
+static void lrn_cols(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t n,
+                     int64_t n_cols, const struct tro_line_lrn *lrn)
+{
+    for (int64_t k = 0; k < n; k++)
+        for (int64_t j = 0; j < n_cols; j += L) {
+            const int64_t first = k < lrn->before ? 0 : k - lrn->before;
+            const int64_t last = n - 1 - k < lrn->after ? n - 1 : k + lrn->after;
+            vf sum = vf_set(0);
+            for (int64_t i = first; i <= last; i++) {
+                const vf v = load_rest(x + i * x_step, j, n_cols);
+                sum = vf_fma(v, v, sum);
+            }
+            const vf base = vf_fma(sum, vf_set(lrn->alpha), vf_set(lrn->bias));
+            const vf scale = vf_exp(vf_log(base) * vf_set(-lrn->beta));
+            store_rest(y + k * y_step, load_rest(x + k * x_step, j, n_cols) * scale, j, n_cols);
+        }
+}
+
 const struct tro_line_kernels LEVEL(tro_line_kernels) = {
     .softmax_rows = softmax_rows,
     .softmax_cols = softmax_cols,
@@ -398,4 +490,5 @@ const struct tro_line_kernels LEVEL(tro_line_kernels) = {
     .fold_cols = fold_cols,
     .arg_row = arg_row,
     .arg_cols = arg_cols,
+    .lrn_cols = lrn_cols,
 };

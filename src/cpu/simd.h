@@ -290,21 +290,39 @@ static inline vf vi_to_vf(vi x)
 
 /* ---- over the lanes ------------------------------------------------------------------------ */
 
+#if VF_LANES == 8
+#define VF_FOLD_HALVES(x, op)                                              \
+    __m128 h = op(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1)); \
+    h = op(h, _mm_movehl_ps(h, h));                                        \
+    return _mm_cvtss_f32(op(h, _mm_movehdup_ps(h)))
+#endif
+
 /* In an order that depends on VF_LANES. */
 static inline float vf_sum(vf x)
 {
 #if VF_LANES == 16
     return _mm512_reduce_add_ps(x);
+#elif VF_LANES == 8
+    VF_FOLD_HALVES(x, _mm_add_ps);
 #else
-    float lanes[VF_LANES];
-    vf_store(lanes, x);
-    for (int n = VF_LANES / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++)
-            lanes[i] += lanes[i + n];
-    return lanes[0];
+    return (x[0] + x[2]) + (x[1] + x[3]);
 #endif
 }
 
+/* The greatest lane; anything where one is NaN. */
+static inline float vf_peak(vf x)
+{
+#if VF_LANES == 16
+    return _mm512_reduce_max_ps(x);
+#elif VF_LANES == 8
+    VF_FOLD_HALVES(x, _mm_max_ps);
+#else
+    const float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];
+    return a > b ? a : b;
+#endif
+}
+
+/* NaN where a lane is. */
 static inline float vf_greatest(vf x)
 {
     float lanes[VF_LANES];

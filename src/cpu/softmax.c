@@ -40,7 +40,7 @@ static int run_cols(const struct tro_step *s, const struct tro_step_run *r)
         const int64_t col = i % n_groups * TRO_LINE_COLS, left = p->n_cols - col;
         tro_walk_at(&p->walk, i / n_groups, at);
         p->k->softmax_cols(y + at[1] + col, p->y_step, x + at[0] + col, p->x_step, p->n,
-                           left < TRO_LINE_COLS ? left : TRO_LINE_COLS, p->is_log);
+                           left < TRO_LINE_COLS ? left : TRO_LINE_COLS, p->is_log, r->scratch);
     }
     return 0;
 }
@@ -75,6 +75,9 @@ int tro_cpu_emit_softmax(struct tro_lowering *l, const struct tro_lower_node *n)
                   (const struct tro_arg *[TRO_WALK_OPERANDS]){&x, &y, NULL});
     const int64_t n_elems = tro_arg_n_elems(&x);
     s->n_parts = tro_walk_parts(l, n_elems / (p->n ? p->n : 1), n_elems);
+    s->scratch_bytes = axis == c || p->n > TRO_LINE_BUFFER
+                           ? 0
+                           : (size_t)(p->n * TRO_LINE_COLS) * sizeof(float);
     s->inplace = 0;
     s->n_flops = 20.0 * (double)n_elems;
     return 1;

@@ -119,18 +119,25 @@ static void set_views(const struct tro_tile *t, const struct tro_step_run *r, co
     }
 }
 
-/* Values lie in their slots without gaps between rows of n_cols. */
-static void move_views(const struct tro_tile *t, struct view *views, int64_t row, int64_t col,
-                       int64_t n_cols)
+/* Blocks of n_cols columns from now on: values lie in their slots without gaps between rows. */
+static void set_width(const struct tro_tile *t, struct view *views, int64_t n_cols)
 {
     for (size_t i = 0; i < t->n_places; i++) {
         const int64_t size = (int64_t)tro_dtype_size(t->places[i].dtype);
-        struct view *const v = &views[i];
         const bool is_value = t->places[i].kind == TRO_PLACE_VALUE;
+        struct view *const v = &views[i];
+        v->at = v->origin;
         v->step = is_value ? size : v->col_step;
         v->pitch = is_value ? n_cols * size : v->row_step;
-        v->at = is_value ? v->origin : v->origin + row * v->row_step + col * v->col_step;
         v->is_dense = v->step ? v->step == size && v->pitch == n_cols * size : v->pitch == 0;
+    }
+}
+
+static void move_views(const struct tro_tile *t, struct view *views, int64_t row, int64_t col)
+{
+    for (int i = 0; i < t->n_moving; i++) {
+        struct view *const v = &views[t->moving[i]];
+        v->at = v->origin + row * v->row_step + col * v->col_step;
     }
 }
 
@@ -171,8 +178,10 @@ void tro_tile_run(const struct tro_tile *t, const struct tro_step_run *r, const 
     const int64_t most_rows = t->block / most_cols;
     for (int64_t col = 0; col < n_cols; col += most_cols) {
         const int64_t cols = n_cols - col < most_cols ? n_cols - col : most_cols;
+        if (col == 0 || cols < most_cols)
+            set_width(t, views, cols);
         for (int64_t row = 0; row < n_rows; row += most_rows) {
-            move_views(t, views, row, col, cols);
+            move_views(t, views, row, col);
             run_block(t, views, n_rows - row < most_rows ? n_rows - row : most_rows, cols);
         }
     }

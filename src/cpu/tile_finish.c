@@ -7,9 +7,9 @@
 #include "base/cpu.h"
 #include "base/err.h"
 
-#define SLOT_BYTES 24576 /* of all slots: they stay in the first-level cache beside the operands */
-#define MOST_ELEMS 4096
-#define LEAST_ELEMS 128
+#define SLOT_BYTES 12288 /* of all slots: they stay in the first-level cache beside the operands */
+#define MOST_ELEMS 2048
+#define LEAST_ELEMS 256
 
 /* ---- loads and stores ------------------------------------------------------------------------ */
 
@@ -274,5 +274,11 @@ int tro_tile_finish(struct tro_tile *t, uint32_t cpu_flags, struct tro_err *err)
         t->flops += flops_of(in->code);
     }
     t->inplace = find_inplace(t);
+    t->moving = TRO_NEW_N(t->arena, int, t->n_places);
+    if (!t->moving)
+        return TRO_E_NOMEM;
+    for (int i = 0; i < (int)t->n_places; i++)
+        if (t->places[i].kind != TRO_PLACE_VALUE && t->places[i].kind != TRO_PLACE_CONST)
+            t->moving[t->n_moving++] = i;
     return 1;
 }

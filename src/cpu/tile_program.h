@@ -58,6 +58,8 @@ struct tro_tile {
     size_t cap_in, cap_out;
     int *result; /* by output: the place of its value */
     size_t cap_result;
+    int *moving; /* places of memory and of the anchor's block, which each block has elsewhere */
+    int n_moving;
     int n_slots, slot_elem; /* bytes of the largest element in a slot */
     int64_t block;          /* elements of a block at most */
     int inplace;
