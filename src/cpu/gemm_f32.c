@@ -163,7 +163,7 @@ struct block {
     const float *a;
     int64_t a_pitch;
     bool is_first, is_last; /* of k; first: c holds nothing yet */
-    float *c;     /* of the block's first row and column `col` */
+    float *c;               /* of the block's first row and column `col` */
     int64_t c_pitch;
 };
 

@@ -8,7 +8,7 @@
  *                    └─ clone for 4x3x384x384 ── program ── exec state    variant
  *     sizes without symbols: one variant, on the plan's own graph
  */
-#include "run/session.h"
+#include "run/session_plan.h"
 
 #include <string.h>
 
@@ -16,249 +16,11 @@
 #include "base/cpu.h"
 #include "base/err.h"
 #include "cpu/cpu.h"
-#include "plan/plan.h"
-
-/* What an output feeds back: read from one half, written to the other, then they change. */
-struct state {
-    int input, output;
-    char *half[2];
-    size_t n_bytes;
-    int at; /* half that the next run reads */
-};
-
-struct variant {
-    struct tro_tensor *shapes; /* of the inputs by index in the main block, without data */
-    struct tro_graph *graph;   /* own clone, or NULL */
-    struct tro_program *program;
-    struct tro_exec_state *exec;
-    const void *scratch, *thread_scratch; /* that exec knows of */
-};
-
-struct plan_session {
-    struct tro_session s;
-    const struct tro_plan_parts *parts;
-    struct tro_lower_opts lower;
-    struct tro_choices choices;
-    struct tro_team *team;
-    struct tro_scratch *scratch, *own_scratch, *thread_scratch;
-    size_t thread_bytes;
-    struct variant *variants;
-    size_t n_variants, cap_variants;
-    struct state *states;
-    struct tro_exec_run run;
-};
-
-static size_t n_inputs_of(const struct tro_graph *g)
-{
-    return tro_block_get(g, TRO_MAIN_BLOCK)->n_inputs;
-}
-
-/* ---- variants ----------------------------------------------------------------------------- */
-
-static bool has_shapes(const struct variant *v, const struct tro_tensor *shapes, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (v->shapes[i].rank != shapes[i].rank)
-            return false;
-        for (int k = 0; k < shapes[i].rank; k++)
-            if (v->shapes[i].shape[k] != shapes[i].shape[k])
-                return false;
-    }
-    return true;
-}
-
-static void finish_variant(struct variant *v)
-{
-    tro_exec_destroy(v->exec);
-    tro_program_destroy(v->program);
-    tro_graph_destroy(v->graph);
-    tro_free(v->shapes);
-}
-
-/* The plan's graph when it has no free sizes, else a clone with these. */
-static const struct tro_graph *graph_for(struct plan_session *e, struct variant *v,
-                                         const struct tro_tensor *shapes, struct tro_err *err)
-{
-    const size_t n = n_inputs_of(e->s.g);
-    bool is_free = false;
-    struct tro_clone_shape *const sizes = tro_calloc(n + 1, sizeof *sizes);
-    if (!sizes) {
-        tro_fail_nomem(err);
-        return NULL;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const struct tro_value *const in = tro_value_get(
-            e->s.g, tro_block_get(e->s.g, TRO_MAIN_BLOCK)->inputs[i]);
-        sizes[i].rank = shapes[i].rank;
-        is_free = is_free || in->shape.rank != shapes[i].rank;
-        for (int k = 0; k < shapes[i].rank; k++) {
-            sizes[i].lo[k] = sizes[i].hi[k] = shapes[i].shape[k];
-            is_free = is_free || !tro_dim_is_const(in->shape.dim[k]);
-        }
-    }
-    if (is_free)
-        v->graph = tro_graph_clone(e->s.g, sizes, err);
-    tro_free(sizes);
-    return is_free ? v->graph : e->s.g;
-}
-
-static int lower_variant(struct plan_session *e, struct variant *v, const struct tro_tensor *shapes,
-                         struct tro_err *err)
-{
-    struct tro_dim_env env;
-    const struct tro_graph *const g = graph_for(e, v, shapes, err);
-    if (!g)
-        return err->status;
-    if (tro_dim_env_init(&env, &g->dims) < 0)
-        return tro_fail_nomem(err);
-    v->program = tro_lower(g, &env, &e->lower, err);
-    tro_dim_env_finish(&env);
-    return v->program ? 0 : err->status;
-}
-
-/* Room for what the program needs; memory of threads never shrinks. */
-static int reserve(struct plan_session *e, const struct tro_program *p, struct tro_err *err)
-{
-    const size_t per_thread = (p->thread_bytes + 63) / 64 * 64;
-    TRO_TRY(tro_scratch_reserve(e->scratch, p->scratch_bytes, err));
-    if (per_thread > e->thread_bytes)
-        e->thread_bytes = per_thread;
-    return tro_scratch_reserve(e->thread_scratch, e->thread_bytes * (size_t)tro_team_size(e->team),
-                               err);
-}
-
-static int make_exec(struct plan_session *e, struct variant *v, struct tro_err *err)
-{
-    TRO_TRY(reserve(e, v->program, err));
-    const struct tro_exec_opts o = {.program = v->program,
-                                    .team = e->team,
-                                    .scratch = tro_scratch_data(e->scratch),
-                                    .thread_scratch = tro_scratch_data(e->thread_scratch),
-                                    .thread_bytes = (v->program->thread_bytes + 63) / 64 * 64};
-    tro_exec_destroy(v->exec);
-    v->exec = tro_exec_create(&o, err);
-    v->scratch = o.scratch;
-    v->thread_scratch = o.thread_scratch;
-    return v->exec ? 0 : err->status;
-}
-
-static int add_variant(struct plan_session *e, const struct tro_tensor *shapes,
-                       struct variant **out, struct tro_err *err)
-{
-    const size_t n = n_inputs_of(e->s.g);
-    struct variant v = {.shapes = tro_calloc(n + 1, sizeof *v.shapes)};
-    int rc = v.shapes && TRO_GROW(&e->variants, e->n_variants, &e->cap_variants) >= 0
-                 ? 0
-                 : tro_fail_nomem(err);
-    for (size_t i = 0; i < n && rc >= 0; i++) {
-        v.shapes[i] = shapes[i];
-        v.shapes[i].data = NULL;
-    }
-    if (rc >= 0)
-        rc = lower_variant(e, &v, shapes, err);
-    if (rc >= 0)
-        rc = make_exec(e, &v, err);
-    if (rc < 0) {
-        finish_variant(&v);
-        return rc;
-    }
-    e->variants[e->n_variants] = v;
-    *out = &e->variants[e->n_variants++];
-    return 0;
-}
-
-static int get_variant(struct plan_session *e, const struct tro_tensor *shapes,
-                       struct variant **out, struct tro_err *err)
-{
-    for (size_t i = 0; i < e->n_variants; i++) {
-        if (!has_shapes(&e->variants[i], shapes, n_inputs_of(e->s.g)))
-            continue;
-        *out = &e->variants[i];
-        return 0;
-    }
-    return add_variant(e, shapes, out, err);
-}
-
-/* ---- sizes to prepare for ----------------------------------------------------------------- */
-
-enum corner { CORNER_MIN, CORNER_OPT, CORNER_MAX };
-
-static const struct tro_plan_sizes *sizes_of(const struct plan_session *e, int input)
-{
-    for (size_t i = 0; i < e->parts->n_sizes; i++)
-        if (e->parts->sizes[i].input == input)
-            return &e->parts->sizes[i];
-    return NULL;
-}
-
-static const int64_t *corner_of(const struct tro_plan_sizes *s, enum corner corner)
-{
-    return corner == CORNER_MIN ? s->min : corner == CORNER_OPT ? s->opt : s->max;
-}
-
-/* Shapes of all inputs: sizes that follow from what env knows, else from the corner, which env
- * learns. False where a size stays open. */
-static bool shapes_at(const struct plan_session *e, struct tro_dim_env *env, enum corner corner,
-                      struct tro_tensor *shapes)
-{
-    const struct tro_dims *const dims = &e->s.g->dims;
-    for (size_t i = 0; i < n_inputs_of(e->s.g); i++) {
-        const struct tro_value *const v = tro_value_get(
-            e->s.g, tro_block_get(e->s.g, TRO_MAIN_BLOCK)->inputs[i]);
-        const struct tro_plan_sizes *const sizes = sizes_of(e, (int)i);
-        shapes[i] = (struct tro_tensor){.dtype = v->dtype, .rank = v->shape.rank};
-        if (v->shape.rank < 0)
-            return false;
-        for (int k = 0; k < v->shape.rank; k++) {
-            if (tro_dim_eval(dims, env, v->shape.dim[k], &shapes[i].shape[k]))
-                continue;
-            if (!sizes)
-                return false;
-            shapes[i].shape[k] = corner_of(sizes, corner)[k];
-            tro_dim_bind(dims, env, v->shape.dim[k], shapes[i].shape[k]);
-        }
-    }
-    return true;
-}
-
-static int prepare_for(struct plan_session *e, const struct tro_plan_bucket *bucket,
-                       enum corner corner, struct tro_err *err)
-{
-    const struct tro_graph *const g = e->s.g;
-    struct tro_tensor *const shapes = tro_calloc(n_inputs_of(g) + 1, sizeof *shapes);
-    struct tro_dim_env env;
-    struct variant *v;
-    int rc = 0;
-    if (!shapes || tro_dim_env_init(&env, &g->dims) < 0) {
-        tro_free(shapes);
-        return tro_fail_nomem(err);
-    }
-    for (int k = 0; bucket && k < bucket->rank; k++) {
-        const tro_value_id in = tro_block_get(g, TRO_MAIN_BLOCK)->inputs[bucket->input];
-        tro_dim_bind(&g->dims, &env, tro_value_get(g, in)->shape.dim[k], bucket->shape[k]);
-    }
-    if (shapes_at(e, &env, corner, shapes))
-        rc = get_variant(e, shapes, &v, err);
-    tro_dim_env_finish(&env);
-    tro_free(shapes);
-    return rc;
-}
-
-/* The greatest sizes first: memory then is large enough for most others. */
-static int prepare_all(struct plan_session *e, struct tro_err *err)
-{
-    TRO_TRY(prepare_for(e, NULL, CORNER_MAX, err));
-    TRO_TRY(prepare_for(e, NULL, CORNER_OPT, err));
-    TRO_TRY(prepare_for(e, NULL, CORNER_MIN, err));
-    for (size_t i = 0; i < e->parts->n_buckets; i++)
-        TRO_TRY(prepare_for(e, &e->parts->buckets[i], CORNER_OPT, err));
-    return 0;
-}
 
 /* ---- states ------------------------------------------------------------------------------- */
 
-static int init_state(struct plan_session *e, struct state *st, const struct tro_plan_state *from,
-                      struct tro_err *err)
+static int init_state(struct tro_plan_session *e, struct tro_plan_session_state *st,
+                      const struct tro_plan_state *from, struct tro_err *err)
 {
     const tro_value_id in = tro_block_get(e->s.g, TRO_MAIN_BLOCK)->inputs[from->input];
     const struct tro_value *const v = tro_value_get(e->s.g, in);
@@ -266,7 +28,8 @@ static int init_state(struct plan_session *e, struct state *st, const struct tro
     *t = (struct tro_tensor){.dtype = v->dtype, .rank = v->shape.rank};
     for (int k = 0; k < t->rank; k++)
         t->shape[k] = tro_dim_value(v->shape.dim[k]);
-    *st = (struct state){from->input, from->output, {NULL}, tro_tensor_n_bytes(t), 0};
+    *st = (struct tro_plan_session_state){
+        from->input, from->output, {NULL}, tro_tensor_n_bytes(t), 0};
     for (int i = 0; i < 2; i++) {
         st->half[i] = tro_malloc_aligned(st->n_bytes + 64);
         if (!st->half[i])
@@ -278,7 +41,7 @@ static int init_state(struct plan_session *e, struct state *st, const struct tro
     return 0;
 }
 
-static int init_states(struct plan_session *e, struct tro_err *err)
+static int init_states(struct tro_plan_session *e, struct tro_err *err)
 {
     e->states = tro_calloc(e->parts->n_states + 1, sizeof *e->states);
     if (!e->states)
@@ -288,16 +51,16 @@ static int init_states(struct plan_session *e, struct tro_err *err)
     return 0;
 }
 
-static void bind_states(struct plan_session *e, struct tro_exec_state *x)
+static void bind_states(struct tro_plan_session *e, struct tro_exec_state *x)
 {
     for (size_t i = 0; i < e->parts->n_states; i++)
         tro_exec_bind_output(x, e->states[i].output, e->states[i].half[1 - e->states[i].at]);
 }
 
-static void advance_states(struct plan_session *e)
+static void advance_states(struct tro_plan_session *e)
 {
     for (size_t i = 0; i < e->parts->n_states; i++) {
-        struct state *const st = &e->states[i];
+        struct tro_plan_session_state *const st = &e->states[i];
         st->at = 1 - st->at;
         e->s.inputs[st->input].data = st->half[st->at];
     }
@@ -306,10 +69,10 @@ static void advance_states(struct plan_session *e)
 /* ---- running ------------------------------------------------------------------------------ */
 
 /* The variant for what is bound, with its memory where it is now. */
-static int prepare_run(struct plan_session *e, struct variant **out, struct tro_err *err)
+static int prepare_run(struct tro_plan_session *e, struct tro_variant **out, struct tro_err *err)
 {
-    TRO_TRY(get_variant(e, e->s.inputs, out, err));
-    struct variant *const v = *out;
+    TRO_TRY(tro_variant_get(e, e->s.inputs, out, err));
+    struct tro_variant *const v = *out;
     void *const scratch = tro_scratch_data(e->scratch);
     void *const threads = tro_scratch_data(e->thread_scratch);
     if (v->scratch != scratch || v->thread_scratch != threads) {
@@ -322,10 +85,10 @@ static int prepare_run(struct plan_session *e, struct variant **out, struct tro_
 
 static int run_plan(struct tro_session *s, struct tro_err *err)
 {
-    struct plan_session *const e = (struct plan_session *)s;
-    struct variant *v;
+    struct tro_plan_session *const e = (struct tro_plan_session *)s;
+    struct tro_variant *v;
     TRO_TRY(prepare_run(e, &v, err));
-    for (size_t i = 0; i < n_inputs_of(s->g); i++)
+    for (size_t i = 0; i < tro_session_n_operands(s); i++)
         tro_exec_bind(v->exec, (int)i, s->inputs[i].data);
     bind_states(e, v->exec);
     e->run.is_cancelled = &s->is_cancelled;
@@ -338,9 +101,9 @@ static int run_plan(struct tro_session *s, struct tro_err *err)
 
 static void destroy_plan(struct tro_session *s)
 {
-    struct plan_session *const e = (struct plan_session *)s;
+    struct tro_plan_session *const e = (struct tro_plan_session *)s;
     for (size_t i = 0; i < e->n_variants; i++)
-        finish_variant(&e->variants[i]);
+        tro_variant_finish(&e->variants[i]);
     tro_free(e->variants);
     for (size_t i = 0; e->states && i < e->parts->n_states; i++) {
         tro_free(e->states[i].half[0]);
@@ -359,7 +122,7 @@ static const struct tro_session_ops plan_ops = {run_plan, destroy_plan};
 
 /* ---- creation ----------------------------------------------------------------------------- */
 
-static int choose_device(struct plan_session *e, const struct tro_session_opts *o,
+static int choose_device(struct tro_plan_session *e, const struct tro_session_opts *o,
                          struct tro_err *err)
 {
     const char *const device = o->device ? o->device : "cpu";
@@ -387,7 +150,7 @@ static void destroy_packs(void *packs)
     tro_packs_destroy(packs);
 }
 
-static int take_choices(struct plan_session *e, struct tro_err *err)
+static int take_choices(struct tro_plan_session *e, struct tro_err *err)
 {
     const struct tro_plan_tuned *const t = tro_plan_tuned_for(e->parts, e->lower.cpu_flags,
                                                               e->lower.n_threads);
@@ -398,8 +161,8 @@ static int take_choices(struct plan_session *e, struct tro_err *err)
     return 0;
 }
 
-static int init_plan(struct plan_session *e, struct tro_plan *p, const struct tro_session_opts *o,
-                     struct tro_err *err)
+static int init_plan(struct tro_plan_session *e, struct tro_plan *p,
+                     const struct tro_session_opts *o, struct tro_err *err)
 {
     TRO_TRY(choose_device(e, o, err));
     e->lower.packs = tro_plan_shared(p, make_packs, destroy_packs, err);
@@ -414,7 +177,7 @@ static int init_plan(struct plan_session *e, struct tro_plan *p, const struct tr
     e->lower.n_threads = tro_team_size(e->team);
     TRO_TRY(take_choices(e, err));
     TRO_TRY(init_states(e, err));
-    return prepare_all(e, err);
+    return tro_variants_prepare(e, err);
 }
 
 struct tro_session *tro_session_create(struct tro_plan *p, const struct tro_session_opts *opts,
@@ -422,7 +185,7 @@ struct tro_session *tro_session_create(struct tro_plan *p, const struct tro_sess
 {
     static const struct tro_session_opts defaults;
     struct tro_err own = {0};
-    struct plan_session *const e = tro_calloc(1, sizeof *e);
+    struct tro_plan_session *const e = tro_calloc(1, sizeof *e);
     err = err ? err : &own;
     if (!e) {
         tro_fail_nomem(err);
@@ -442,14 +205,14 @@ struct tro_session *tro_session_create(struct tro_plan *p, const struct tro_sess
 
 /* ---- what only plans have ----------------------------------------------------------------- */
 
-static struct plan_session *plan_session_of(const struct tro_session *s)
+static struct tro_plan_session *plan_session_of(const struct tro_session *s)
 {
-    return s->ops == &plan_ops ? (struct plan_session *)s : NULL;
+    return s->ops == &plan_ops ? (struct tro_plan_session *)s : NULL;
 }
 
 int tro_session_reset_states(struct tro_session *s, struct tro_err *err)
 {
-    struct plan_session *const e = plan_session_of(s);
+    struct tro_plan_session *const e = plan_session_of(s);
     (void)err;
     for (size_t i = 0; e && i < e->parts->n_states; i++)
         memset(e->states[i].half[e->states[i].at], 0, e->states[i].n_bytes);
@@ -458,7 +221,7 @@ int tro_session_reset_states(struct tro_session *s, struct tro_err *err)
 
 int tro_session_is_growing(const struct tro_session *s)
 {
-    const struct plan_session *const e = plan_session_of(s);
+    const struct tro_plan_session *const e = plan_session_of(s);
     bool is_growing = !e || e->n_variants == 0;
     for (size_t i = 0; e && i < e->n_variants; i++)
         is_growing = is_growing || e->variants[i].program->is_growing;
@@ -480,7 +243,7 @@ static size_t weight_bytes(const struct tro_graph *g)
 
 void tro_session_memory(const struct tro_session *s, struct tro_session_memory *out)
 {
-    const struct plan_session *const e = plan_session_of(s);
+    const struct tro_plan_session *const e = plan_session_of(s);
     *out = (struct tro_session_memory){.weights = weight_bytes(s->g)};
     if (!e)
         return;
@@ -498,7 +261,7 @@ void tro_session_memory(const struct tro_session *s, struct tro_session_memory *
 
 void tro_session_set_step_tap(struct tro_session *s, tro_exec_tap *tap, void *ctx)
 {
-    struct plan_session *const e = plan_session_of(s);
+    struct tro_plan_session *const e = plan_session_of(s);
     if (!e)
         return;
     e->run.tap = tap;
@@ -507,20 +270,20 @@ void tro_session_set_step_tap(struct tro_session *s, tro_exec_tap *tap, void *ct
 
 void tro_session_set_times(struct tro_session *s, int64_t *step_ns)
 {
-    struct plan_session *const e = plan_session_of(s);
+    struct tro_plan_session *const e = plan_session_of(s);
     if (e)
         e->run.step_ns = step_ns;
 }
 
 /* The variant of what is bound, or the first prepared one where something is not. */
-static struct variant *current(struct tro_session *s, struct tro_err *err)
+static struct tro_variant *current(struct tro_session *s, struct tro_err *err)
 {
-    struct plan_session *const e = plan_session_of(s);
-    struct variant *v = NULL;
+    struct tro_plan_session *const e = plan_session_of(s);
+    struct tro_variant *v = NULL;
     bool is_bound = true;
     if (!e)
         return NULL;
-    for (size_t i = 0; i < n_inputs_of(s->g); i++)
+    for (size_t i = 0; i < tro_session_n_operands(s); i++)
         is_bound = is_bound && s->inputs[i].dtype;
     if (is_bound)
         return prepare_run(e, &v, err) < 0 ? NULL : v;
@@ -531,18 +294,18 @@ static struct variant *current(struct tro_session *s, struct tro_err *err)
 
 const struct tro_program *tro_session_program(struct tro_session *s, struct tro_err *err)
 {
-    const struct variant *const v = current(s, err);
+    const struct tro_variant *const v = current(s, err);
     return v ? v->program : NULL;
 }
 
 struct tro_exec_state *tro_session_exec(struct tro_session *s, struct tro_err *err)
 {
-    const struct variant *const v = current(s, err);
+    const struct tro_variant *const v = current(s, err);
     return v ? v->exec : NULL;
 }
 
 int tro_session_n_threads(const struct tro_session *s)
 {
-    const struct plan_session *const e = plan_session_of(s);
+    const struct tro_plan_session *const e = plan_session_of(s);
     return e ? tro_team_size(e->team) : 1;
 }
