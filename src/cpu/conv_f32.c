@@ -280,6 +280,15 @@ static void pick_source(struct tro_lowering *l, struct tro_conv_f32 *c, const st
     }
 }
 
+/* Runs of k end where taps end, so that taps which are outside for a block of rows are left out. */
+static void align_blocks(struct tro_conv_f32 *c)
+{
+    const int64_t most = c->plan.k_block, pieces = (c->channels + most - 1) / most;
+    if (c->source == TRO_CONV_GATHERED && c->n_taps > 1 && pieces > 0 && c->channels >= most &&
+        c->channels % pieces == 0)
+        c->plan.k_block = c->channels / pieces;
+}
+
 static bool pick_winograd(struct tro_lowering *l, const struct tro_conv_f32 *c)
 {
     static const char *const winograd_first[] = {"winograd", "gathered", NULL};
@@ -354,6 +363,7 @@ int tro_cpu_emit_conv_f32(struct tro_lowering *l, const struct tro_lower_node *n
     pick_source(l, &c, &arg[0], (int)c.kind);
     if (tro_winograd_takes(&c) && pick_winograd(l, &c))
         return tro_winograd_emit(l, n, &c, &arg[0]);
+    align_blocks(&c);
     TRO_TRY(take_weights(l, n, &c, &arg[1]));
     if (c.has_bias)
         TRO_TRY(tro_lower_in(l, n->node->in[2], TRO_FORM_DENSE, &arg[2]));

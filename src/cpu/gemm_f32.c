@@ -213,7 +213,7 @@ static void run_panel(const struct tro_gemm_plan *p, const struct tro_gemm_call 
 
 static void run_block(const struct tro_gemm_plan *p, const struct tro_gemm_call *c, struct block *b)
 {
-    float *const acc = c->room + (p->m_block * p->k_block + 15) / 16 * 16;
+    float *const acc = c->done ? c->room + (p->m_block * p->k_block + 15) / 16 * 16 : NULL;
     b->c = c->done ? acc : c->c + (b->row - c->c_row) * c->c_pitch + (b->col - c->c_col);
     b->c_pitch = c->done ? p->n_block : c->c_pitch;
     b->is_first = true;
