@@ -163,28 +163,28 @@ const float *tro_conv_direct(const void *ctx, int64_t row, int64_t n_rows, int64
 
 /* ---- planes ------------------------------------------------------------------------------- */
 
-/* n windows of `kernel` elements, `step` apart. */
+/* n windows of `kernel` elements without gaps, `step` apart. */
 static inline __attribute__((always_inline)) void copy_windows(float *dst, int64_t pitch,
                                                                const float *src, int64_t step,
-                                                               int64_t dilation, int64_t n,
-                                                               int64_t kernel)
+                                                               int64_t n, size_t kernel)
 {
     for (int64_t i = 0; i < n; i++, dst += pitch, src += step)
-        for (int64_t t = 0; t < kernel; t++)
-            dst[t] = src[t * dilation];
+        memcpy(dst, src, kernel * sizeof *dst);
 }
 
 static void copy_whole(float *dst, int64_t pitch, const float *src, const struct tro_conv_axis *a,
                        int64_t n)
 {
     if (a->dilation != 1)
-        copy_windows(dst, pitch, src, a->stride, a->dilation, n, a->kernel);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t t = 0; t < a->kernel; t++)
+                dst[i * pitch + t] = src[i * a->stride + t * a->dilation];
     else if (a->kernel == 3)
-        copy_windows(dst, pitch, src, a->stride, 1, n, 3);
+        copy_windows(dst, pitch, src, a->stride, n, 3);
     else if (a->kernel == 7)
-        copy_windows(dst, pitch, src, a->stride, 1, n, 7);
+        copy_windows(dst, pitch, src, a->stride, n, 7);
     else
-        copy_windows(dst, pitch, src, a->stride, 1, n, a->kernel);
+        copy_windows(dst, pitch, src, a->stride, n, (size_t)a->kernel);
 }
 
 /* The windows of one channel's line. */
