@@ -16,6 +16,4 @@ const struct tro_backend tro_cpu_backend = {
     .emitters = emitters,
     .n_emitters = sizeof emitters / sizeof emitters[0] - 1,
     .copy = tro_cpu_copy,
-    .fill = tro_cpu_fill,
-    .iterate = tro_cpu_iterate,
 };

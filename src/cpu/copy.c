@@ -289,20 +289,3 @@ int tro_cpu_copy(const struct tro_step *s, const struct tro_step_run *r)
                   r->part, r->n_parts);
     return 0;
 }
-
-int tro_cpu_fill(const struct tro_step *s, const struct tro_step_run *r)
-{
-    struct tro_arg one = s->out[0];
-    memset(one.stride, 0, sizeof(one.stride));
-    tro_copy_part(&s->out[0], tro_arg_ptr(r, &s->out[0]), &one, tro_arg_ptr(r, &s->in[0]), r->part,
-                  r->n_parts);
-    return 0;
-}
-
-int tro_cpu_iterate(const struct tro_step *s, const struct tro_step_run *r)
-{
-    int64_t *const counter = tro_arg_ptr(r, &s->out[0]);
-    if (r->part == 0)
-        ++*counter;
-    return 0;
-}

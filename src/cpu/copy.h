@@ -5,10 +5,8 @@
 
 #include "lower/lower.h"
 
-/* Steps of the backend (lower/lower.h); part r->part of r->n_parts. */
+/* The step of the backend (lower/lower.h); part r->part of r->n_parts. */
 int tro_cpu_copy(const struct tro_step *s, const struct tro_step_run *r);
-int tro_cpu_fill(const struct tro_step *s, const struct tro_step_run *r);
-int tro_cpu_iterate(const struct tro_step *s, const struct tro_step_run *r);
 
 /* Share `part` of to = from. */
 void tro_copy_part(const struct tro_arg *to, char *dst, const struct tro_arg *from, const char *src,

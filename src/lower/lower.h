@@ -55,9 +55,7 @@ struct tro_backend {
     const char *name;
     const struct tro_emitter *emitters;
     size_t n_emitters;
-    tro_step_fn *copy;    /* out[0] = in[0], any strides; split by parts */
-    tro_step_fn *fill;    /* out[0] = the one element of in[0] */
-    tro_step_fn *iterate; /* loops: out[0] (i64, one element) = its value + 1 */
+    tro_step_fn *copy; /* out[0] = in[0], any strides; split by parts */
 };
 
 struct tro_lower_opts {
@@ -66,7 +64,7 @@ struct tro_lower_opts {
     int n_threads;                     /* that will run it */
     const struct tro_choices *choices; /* of the tuner; NULL: first candidates */
     struct tro_packs *packs;           /* packed weights of the plan */
-    bool keep_all; /* every value keeps its own memory to the end, for taps on any of them */
+    bool keep_all; /* every value keeps its own memory to the end: steps can be run again alone */
 };
 
 /* symbols: values of the graph's symbols; sizes that they leave open make the program growing. */

@@ -194,8 +194,13 @@ void tro_team_run(struct tro_team *t, int n_parts, tro_team_fn *fn, void *ctx)
     atomic_store(&t->ticket, (job & 0xffffffff) << 32 | (uint64_t)n_parts << 16);
     wake_sleepers(t);
     help(t, 0);
-    while (atomic_load_explicit(&t->n_done, memory_order_acquire) < n_parts)
-        pause_cpu();
+    /* Who is in the middle of a part may need this very processor. */
+    for (int i = 0; atomic_load_explicit(&t->n_done, memory_order_acquire) < n_parts; i++) {
+        if (i < SPINS)
+            pause_cpu();
+        else
+            sched_yield();
+    }
 }
 
 int tro_team_default_size(int n)
