@@ -70,7 +70,7 @@ def traces_are_chromes():
     report, _ = profile(net(), '--threads', 2, '--trace', 't.json')
     events = read_json('t.json')['traceEvents']
     steps = [e for e in events if e['ph'] == 'X']
-    equal({e['tid'] for e in steps}, {0, 1})
+    equal({e['tid'] for e in steps} - {0, 1}, set(), 'threads')
     equal({e['args']['run'] for e in steps}, set(range(5)))
     equal({e['args']['step'] for e in steps}, set(range(len(report['steps']))))
     for e in steps:
