@@ -122,6 +122,28 @@ TEST(graph_names_are_unique)
     tro_graph_destroy(g);
 }
 
+TEST(graph_replacing)
+{
+    const struct chain c = make_chain();
+    const tro_value_id w = add_unary(c.g, TRO_MAIN_BLOCK, TRO_OP_ABS, c.x, NULL);
+    const struct tro_shape scalar = {.rank = 0};
+    CHECK(tro_graph_take_name(c.g, w, c.z, NULL) == 0);
+    CHECK_STR(tro_value_get(c.g, w)->name, "z");
+    CHECK(!tro_value_get(c.g, w)->is_name_made_up);
+    CHECK(tro_value_get(c.g, c.z)->is_name_made_up);
+    CHECK(strcmp(tro_value_get(c.g, c.z)->name, "z") != 0);
+    tro_graph_replace_uses(c.g, c.z, w);
+    tro_graph_remove_node(c.g, tro_value_get(c.g, c.z)->def);
+    tro_graph_set_input(c.g, tro_value_get(c.g, c.y)->def, 0, c.x);
+    CHECK(tro_graph_verify(c.g, NULL) == 0);
+    tro_graph_set_input(c.g, tro_value_get(c.g, c.y)->def, 0, w); /* made after it */
+    CHECK(tro_graph_verify(c.g, NULL) == TRO_E_INTERNAL);
+    tro_graph_set_input(c.g, tro_value_get(c.g, c.y)->def, 0, c.x);
+    tro_graph_refine(c.g, w, &scalar);
+    CHECK(tro_graph_verify(c.g, NULL) == TRO_E_INTERNAL); /* not true of it */
+    tro_graph_destroy(c.g);
+}
+
 /* A suffix must not be searched from the start each time. */
 TEST(graph_many_equal_names)
 {
