@@ -11,7 +11,8 @@
 struct conv {
     struct tro_win win;
     struct tro_pitch x;
-    int64_t channels; /* of a group */
+    int64_t channels;    /* of a group */
+    int64_t first, last; /* windows along the width with all taps inside */
 };
 
 /* The taps of one row of a window, `to` gets kernel width times channels. */
@@ -20,8 +21,9 @@ static void gather_taps(const struct tro_int8 *p, const struct conv *v, const ui
 {
     const int64_t c = v->channels, pitch = v->x.at[TRO_W], n_taps = v->win.kernel[TRO_W];
     const int64_t at = ow * v->win.stride[TRO_W] - v->win.pad[TRO_W], d = v->win.dilation[TRO_W];
-    int64_t first, last;
-    tro_win_taps(&v->win, TRO_W, ow, &first, &last);
+    int64_t first = 0, last = n_taps;
+    if (ow < v->first || ow >= v->last)
+        tro_win_taps(&v->win, TRO_W, ow, &first, &last);
     if (first > 0)
         memset(to, pad, (size_t)(first * c));
     if (pitch == c && d == 1)
@@ -57,11 +59,15 @@ static void gather(const struct tro_int8 *p, const struct tro_step_run *r, int64
     const struct tro_win *const g = &v->win;
     const uint8_t pad = (uint8_t)tro_int8_zero_a(p, r, 0);
     const uint8_t *const x = (const uint8_t *)tro_arg_ptr(r, &p->a) + group * v->channels;
-    for (int64_t i = first; i < first + n; i++, to += to_pitch) {
-        const int64_t row = i / g->out[TRO_W], plane = row / g->out[TRO_H];
-        const int64_t o[TRO_N_SPATIAL] = {plane % g->out[TRO_D], row % g->out[TRO_H],
-                                          i % g->out[TRO_W]};
-        gather_window(p, v, x + plane / g->out[TRO_D] * v->x.n, o, pad, to);
+    const int64_t row = first / g->out[TRO_W], plane = row / g->out[TRO_H];
+    int64_t o[TRO_N_SPATIAL] = {plane % g->out[TRO_D], row % g->out[TRO_H], first % g->out[TRO_W]};
+    int64_t picture = plane / g->out[TRO_D];
+    for (int64_t i = 0; i < n; i++, to += to_pitch) {
+        gather_window(p, v, x + picture * v->x.n, o, pad, to);
+        for (int d = TRO_W; d >= 0 && ++o[d] == g->out[d]; d--) {
+            o[d] = 0;
+            picture += d == 0;
+        }
     }
 }
 
@@ -91,6 +97,7 @@ static bool describe(struct tro_lowering *l, const struct tro_lower_node *n,
                       a->auto_pad))
         return false;
     const int64_t n_taps = v->win.n_taps;
+    tro_win_interior(&v->win, TRO_W, &v->first, &v->last);
     v->channels = w.shape[1];
     s->a_dtype = x.dtype;
     s->b = node->in[1];

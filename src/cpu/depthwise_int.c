@@ -41,7 +41,7 @@ static const struct level levels[] = {
 struct form {
     int64_t c, n_taps, pitch; /* pitch: channels filled up */
     int lanes;
-    const int32_t *zeros; /* by channel, 0 for dot kernels */
+    const int32_t *zeros; /* by channel, as the kernel sees them */
 };
 
 struct params {
@@ -51,7 +51,7 @@ struct params {
     struct form form;
     uint8_t flip;
     struct tro_arg x, w, init, zero, out, scale;
-    bool has_zero;
+    bool has_zero, has_w_zero;
     struct tro_tile *tile; /* NULL: requantized here */
     struct tro_requant requant;
     tro_int8_requant_fn *store;
@@ -80,35 +80,41 @@ static int64_t dot_place(const struct form *f, int64_t k, int64_t c)
     return k / 4 * f->pitch * 4 + block * f->lanes * 4 + vector * f->lanes + four * 4 + k % 4;
 }
 
+/* Less 128 where weights are u8, as their zeros are. */
+static int32_t weight_at(const struct tro_tensor *w, int64_t i)
+{
+    return (int32_t)tro_load_i64(w->dtype, w->data, i) - (w->dtype == TRO_U8 ? 128 : 0);
+}
+
 static void pack(void *dst, const struct tro_tensor *w, const void *ctx)
 {
     const struct form *const f = ctx;
     memset(dst, 0, packed_bytes(f));
     for (int64_t c = 0; c < f->c; c++) {
         for (int64_t k = 0; k < f->n_taps; k++) {
-            const int64_t v = tro_load_i64(w->dtype, w->data, c * f->n_taps + k);
+            const int32_t v = weight_at(w, c * f->n_taps + k);
             if (f->lanes)
-                ((int8_t *)dst)[dot_place(f, k, c)] = (int8_t)(v - (w->dtype == TRO_U8 ? 128 : 0));
+                ((int8_t *)dst)[dot_place(f, k, c)] = (int8_t)v;
             else
-                ((int32_t *)dst)[k * f->pitch + c] = (int32_t)v - f->zeros[c];
+                ((int32_t *)dst)[k * f->pitch + c] = v - f->zeros[c];
         }
     }
 }
 
-/* Bias, and for each channel the sum of its weights less their zeros, in one table. */
+/* For each channel the bias, the sum of its weights less their zeros, and the zero, in one table. */
 static int add_sums(struct tro_lowering *l, const struct form *f, const struct tro_tensor *w,
                     const int32_t *bias, struct tro_arg *out)
 {
-    int32_t *const v = TRO_NEW_N(tro_lower_arena(l), int32_t, (size_t)(2 * f->pitch));
+    int32_t *const v = TRO_NEW_N(tro_lower_arena(l), int32_t, (size_t)(3 * f->pitch));
     if (!v)
         return tro_fail_nomem(tro_lower_err(l));
     for (int64_t c = 0; c < f->c; c++) {
         v[c] = bias[c];
+        v[2 * f->pitch + c] = f->zeros[c];
         for (int64_t k = 0; k < f->n_taps; k++)
-            v[f->pitch + c] += (int32_t)tro_load_i64(w->dtype, w->data, c * f->n_taps + k) -
-                               f->zeros[c];
+            v[f->pitch + c] += weight_at(w, c * f->n_taps + k) - f->zeros[c];
     }
-    return tro_lower_table(l, v, (size_t)(2 * f->pitch) * sizeof(*v), out);
+    return tro_lower_table(l, v, (size_t)(3 * f->pitch) * sizeof(*v), out);
 }
 
 /* ---- steps --------------------------------------------------------------------------------- */
@@ -140,6 +146,20 @@ static void find_taps(const struct params *p, const uint8_t *x, const uint8_t *p
         taps[n++] = pads;
 }
 
+/* From a window with all taps inside to the next one: pads, of rows outside, stay. */
+static void find_steps(const struct params *p, const uint8_t *pads, const uint8_t *const *taps,
+                       int64_t *steps)
+{
+    for (int64_t k = 0; k < round_up(p->form.n_taps, 4); k++)
+        steps[k] = taps[k] == pads ? 0 : p->win.stride[TRO_W] * p->x_pitch.at[TRO_W];
+}
+
+static void step_taps(const struct params *p, const int64_t *steps, const uint8_t **taps)
+{
+    for (int64_t k = 0; k < round_up(p->form.n_taps, 4); k++)
+        taps[k] += steps[k];
+}
+
 static void finish(const struct params *p, const struct tro_step_run *r, int64_t n,
                    const int64_t *o, int64_t n_windows, const int32_t *acc)
 {
@@ -164,12 +184,22 @@ static void one_row(const struct params *p, const struct tro_step_run *r, int64_
     const uint8_t *const x = (const uint8_t *)tro_arg_ptr(r, &p->x) + n * p->x_pitch.n;
     const void *const w = tro_arg_ptr(r, &p->w);
     const int64_t n_w = p->win.out[TRO_W];
+    const int32_t *const table = tro_arg_ptr(r, &p->init);
+    const int32_t *const zeros = p->has_w_zero ? table + 2 * p->form.pitch : NULL;
     const uint8_t *taps[MAX_TAPS];
+    int64_t steps[MAX_TAPS], inside, outside;
+    tro_win_interior(&p->win, TRO_W, &inside, &outside);
     for (int64_t first = 0; first < n_w; first += p->n_each) {
         const int64_t n_now = n_w - first < p->n_each ? n_w - first : p->n_each;
         for (int64_t i = 0; i < n_now; i++) {
-            find_taps(p, x, pads, (const int64_t[]){d, h, first + i}, taps);
-            p->level->fn(taps, p->form.n_taps, p->flip, w, p->form.pitch, init,
+            const int64_t ow = first + i;
+            if (ow > inside && ow < outside)
+                step_taps(p, steps, taps);
+            else
+                find_taps(p, x, pads, (const int64_t[]){d, h, ow}, taps);
+            if (ow == inside)
+                find_steps(p, pads, taps, steps);
+            p->level->fn(taps, p->form.n_taps, p->flip, w, p->form.pitch, init, zeros,
                          acc + i * p->form.pitch, p->form.c);
         }
         finish(p, r, n, (const int64_t[]){d, h, first}, n_now, acc);
@@ -203,9 +233,9 @@ static bool is_8bit(enum tro_dtype d)
     return d == TRO_I8 || d == TRO_U8;
 }
 
-/* Zeros of the weights; *is_dot: they are those that dot kernels take off by themselves. */
+/* Zeros of the weights as the kernel sees them. */
 static bool read_zeros(struct tro_lowering *l, const struct tro_node *node,
-                       const struct tro_tensor *w, int32_t *zeros, bool *is_dot)
+                       const struct tro_tensor *w, int32_t *zeros, bool *is_any)
 {
     struct tro_tensor t;
     const bool is_given = node->n_in > 3 && node->in[3].i;
@@ -214,10 +244,11 @@ static bool read_zeros(struct tro_lowering *l, const struct tro_node *node,
     const int64_t n = is_given ? tro_tensor_n_elems(&t) : 1;
     if (n != 1 && n != w->shape[0])
         return false;
-    *is_dot = true;
+    *is_any = false;
     for (int64_t c = 0; c < w->shape[0]; c++) {
         zeros[c] = is_given ? (int32_t)tro_load_i64(t.dtype, t.data, n == 1 ? 0 : c) : 0;
-        *is_dot = *is_dot && zeros[c] == (w->dtype == TRO_U8 ? 128 : 0);
+        zeros[c] -= w->dtype == TRO_U8 ? 128 : 0;
+        *is_any = *is_any || zeros[c] != 0;
     }
     return true;
 }
@@ -244,11 +275,11 @@ static bool is_ours(struct tro_lowering *l, const struct tro_lower_node *n, stru
            p->win.n_taps <= MAX_TAPS;
 }
 
-static void pick(struct tro_lowering *l, bool is_dot, struct params *p, int64_t c)
+static void pick(struct tro_lowering *l, struct params *p, int64_t c)
 {
     const uint32_t flags = tro_lower_cpu(l);
     p->level = levels;
-    while ((p->level->flag & flags) != p->level->flag || (p->level->lanes && !is_dot))
+    while ((p->level->flag & flags) != p->level->flag)
         p->level++;
     p->form.c = c;
     p->form.n_taps = p->win.n_taps;
@@ -324,7 +355,6 @@ int tro_cpu_emit_depthwise_int(struct tro_lowering *l, const struct tro_lower_no
 {
     struct params at = {0};
     struct tro_tensor w;
-    bool is_dot;
     if (!is_ours(l, n, &at, &w))
         return 0;
     const size_t c = (size_t)w.shape[0];
@@ -332,9 +362,9 @@ int tro_cpu_emit_depthwise_int(struct tro_lowering *l, const struct tro_lower_no
     int32_t *const bias = TRO_NEW_N(tro_lower_arena(l), int32_t, c);
     if (!zeros || !bias)
         return tro_fail_nomem(tro_lower_err(l));
-    if (!read_zeros(l, n->node, &w, zeros, &is_dot))
+    if (!read_zeros(l, n->node, &w, zeros, &at.has_w_zero))
         return 0;
-    pick(l, is_dot, &at, w.shape[0]);
+    pick(l, &at, w.shape[0]);
     at.form.zeros = zeros;
     const int rc = add_epilogue(l, n, &at, bias);
     if (rc <= 0)

@@ -16,7 +16,9 @@ enum {
 };
 
 /*
- * acc[c] = init[c] + sum over taps of (taps[k][c] ^ flip) * w[k][c], n of at most a block's multiple.
+ * acc[c] = init[c] + sum over taps of (taps[k][c] ^ flip) * (w[k][c] - zeros[c]), n channels; memory
+ * but for taps is filled up to whole blocks. zeros NULL: none. The wide form takes no zeros: they are
+ * off its weights already.
  * Two forms of weights, w_pitch channels filled up:
  *
  *     wide: int32 [tap][w_pitch]
@@ -25,8 +27,8 @@ enum {
  *           channels 16 * i + 4 * q .. + 3
  */
 typedef void tro_depthwise_int_fn(const uint8_t *const *taps, int64_t n_taps, uint8_t flip,
-                                  const void *w, int64_t w_pitch, const int32_t *init, int32_t *acc,
-                                  int64_t n);
+                                  const void *w, int64_t w_pitch, const int32_t *init,
+                                  const int32_t *zeros, int32_t *acc, int64_t n);
 tro_depthwise_int_fn tro_depthwise_int_wide__generic, tro_depthwise_int_wide__avx2,
     tro_depthwise_int_wide__avx512, tro_depthwise_int_wide__neon, tro_depthwise_int_dot__avxvnni,
     tro_depthwise_int_dot__avx512vnni;

@@ -43,8 +43,10 @@ static inline __attribute__((always_inline)) void channels(
 }
 
 void DEPTHWISE_INT_FN(const uint8_t *const *taps, int64_t n_taps, uint8_t flip, const void *w,
-                      int64_t w_pitch, const int32_t *init, int32_t *acc, int64_t n)
+                      int64_t w_pitch, const int32_t *init, const int32_t *zeros, int32_t *acc,
+                      int64_t n)
 {
+    (void)zeros;
     int64_t c = 0;
     for (; c + DEEP * VF_LANES <= n; c += DEEP * VF_LANES)
         channels(taps, n_taps, flip, w, w_pitch, init, acc, c, DEEP, 0);

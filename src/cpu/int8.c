@@ -16,10 +16,11 @@ enum {
 };
 
 /* Best first. */
-#define LEVEL(flag, level, tile, rows, cols, is_a_signed)                                          \
-    {                                                                                              \
-        flag, "conv_int8_" tile "__" #level, "matmul_int8_" tile "__" #level, rows, cols,          \
-            is_a_signed, tro_int8_gemm__##level, tro_int8_copy__##level, tro_int8_requant__##level \
+#define LEVEL(flag, level, tile, rows, cols, is_a_signed)                                 \
+    {                                                                                     \
+        flag, "conv_int8_" tile "__" #level, "matmul_int8_" tile "__" #level, rows, cols, \
+            is_a_signed, tro_int8_gemm__##level, tro_int8_copy__##level,                  \
+            tro_int8_requant__##level, tro_int8_sum__##level, tro_int8_correct__##level   \
     }
 static const struct tro_int8_level levels[] = {
 #if defined(__x86_64__)
@@ -70,10 +71,10 @@ static const int32_t *zeros_b(const struct tro_int8 *p, const struct tro_step_ru
     return p->has_zero_b ? tro_arg_ptr(r, &p->zero_b) : NULL;
 }
 
-/* Where sums of a group begin: the bias, less what the zero of a adds to each column. Arithmetic
- * wraps; what comes out in the end does not. */
+/* Where sums of a group begin: the bias, less what the zero of a adds to each column; and what a
+ * zero of one row takes off each column. Arithmetic wraps; what comes out in the end does not. */
 static void begin_sums(const struct tro_int8 *p, const struct tro_step_run *r, int64_t g,
-                       int32_t *init)
+                       int32_t *init, int32_t *by_zero)
 {
     const struct tro_int8_weights *const w = &p->s.w;
     const int64_t n_cols = tro_int8_n_cols(w);
@@ -87,40 +88,7 @@ static void begin_sums(const struct tro_int8 *p, const struct tro_step_run *r, i
             sum -= (uint32_t)w->k * (uint32_t)zeros[g * n_cols + j];
         v -= zero * sum;
         init[j] = (int32_t)v;
-    }
-}
-
-static int32_t sum_row(const struct tro_int8 *p, const uint8_t *a)
-{
-    int32_t sum = 0;
-    if (p->level->is_a_signed)
-        for (int64_t k = 0; k < p->s.w.k; k++)
-            sum += (int8_t)a[k];
-    else
-        for (int64_t k = 0; k < p->s.w.k; k++)
-            sum += a[k];
-    return sum;
-}
-
-/* What differs from row to row: its own zero of a, and the zeros of b times its sum. */
-static void correct(const struct tro_int8 *p, const struct tro_step_run *r, int64_t g,
-                    int64_t first_row, int64_t n_rows, int64_t col, int64_t n_cols,
-                    const int32_t *row_sums, int32_t *acc)
-{
-    const struct tro_int8_weights *const w = &p->s.w;
-    const int32_t *const sums = tro_int8_sums(w, tro_arg_ptr(r, &p->packed), g) + col;
-    const int32_t *zeros = zeros_b(p, r);
-    if (zeros)
-        zeros += g * tro_int8_n_cols(w) + col;
-    for (int64_t i = 0; i < n_rows; i++, acc += p->n_acc) {
-        const uint32_t zero = p->is_zero_a_by_row ? (uint32_t)tro_int8_zero_a(p, r, first_row + i)
-                                                  : 0;
-        for (int64_t j = 0; j < n_cols; j++) {
-            const uint32_t zero_b = zeros ? (uint32_t)zeros[j] : 0;
-            const uint32_t sum = (uint32_t)sums[j] - (uint32_t)w->k * zero_b;
-            const uint32_t less = zero * sum + (zeros ? zero_b * (uint32_t)row_sums[i] : 0);
-            acc[j] = (int32_t)((uint32_t)acc[j] - less);
-        }
+        by_zero[j] = (int32_t)sum;
     }
 }
 
@@ -129,7 +97,8 @@ static void correct(const struct tro_int8 *p, const struct tro_step_run *r, int6
 /* Memory of the thread. */
 struct room {
     uint8_t *a;
-    int32_t *acc, *init, *row_sums;
+    int32_t *acc, *init, *by_zero; /* by column */
+    int32_t *row_sums, *row_zeros; /* NULL: as good as 0 */
 };
 
 static struct room room_of(const struct tro_int8 *p, const struct tro_step_run *r)
@@ -138,7 +107,10 @@ static struct room room_of(const struct tro_int8 *p, const struct tro_step_run *
     struct room m = {.a = (uint8_t *)base};
     m.acc = (int32_t *)(void *)(base + p->a_bytes);
     m.init = (int32_t *)(void *)(base + p->a_bytes + p->acc_bytes);
-    m.row_sums = (int32_t *)(void *)(base + p->a_bytes + p->acc_bytes + p->init_bytes);
+    m.by_zero = m.init + tro_int8_n_cols(&p->s.w);
+    int32_t *const rows = (int32_t *)(void *)(base + p->a_bytes + p->acc_bytes + p->init_bytes);
+    m.row_sums = p->has_zero_b ? rows : NULL;
+    m.row_zeros = p->is_zero_a_by_row ? rows + p->m_block : NULL;
     return m;
 }
 
@@ -197,6 +169,8 @@ static void run_unit(const struct tro_int8 *p, const struct tro_step_run *r, con
 {
     const struct tro_int8_weights *const w = &p->s.w;
     const int8_t *const panels = tro_int8_panels(w, tro_arg_ptr(r, &p->packed), g);
+    const int32_t *const all_zeros = zeros_b(p, r);
+    const int32_t *const zeros = all_zeros ? all_zeros + g * tro_int8_n_cols(w) : NULL;
     const uint8_t *a = m->a;
     int64_t a_pitch = p->a_pitch;
     if (p->direct_pitch) {
@@ -207,14 +181,17 @@ static void run_unit(const struct tro_int8 *p, const struct tro_step_run *r, con
         for (int64_t i = 0; w->k < p->k4 && i < n_rows; i++)
             memset(m->a + i * a_pitch + w->k, 0, (size_t)(p->k4 - w->k));
     }
-    for (int64_t i = 0; p->has_zero_b && i < n_rows; i++)
-        m->row_sums[i] = sum_row(p, a + i * a_pitch);
+    for (int64_t i = 0; m->row_sums && i < n_rows; i++)
+        m->row_sums[i] = p->level->sum(a + i * a_pitch, w->k);
+    for (int64_t i = 0; m->row_zeros && i < n_rows; i++)
+        m->row_zeros[i] = tro_int8_zero_a(p, r, row + i);
     for (; col < end; col += p->n_acc) {
         const int64_t n_cols = least(p->n_acc, end - col);
         for (int64_t j = 0; j < n_cols; j += w->cols)
             multiply(p, m, a, a_pitch, n_rows, panels + (col + j) * p->k4, col + j, m->acc + j);
-        if (p->has_zero_b || p->is_zero_a_by_row)
-            correct(p, r, g, row, n_rows, col, n_cols, m->row_sums, m->acc);
+        if (m->row_sums || m->row_zeros)
+            p->level->correct(m->acc, p->n_acc, n_rows, n_cols, m->row_sums,
+                              zeros ? zeros + col : NULL, m->row_zeros, m->by_zero + col);
         finish(p, r, row, n_rows, g * w->n + col, least(n_cols, w->n - col),
                g * tro_int8_n_cols(w) + col, m->acc);
     }
@@ -233,7 +210,7 @@ static int run(const struct tro_step *s, const struct tro_step_run *r)
         const int64_t col = i / p->n_m_blocks % p->n_n_blocks * p->n_block;
         const int64_t row = i % p->n_m_blocks * p->m_block;
         if (g != group)
-            begin_sums(p, r, g, m.init);
+            begin_sums(p, r, g, m.init, m.by_zero);
         group = g;
         run_unit(p, r, &m, g, row, least(p->m_block, p->s.m - row), col,
                  least(col + p->n_block, n_cols));
@@ -396,14 +373,14 @@ int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, const 
     at->tile_bytes = at->tile ? (tro_tile_scratch(at->tile) + 63) / 64 * 64 : 0;
     at->a_bytes = at->direct_pitch ? 0 : (size_t)(at->m_block * at->a_pitch);
     at->acc_bytes = (size_t)(at->m_block * at->n_acc) * sizeof(int32_t);
-    at->init_bytes = (size_t)round_up(tro_int8_n_cols(w) * (int64_t)sizeof(int32_t), 64);
-    at->sums_bytes = at->has_zero_b ? (size_t)at->m_block * sizeof(int32_t) : 0;
+    at->init_bytes = (size_t)round_up(2 * tro_int8_n_cols(w) * (int64_t)sizeof(int32_t), 64);
+    at->rows_bytes = 2 * (size_t)at->m_block * sizeof(int32_t);
     *p = *at;
     list_args(at, s);
     const int64_t n_units = w->n_groups * at->n_m_blocks * at->n_n_blocks;
     s->n_parts = (int)least(n_units, 4096);
     s->scratch_bytes = at->tile_bytes + at->a_bytes + at->acc_bytes + at->init_bytes +
-                       at->sums_bytes;
+                       at->rows_bytes;
     const double n_results = (double)at->s.m * (double)(w->n_groups * w->n);
     s->n_flops = n_results * (2 * (double)w->k + (at->tile ? tro_tile_flops(at->tile) : 4));
     return 1;

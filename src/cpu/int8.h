@@ -33,6 +33,14 @@ struct tro_requant {
 typedef void tro_int8_requant_fn(const struct tro_requant *q, const int32_t *acc, int64_t acc_pitch,
                                  int64_t n_rows, int64_t n_cols, uint8_t *out, int64_t out_pitch);
 
+/* Sum of n bytes of a row of a, in the kernel's sign. */
+typedef int32_t tro_int8_sum_fn(const uint8_t *a, int64_t n);
+/* acc[i][j] -= x[i] * by_x[j] + y[i] * by_y[j], wrapping; either pair may be NULL. Columns are filled
+ * up to whole vectors. */
+typedef void tro_int8_correct_fn(int32_t *acc, int64_t acc_pitch, int64_t n_rows, int64_t n_cols,
+                                 const int32_t *x, const int32_t *by_x, const int32_t *y,
+                                 const int32_t *by_y);
+
 struct tro_int8_level {
     uint32_t flag;
     const char *conv_name, *matmul_name;
@@ -41,14 +49,18 @@ struct tro_int8_level {
     tro_int8_gemm_fn *gemm;
     tro_int8_copy_fn *copy;
     tro_int8_requant_fn *requant;
+    tro_int8_sum_fn *sum;
+    tro_int8_correct_fn *correct;
 };
 const struct tro_int8_level *tro_int8_pick(uint32_t flags);
 
 #define TRO_INT8_LEVELS(X) X(generic) X(avx2) X(avxvnni) X(avx512) X(avx512vnni) X(neon) X(neondot)
-#define TRO_INT8_LEVEL(level)                \
-    tro_int8_gemm_fn tro_int8_gemm__##level; \
-    tro_int8_copy_fn tro_int8_copy__##level; \
-    tro_int8_requant_fn tro_int8_requant__##level;
+#define TRO_INT8_LEVEL(level)                      \
+    tro_int8_gemm_fn tro_int8_gemm__##level;       \
+    tro_int8_copy_fn tro_int8_copy__##level;       \
+    tro_int8_requant_fn tro_int8_requant__##level; \
+    tro_int8_sum_fn tro_int8_sum__##level;         \
+    tro_int8_correct_fn tro_int8_correct__##level;
 TRO_INT8_LEVELS(TRO_INT8_LEVEL)
 #undef TRO_INT8_LEVEL
 
@@ -106,7 +118,7 @@ struct tro_int8 {
     int64_t k4, a_pitch;                              /* multiples of 4 */
     int64_t m_block, n_m_blocks, n_block, n_n_blocks; /* rows and columns of a unit of work */
     int64_t n_acc;                                    /* columns kept before the epilogue */
-    size_t tile_bytes, a_bytes, acc_bytes, init_bytes, sums_bytes; /* of the thread, in order */
+    size_t tile_bytes, a_bytes, acc_bytes, init_bytes, rows_bytes; /* of the thread, in order */
 };
 
 /* The zero of row `row` of a, as the kernel sees it. */

@@ -273,6 +273,34 @@ void INT8_FN(copy)(uint8_t *to, const uint8_t *from, int64_t n, uint8_t flip)
 #endif
 }
 
+int32_t INT8_FN(sum)(const uint8_t *a, int64_t n)
+{
+    int32_t sum = 0;
+    for (int64_t i = 0; i < n; i++)
+#ifdef __ARM_FEATURE_DOTPROD
+        sum += (int8_t)a[i];
+#else
+        sum += a[i];
+#endif
+    return sum;
+}
+
+void INT8_FN(correct)(int32_t *acc, int64_t acc_pitch, int64_t n_rows, int64_t n_cols,
+                      const int32_t *x, const int32_t *by_x, const int32_t *y, const int32_t *by_y)
+{
+    for (int64_t i = 0; i < n_rows; i++, acc += acc_pitch) {
+        const vi a = vi_set(x ? x[i] : 0), b = vi_set(y ? y[i] : 0);
+        for (int64_t j = 0; j < n_cols; j += VF_LANES) {
+            vi v = load_sums(acc + j);
+            if (x)
+                v -= a * load_sums(by_x + j);
+            if (y)
+                v -= b * load_sums(by_y + j);
+            memcpy(acc + j, &v, sizeof v);
+        }
+    }
+}
+
 static inline void store_bytes(uint8_t *to, vi v, int64_t n)
 {
 #if VF_LANES == 16
