@@ -111,3 +111,86 @@ TEST(tile_broadcast)
     check_op("input %c : bool[100]\ninput %a : u8[100]\ninput %b : u8[1]\n", "select(%c, %a, %b)",
              0);
 }
+
+/* Regions of several nodes. `inputs` has one input %x of the shape; it is %i inside. */
+static void check_region(const char *shape, const char *body, double tolerance)
+{
+    char text[2048];
+    snprintf(text, sizeof(text),
+             "graph \"g\"\ninput %%x : f32[%s]\nconst %%zero : f32[] = 0\nconst %%one : f32[] = 1\n"
+             "const %%half : f32[] = 0.5\nconst %%three : f32[] = 3\nconst %%six : f32[] = 6\n"
+             "%%y = fused(%%x) {\n  input %%i : f32[%s]\n%s  output %%o\n}\noutput %%y\n",
+             shape, shape, body);
+    test_check(engine_check(text, tolerance), __FILE__, __LINE__, "%s", body);
+    test_check(strcmp(engine_kernels(), "pointwise ") == 0, __FILE__, __LINE__, "%s ran on %s",
+               body, engine_kernels());
+}
+
+TEST(tile_fused)
+{
+    static const char *const bodies[] = {
+        "  %a = max(%i, %zero)\n  %o = min(%a, %one)\n",
+        "  %a = min(%one, %i)\n  %b = max(%half, %a)\n  %o = min(%b, %three)\n",
+        "  %a = sigmoid(%i)\n  %o = mul(%a, %i)\n",
+        "  %a = mul(%i, %half)\n  %o = add(%a, %one)\n",
+        "  %a = mul(%i, %half)\n  %b = add(%a, %half)\n  %c = max(%b, %zero)\n"
+        "  %d = min(%c, %one)\n  %o = mul(%i, %d)\n",
+        "  %a = add(%i, %three)\n  %b = max(%a, %zero)\n  %c = min(%b, %six)\n"
+        "  %d = mul(%i, %c)\n  %o = div(%d, %six)\n",
+        "  const %k : f32[] = 0.70710678118\n  %a = mul(%i, %k)\n  %b = erf(%a)\n"
+        "  %c = add(%b, %one)\n  %d = mul(%i, %half)\n  %o = mul(%d, %c)\n",
+        "  const %k : f32[] = 1.41421356237\n  %a = div(%i, %k)\n  %b = erf(%a)\n"
+        "  %c = add(%b, %one)\n  %d = mul(%i, %c)\n  %o = mul(%d, %half)\n",
+        "  const %k : f32[] = 0.1\n  %l = lt(%i, %zero)\n  %a = mul(%i, %k)\n"
+        "  %o = select(%l, %a, %i)\n",
+        "  %l = lt(%i, %zero)\n  %e = exp(%i)\n  %a = sub(%e, %one)\n  %o = select(%l, %a, %i)\n",
+        "  %a = sigmoid(%i)\n  %b = mul(%a, %i)\n  %o = add(%b, %a)\n",
+        "  %a = sub(%three, %i)\n  %b = abs(%a)\n  %c = sqrt(%b)\n  %d = mul(%c, %a)\n"
+        "  %e = div(%d, %i)\n  %o = add(%e, %b)\n",
+    };
+    for (size_t k = 0; k < sizeof(bodies) / sizeof(bodies[0]); k++) {
+        check_region("2,3,1000", bodies[k], 1e-6);
+        check_region("17", bodies[k], 1e-6);
+    }
+}
+
+/* NaN and infinity go through as in the reference kernels. */
+TEST(tile_special)
+{
+    static const char *const ops[] = {
+        "max(%v, %zero)",      "min(%one, %v)",      "max(%v, %w)",
+        "min(%v, %w)",         "sign(%v)",           "floor(%v)",
+        "sigmoid(%v)",         "lt(%v, %w)",         "le(%v, %w)",
+        "eq(%v, %w)",          "isnan(%v)",          "isinf(%v)",
+        "cast(%v) {to = i32}", "cast(%v) {to = u8}", "cast(%v) {to = bool}",
+        "div(%v, %w)"};
+    char text[1024];
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        snprintf(text, sizeof(text),
+                 "graph \"g\"\ninput %%x : f32[9]\nconst %%zero : f32[] = 0\n"
+                 "const %%one : f32[] = 1\n"
+                 "const %%m : f32[9] = nan 1 inf -inf 0 nan 3e9 -3e9 1e20\n"
+                 "const %%n : f32[9] = 1 nan inf 1 nan nan 0 -inf 1\n"
+                 "%%v = mul(%%x, %%m)\n%%w = mul(%%x, %%n)\n%%y = %s\noutput %%y\n",
+                 ops[i]);
+        test_check(engine_check(text, 1e-6), __FILE__, __LINE__, "%s", ops[i]);
+    }
+}
+
+TEST(tile_outputs)
+{
+    CHECK(engine_check("graph \"g\"\ninput %x : f32[40,50]\ninput %z : f32[50]\n"
+                       "%p, %q, %r = fused(%x, %z) {\n  input %i : f32[40,50]\n"
+                       "  input %j : f32[50]\n  %a = add(%i, %j)\n  %b = mul(%a, %i)\n"
+                       "  %c = lt(%b, %a)\n  output %a, %b, %c\n}\noutput %p, %q, %r\n",
+                       0));
+    /* Channels last in, channels last inside, transposed out. */
+    CHECK(engine_check("graph \"g\"\ninput %t : f32[2,6,7,16]\ninput %s : f32[16,1,1]\n"
+                       "%x = transpose(%t) {perm = [0, 3, 1, 2]}\n%a = mul(%x, %s)\n"
+                       "%b = neg(%a)\n%y = transpose(%b) {perm = [0, 2, 3, 1]}\noutput %y, %b\n",
+                       0));
+    /* Operands that lie across each other. */
+    CHECK(engine_check("graph \"g\"\ninput %x : f32[33,70]\ninput %z : f32[70,33]\n"
+                       "%t = transpose(%z) {perm = [1, 0]}\n%y = sub(%x, %t)\noutput %y\n",
+                       0));
+}
