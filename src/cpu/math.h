@@ -46,7 +46,7 @@ static inline vf vf_exp_negative(vf x)
     vf k;
     const vf y = vf_exp_reduced(vf_max(vf_set(-87), x), &k);
     const vi n = vf_to_vi(vf_select(vf_eq(x, x), k, vf_set(0)));
-    const vf e = vf_of_bits(vf_bits(y) + (n << 23));
+    const vf e = vf_of_bits((vi)((vu)vf_bits(y) + ((vu)n << 23)));
     return vf_select(vf_lt(x, vf_set(-87)), vf_set(0), e);
 }
 
@@ -72,7 +72,7 @@ static inline vf vf_log_near_one(vf f, vf k)
 /* x = (1 + f) 2^k with 1 + f in [1/sqrt 2, sqrt 2], for normal positive x. */
 static inline vf vf_split(vf x, vf *k)
 {
-    const vi from = vf_bits(x) - vi_set(0x3f3504f3);
+    const vi from = (vi)((vu)vf_bits(x) - (vu)vi_set(0x3f3504f3));
     *k = vi_to_vf(from >> 23);
     return vf_of_bits((from & 0x007fffff) + vi_set(0x3f3504f3)) - vf_set(1);
 }
@@ -178,7 +178,7 @@ static inline vf vf_sin_quarter(vf x, int32_t quarter)
     n = vf_fma(n * s, r, r);
     const vf is_even = vi_to_vf(q & 1);
     const vf y = vf_select(vf_eq(is_even, vf_set(0)), n, c);
-    return vf_of_bits(vf_bits(y) ^ ((q & 2) << 30));
+    return vf_of_bits((vi)((vu)vf_bits(y) ^ ((vu)(q & 2) << 30)));
 }
 
 /* Arguments beyond what the reduction above takes go to the C library. */

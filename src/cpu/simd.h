@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Vectors of f32 and i32 of the level a file is compiled for: 16 lanes with AVX-512, 8 with AVX2, 4
- * otherwise. + - * / & | ^ work on them as such; the rest is below. Every function gives the same
- * bits at every level (fma is exact everywhere), so what is made of them does too.
+ * otherwise. + - * / & | ^ work on them as such (vu is vi where sums wrap); the rest is below. Every
+ * function gives the same bits at every level (fma is exact everywhere), so what is made of them
+ * does too.
  */
 #ifndef TRO_CPU_SIMD_H
 #define TRO_CPU_SIMD_H
@@ -16,23 +17,27 @@
 #define VF_LANES 16
 typedef __m512 vf;
 typedef int32_t vi __attribute__((vector_size(64)));
+typedef uint32_t vu __attribute__((vector_size(64)));
 typedef __mmask16 vm;
 #elif defined(__AVX2__)
 #include <immintrin.h>
 #define VF_LANES 8
 typedef __m256 vf;
 typedef int32_t vi __attribute__((vector_size(32)));
+typedef uint32_t vu __attribute__((vector_size(32)));
 typedef vi vm;
 #elif defined(__ARM_NEON)
 #include <arm_neon.h>
 #define VF_LANES 4
 typedef float32x4_t vf;
 typedef int32x4_t vi;
+typedef uint32x4_t vu;
 typedef vi vm;
 #else
 #define VF_LANES 4
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));
+typedef uint32_t vu __attribute__((vector_size(16)));
 typedef vi vm;
 #endif
 
