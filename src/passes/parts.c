@@ -4,8 +4,8 @@
  *
  *     concat(.., split(x) all parts, ..)          concat(.., x, ..)
  *     concat(concat(a, b), c)                     concat(a, b, c)               one axis
- *     slice(concat(a, b)) along another axis      concat(slice(a), slice(b))    where slices alone
- *                                                                               use the concat
+ *     slice(concat(a, b)) along another axis      concat(slice(a), slice(b))    where all of it is
+ *                                                                               joined again
  *
  * The first lets an anchor write its result where it is joined; the last makes a roll along two axes
  * one copy of each quarter.
@@ -139,7 +139,15 @@ static bool flatten(struct tro_pass *p, tro_node_id id)
 
 /* ---- slices of a concat ---------------------------------------------------------------- */
 
-/* Every use is a slice along axes other than the concat's: of one axis each. */
+/* The value is for a concat along this axis alone. */
+static bool is_joined(struct tro_pass *p, tro_value_id v, int axis)
+{
+    const tro_node_id user = tro_pass_user(p, v);
+    const struct tro_node *const n = tro_node_get(p->g, user);
+    return user.i && n->op == TRO_OP_CONCAT && axis_of(p, n) == axis;
+}
+
+/* Every use is a slice along one axis other than the concat's, to be joined again along that. */
 static bool is_sliced_only(struct tro_pass *p, const struct tro_node *concat, int axis)
 {
     const tro_value_id v = concat->out[0];
@@ -151,7 +159,8 @@ static bool is_sliced_only(struct tro_pass *p, const struct tro_node *concat, in
         int along;
         int64_t begin, end;
         if (n->op == TRO_OP_SLICE && tro_value_eq(n->in[0], v) &&
-            match_slice(p, n->out[0], &x, &along, &begin, &end) && along != axis)
+            match_slice(p, n->out[0], &x, &along, &begin, &end) && along != axis &&
+            is_joined(p, n->out[0], along))
             n_slices++;
     }
     return n_slices == tro_pass_n_uses(p, v);
