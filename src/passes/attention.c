@@ -124,7 +124,9 @@ static bool match(struct tro_pass *p, tro_node_id id, struct match *m)
 /* Of three axes: one head comes in behind the first; a mask gets it where it has all three. */
 static tro_value_id with_heads(struct tro_pass *p, const struct match *m, tro_value_id v)
 {
-    const struct tro_shape s = p->rc < 0 ? (struct tro_shape){0} : shape_of(p, v);
+    if (p->rc < 0)
+        return v;
+    const struct tro_shape s = shape_of(p, v);
     const tro_dim dims[4] = {s.dim[0], tro_dim_const(1), s.dim[1], s.dim[2]};
     return m->rank == 4 || s.rank < 3 ? v : tro_pass_emit_reshape(p, m->id, v, dims, 4);
 }

@@ -150,11 +150,11 @@ static bool gather_as_slice(struct tro_pass *p, tro_node_id id)
         !tro_pass_is_sized(p, n.out[0]) || !tro_pass_allows(p, id))
         return false;
     const struct tro_shape shape = tro_value_get(p->g, n.out[0])->shape;
-    const int64_t end = first + step * count, at = axis;
     /* A step down to index 0 ends before it: -1 would count from the end. */
+    const int64_t last = first + step * count, end = last < 0 ? INT64_MIN : last, at = axis;
     const tro_value_id in[5] = {n.in[0], tro_pass_const_ints(p, &first, 1),
-                                tro_pass_const_ints(p, end < 0 ? &(int64_t){INT64_MIN} : &end, 1),
-                                tro_pass_const_ints(p, &at, 1), tro_pass_const_ints(p, &step, 1)};
+                                tro_pass_const_ints(p, &end, 1), tro_pass_const_ints(p, &at, 1),
+                                tro_pass_const_ints(p, &step, 1)};
     const tro_value_id y = tro_pass_emit(p, id, TRO_OP_SLICE, NULL, in, step == 1 ? 4 : 5);
     const bool is_scalar = tro_value_get(p->g, n.in[1])->shape.rank == 0;
     tro_pass_replace(p, n.out[0],
