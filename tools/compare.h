@@ -20,7 +20,7 @@ struct tro_compare_side {
 struct tro_compare_check {
     int side, output;
     const char *name;
-    bool is_form_different;
+    bool is_form_different, is_float;
     char want_form[128], got_form[128]; /* where forms differ */
     int64_t n, n_bad, n_unequal, n_nan;
     double max_abs, max_value, sum_squares;
@@ -52,6 +52,7 @@ struct tro_compare {
     int n_sides;
     int leader; /* the side whose inputs samples are made for; -1: all are folders */
     double rtol, atol;
+    double quality; /* floats also pass when no error is above this part of the largest value */
     struct tro_samples samples;
     struct tro_compare_check *checks;
     int n_checks;

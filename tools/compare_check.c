@@ -55,6 +55,7 @@ int tro_compare_add(const struct tro_compare *c, struct tro_compare_check *k, in
         k->is_form_different = true;
         return 0;
     }
+    k->is_float = tro_dtype_is_float(want->dtype);
     k->n += d.n;
     k->n_bad += d.n_bad;
     k->n_unequal += d.n_unequal;

@@ -145,7 +145,8 @@ static bool holds(const struct tro_compare *c, const struct tro_compare_check *k
         if (tro_gate_applies(&c->gates[i], k) &&
             !(tro_gate_value(&c->gates[i], k) <= c->gates[i].limit))
             return false;
-    return c->n_gates || k->n_bad == 0;
+    const bool has_quality = k->is_float && k->max_abs <= c->quality * k->max_value;
+    return c->n_gates || k->n_bad == 0 || has_quality;
 }
 
 void tro_compare_judge(struct tro_compare *c)

@@ -11,6 +11,8 @@
 #include "compare.h"
 #include "verbs.h"
 
+#define NOT_GIVEN (-1.0)
+
 struct verb {
     struct tro_list args, inputs, shapes;
     const char *data, *gate, *device, *cpu, *passes, *json_path;
@@ -172,10 +174,20 @@ static int write_json(const struct verb *v, struct tro_err *err)
     return rc;
 }
 
+static void set_tolerance(struct tro_compare *c)
+{
+    c->quality = c->rtol == NOT_GIVEN && c->atol == NOT_GIVEN ? 1e-4 : 0;
+    if (c->rtol == NOT_GIVEN)
+        c->rtol = 1e-3;
+    if (c->atol == NOT_GIVEN)
+        c->atol = 1e-5;
+}
+
 static int compare(struct verb *v, struct tro_err *err)
 {
     struct tro_compare *c = &v->c;
     tro_threads_set((int)v->n_threads);
+    set_tolerance(c);
     TRO_TRY(prepare(v, err));
     TRO_TRY(run_samples(c, err));
     tro_compare_judge(c);
@@ -208,13 +220,16 @@ static const char about[] =
     "8-bit integers of any value, wider ones 0 or 1, free sizes 1; or those in --data DIR: each\n"
     "picture or tensor file of a model with one input, each folder with NAME.npy or input_<i>.npy\n"
     "for each input. Files named output_* or label_* are left out.\n\n"
-    "An element is right when |error| <= A + R * |value of the reference|. A gate file replaces\n"
-    "this: a line is METRIC [OUTPUT] <= NUMBER, # begins a comment, and a metric is max_abs,\n"
+    "An element is right when |error| <= A + R * |value of the reference|. Where neither is "
+    "given,\n"
+    "outputs of floating point also pass when no error is above 1e-4 of the largest value, which\n"
+    "is what FP32 means here: sums are added in another order. A gate file replaces all this: a\n"
+    "line is METRIC [OUTPUT] <= NUMBER, # begins a comment, and a metric is max_abs,\n"
     "max_rel (max |error| / max |value|), rmse or unequal (share of elements that differ).";
 
 int tro_verb_compare(int argc, char **argv)
 {
-    struct verb v = {.seed = 1, .ort_level = 99, .c = {.rtol = 1e-3, .atol = 1e-5}};
+    struct verb v = {.seed = 1, .ort_level = 99, .c = {.rtol = NOT_GIVEN, .atol = NOT_GIVEN}};
     struct tro_err err = {0};
     bool is_help;
     const struct tro_opt opts[] = {

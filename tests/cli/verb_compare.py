@@ -85,6 +85,23 @@ def tolerance_is_relative_to_the_first():
 
 
 @test
+def small_elements_of_large_outputs_pass():
+    """FP32 quality: 1e-4 of the largest value, unless a tolerance is given."""
+    def net(path, offset, kind=F32):
+        nodes = [node('Add', 'x offset', 'y')]
+        return model(path, nodes, [info('x', kind, [2])], [info('y', kind, [2])],
+                     [weight('offset', offset, 'float32' if kind == F32 else 'int64')])
+    a, b = net('a.onnx', [0, 0]), net('b.onnx', [0, 0.0005])
+    x = tensor('x.npy', [10, 0.001])
+    equal(checks(a, b, '-i', x)['b.onnx', 'y']['elements_beyond_tolerance'], 1)
+    checks(a, b, '-i', x, '--rtol', '1e-3', code=1)
+    checks(a, b, '-i', x, '--atol', '1e-5', code=1)
+    checks(a, net('c.onnx', [0, 0.002]), '-i', x, code=1)
+    i = tensor('i.npy', [100000, 1], 'int64')
+    checks(net('d.onnx', [0, 0], I64), net('e.onnx', [0, 1], I64), '-i', i, code=1)
+
+
+@test
 def nan_and_shape_differences_fail():
     div = [node('Div', 'x x', 'y')]
     io = [info('x', F32, [2])], [info('y', F32, [2])]
