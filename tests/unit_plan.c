@@ -414,6 +414,9 @@ TEST(plan_hostile_sections)
     check_patch(&b, golden + 8, 4, TRO_I32, "expected type f32 and rank 2, found type i32");
     check_patch(&b, golden + 16, 8, INT64_MAX, "found one of more bytes");
     check_patch(&b, golden + 32, 8, UINT64_MAX - 63, "found one of more bytes");
+    kit_store(golden + 24, 8, 0); /* empty, and the other size beyond all bounds */
+    check_patch(&b, golden + 16, 8, INT64_MAX, "found one of more bytes");
+    kit_store(golden + 24, 8, 3);
     check_patch(&b, golden + 32, 8, 64, "expected");
     tro_buf_finish(&b);
 }

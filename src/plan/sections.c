@@ -209,20 +209,18 @@ struct golden {
     struct tro_err *err;
 };
 
-/* Bytes of the tensor, or -1 when there are more than the section has. */
+/* Bytes of the tensor, or -1 when there are more than the section has. The other sizes of an empty
+ * one must have a product too. */
 static int64_t bytes_within(const struct tro_tensor *t, uint64_t limit)
 {
-    uint64_t n = tro_dtype_size(t->dtype);
+    int64_t n = (int64_t)tro_dtype_size(t->dtype);
     bool is_empty = false;
     for (int i = 0; i < t->rank; i++) {
-        if (t->shape[i] < 0)
+        if (t->shape[i] < 0 || (t->shape[i] > 1 && __builtin_mul_overflow(n, t->shape[i], &n)))
             return -1;
         is_empty |= t->shape[i] == 0;
     }
-    for (int i = 0; i < t->rank && !is_empty; i++)
-        if (__builtin_mul_overflow(n, (uint64_t)t->shape[i], &n) || n > limit)
-            return -1;
-    return is_empty ? 0 : n > limit ? -1 : (int64_t)n;
+    return is_empty ? 0 : (uint64_t)n > limit ? -1 : n;
 }
 
 static int read_tensor(struct golden *g, struct tro_tensor *t)
