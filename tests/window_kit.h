@@ -16,7 +16,7 @@ static inline void kit_type(struct tro_buf *b, enum tro_dtype d, int rank, const
     tro_buf_str(b, "]");
 }
 
-/* A constant of noise: floats in -1 .. 1, integers over their range or all equal to `value`. */
+/* A constant of noise: floats in -2 .. 2, integers of 8 bits over their range. */
 static inline void kit_const(struct tro_buf *b, const char *name, enum tro_dtype d, int rank,
                              const int64_t *shape, uint64_t seed)
 {
