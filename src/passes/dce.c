@@ -18,7 +18,8 @@ static bool is_used(struct tro_pass *p, const struct tro_node *n)
 static void drop_outputs(struct tro_pass *p, tro_node_id id)
 {
     const struct tro_node *const n = tro_node_get(p->g, id);
-    if (tro_op_info(n->op)->kind == TRO_KIND_CONTROL)
+    /* How many outputs a split has says how large they are. */
+    if (tro_op_info(n->op)->kind == TRO_KIND_CONTROL || n->op == TRO_OP_SPLIT)
         return;
     for (uint32_t i = 1; i < n->n_out; i++)
         if (n->out[i].i && tro_pass_n_uses(p, n->out[i]) == 0 && tro_pass_is_sized(p, n->out[i]) &&
