@@ -115,10 +115,11 @@ def passes_page():
         raise SystemExit('docs: src/passes/passes.def: a row is not understood')
     lines = ['# Passes', '',
              'Generated from `src/passes/passes.def` by `make docs`.', '',
-             'What the builder does to a graph before it goes into a plan, in this order. Passes of',
-             'one stage repeat until none of them changes anything. `--passes all,-NAME` leaves one',
-             'out, `--dump-after NAME` prints the graph after it, `--bisect N` makes only the first N',
-             'changes and says which was the last. `tests/passes/NAME` shows graphs before and after.',
+             'What the builder does to a graph before it goes into a plan, in this order. Passes',
+             'of one stage repeat until none of them changes anything. `--passes all,-NAME` leaves',
+             'one out, `--dump-after NAME` prints the graph after it, `--bisect N` makes only the',
+             'first N changes and says which was the last. `tests/passes/NAME` shows graphs before',
+             'and after.',
              '', '| pass | stage | what it does |', '| --- | --- | --- |']
     lines += [f'| `{name}` | {stage} | {cell(what)} |' for name, stage, what in rows]
     return '\n'.join(lines) + '\n'

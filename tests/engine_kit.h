@@ -4,11 +4,11 @@
  *
  *     ENGINE(1e-5, "graph \"g\" input %x : f32[2,3] %y = exp(%x) output %y");
  *
- * Inputs are seeded noise. Each CPU level of this machine and one to three threads are run; the bits
- * must not depend on the number of threads. Floats may differ by the tolerance times the greatest
- * value of the output; integers and bool must be equal, or by that many units where the tolerance
- * is 1 or more. Scratch memory is full of NaN before each run. engine_kernels() tells which kernels
- * the last program was made of.
+ * Inputs are seeded noise. Each CPU level of this machine and one to three threads are run; the
+ * bits must not depend on the number of threads. Floats may differ by the tolerance times the
+ * greatest value of the output; integers and bool must be equal, or by that many units where the
+ * tolerance is 1 or more. Scratch memory is full of NaN before each run. engine_kernels() tells
+ * which kernels the last program was made of.
  */
 #ifndef TRO_TESTS_ENGINE_KIT_H
 #define TRO_TESTS_ENGINE_KIT_H

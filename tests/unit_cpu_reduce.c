@@ -16,7 +16,8 @@ static void check_on(const char *file, int line, const char *text, double tolera
 
 #define ON(kernel, tolerance, text) check_on(__FILE__, __LINE__, text, tolerance, kernel)
 
-/* A value that lies channels last, if the engine sees a reason for it; else as a transposed view. */
+/* A value that lies channels last, if the engine sees a reason for it; else as a transposed view.
+ * */
 #define LAST "%l = transpose(%t) {perm = [0, 3, 1, 2]}\n"
 
 TEST(softmax_axes)

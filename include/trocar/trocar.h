@@ -243,8 +243,8 @@ struct tro_verify_report {
 
 /* Runs the golden samples of a plan on a session made for it and compares: floating point within
  * 1e-4 of the output's greatest value (2e-3 for f16, 1.6e-2 for bf16, 0.13 for FP8 and FP4), 4-,
- * 8- and 16-bit integers within one, all else equal. Returns the number of outputs that differ. opts
- * and report may be NULL. */
+ * 8- and 16-bit integers within one, all else equal. Returns the number of outputs that differ.
+ * opts and report may be NULL. */
 TRO_API int tro_plan_verify(struct tro_plan *p, const struct tro_session_opts *opts,
                             struct tro_verify_report *report, struct tro_err *err);
 

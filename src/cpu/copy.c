@@ -16,9 +16,9 @@
 #include "base/dtype.h"
 
 #define ITEM_BYTES 32768
-/* Sides of a transposed block in elements: along the axis without gaps in the source, and along that
- * of the destination. Measured: larger ones meet too few sets of the cache where pitches are powers
- * of two. */
+/* Sides of a transposed block in elements: along the axis without gaps in the source, and along
+ * that of the destination. Measured: larger ones meet too few sets of the cache where pitches are
+ * powers of two. */
 #define SIDE_I 32
 #define SIDE_J 128
 
@@ -134,7 +134,8 @@ static void copy_rows(char *dst, int64_t dst_pitch, const char *src, int64_t src
         memcpy(dst + i * dst_pitch, src + i * src_pitch, n_bytes);
 }
 
-/* The same loop thrice: the compiler makes vectors of one element repeated, and of gathered ones. */
+/* The same loop thrice: the compiler makes vectors of one element repeated, and of gathered ones.
+ * */
 #define STRIDED_BY(type, dst_by, src_by) \
     for (int64_t j = 0; j < n; j++)      \
     memcpy(dst + j * (dst_by), src + j * (src_by), sizeof(type))
@@ -198,7 +199,8 @@ static void run_rows(const struct plan *p, char *dst, const char *src, int part,
     }
 }
 
-/* ---- transposed blocks ------------------------------------------------------------------------- */
+/* ---- transposed blocks -------------------------------------------------------------------------
+ * */
 
 #define TRANSPOSE(type)                                                            \
     for (int64_t i = 0; i < n_i; i++)                                              \
@@ -281,7 +283,8 @@ void tro_copy_part(const struct tro_arg *to, char *dst, const struct tro_arg *fr
     run_rows(&p, dst, src, part, n_parts);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------- */
+/* ---- steps -------------------------------------------------------------------------------------
+ * */
 
 int tro_cpu_copy(const struct tro_step *s, const struct tro_step_run *r)
 {

@@ -101,7 +101,8 @@ static void pack(void *dst, const struct tro_tensor *w, const void *ctx)
     }
 }
 
-/* For each channel the bias, the sum of its weights less their zeros, and the zero, in one table. */
+/* For each channel the bias, the sum of its weights less their zeros, and the zero, in one table.
+ * */
 static int add_sums(struct tro_lowering *l, const struct form *f, const struct tro_tensor *w,
                     const int32_t *bias, struct tro_arg *out)
 {

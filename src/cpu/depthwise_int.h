@@ -16,13 +16,14 @@ enum {
 };
 
 /*
- * acc[c] = init[c] + sum over taps of (taps[k][c] ^ flip) * (w[k][c] - zeros[c]), n channels; memory
- * but for taps is filled up to whole blocks. zeros NULL: none. The wide form takes no zeros: they are
- * off its weights already.
+ * acc[c] = init[c] + sum over taps of (taps[k][c] ^ flip) * (w[k][c] - zeros[c]), n channels;
+ * memory but for taps is filled up to whole blocks. zeros NULL: none. The wide form takes no zeros:
+ * they are off its weights already.
  * Two forms of weights, w_pitch channels filled up:
  *
  *     wide: int32 [tap][w_pitch]
- *     dot:  int8, taps in fours: [tap / 4][w_pitch / lanes][4][lanes / 4][tap % 4], where vectors of
+ *     dot:  int8, taps in fours: [tap / 4][w_pitch / lanes][4][lanes / 4][tap % 4], where vectors
+ *     of
  *           `lanes` bytes are interleaved as unpacking them does, 16 bytes apart: vector q has the
  *           channels 16 * i + 4 * q .. + 3
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compiled once for each level: bytes are widened to 32 bits. DEPTHWISE_INT_FN names the function. */
+/* Compiled once for each level: bytes are widened to 32 bits. DEPTHWISE_INT_FN names the function.
+ * */
 #include "cpu/depthwise_int.h"
 
 #include "cpu/simd.h"

@@ -42,8 +42,8 @@ typedef void tro_gemm_tile_fn(const struct tro_gemm_tile *t);
 typedef void tro_gemm_copy_fn(float *dst, int64_t dst_pitch, const float *src, int64_t src_pitch,
                               int64_t n_rows, int64_t n);
 
-/* Points of the transforms of cpu/conv_winograd.h beside 0 and infinity, each with both signs. Their
- * powers are exact, and errors are smaller than those of the usual 1 and 2. */
+/* Points of the transforms of cpu/conv_winograd.h beside 0 and infinity, each with both signs.
+ * Their powers are exact, and errors are smaller than those of the usual 1 and 2. */
 #define TRO_WINOGRAD_A 0.625f
 #define TRO_WINOGRAD_B 1.5f
 /* One tile and n channels: pixels to v[i * v_pitch + channel],

@@ -18,8 +18,8 @@
 #include "cpu/tile.h"
 #include "cpu/window.h"
 
-/* c[i][j] = init[j] + sum over k < 4 * n_k4 of a[i][k] * b[k][j], one panel of columns, n_rows of at
- * most the kernel's. */
+/* c[i][j] = init[j] + sum over k < 4 * n_k4 of a[i][k] * b[k][j], one panel of columns, n_rows of
+ * at most the kernel's. */
 typedef void tro_int8_gemm_fn(const uint8_t *a, int64_t a_pitch, const int8_t *b, int64_t n_k4,
                               const int32_t *init, int32_t *c, int64_t c_pitch, int n_rows);
 /* to[i] = from[i] ^ flip */
@@ -35,8 +35,8 @@ typedef void tro_int8_requant_fn(const struct tro_requant *q, const int32_t *acc
 
 /* Sum of n bytes of a row of a, in the kernel's sign. */
 typedef int32_t tro_int8_sum_fn(const uint8_t *a, int64_t n);
-/* acc[i][j] -= x[i] * by_x[j] + y[i] * by_y[j], wrapping; either pair may be NULL. Columns are filled
- * up to whole vectors. */
+/* acc[i][j] -= x[i] * by_x[j] + y[i] * by_y[j], wrapping; either pair may be NULL. Columns are
+ * filled up to whole vectors. */
 typedef void tro_int8_correct_fn(int32_t *acc, int64_t acc_pitch, int64_t n_rows, int64_t n_cols,
                                  const int32_t *x, const int32_t *by_x, const int32_t *y,
                                  const int32_t *by_y);

@@ -12,7 +12,8 @@
 
 enum { ROWS = INT8_ROWS, VECTORS = INT8_VECTORS };
 
-/* ---- dot products: sum += the four bytes of a, with those of each column of b ------------------ */
+/* ---- dot products: sum += the four bytes of a, with those of each column of b ------------------
+ * */
 
 #if defined(__AVX512VNNI__) && VF_LANES == 16
 typedef __m512i operand;
@@ -173,7 +174,8 @@ static inline vi dot(vi sum, operand a, operand b)
 }
 #endif
 
-/* ---- products ---------------------------------------------------------------------------------- */
+/* ---- products ----------------------------------------------------------------------------------
+ * */
 
 static inline vi load_sums(const int32_t *p)
 {
@@ -251,7 +253,8 @@ void INT8_FN(gemm)(const uint8_t *a, int64_t a_pitch, const int8_t *b, int64_t n
     }
 }
 
-/* ---- bytes --------------------------------------------------------------------------------------- */
+/* ---- bytes
+ * --------------------------------------------------------------------------------------- */
 
 void INT8_FN(copy)(uint8_t *to, const uint8_t *from, int64_t n, uint8_t flip)
 {

@@ -232,8 +232,8 @@ static void store_stats(const struct tro_line_stats *stats, int64_t i, double me
 #define GROUP_ROWS 8
 #define GROUP_ELEMS 4096
 
-/* The first mean is rounded to f32 and its sum too; how far it is off, the sum of what is left after
- * it is taken away tells. */
+/* The first mean is rounded to f32 and its sum too; how far it is off, the sum of what is left
+ * after it is taken away tells. */
 static void normalize_group(float *y, int64_t y_pitch, const float *x, int64_t x_pitch, int n_rows,
                             int64_t n, double epsilon, bool is_rms,
                             const struct tro_line_stats *stats, int64_t first)

@@ -26,7 +26,8 @@ struct params {
     int mean, scale; /* outputs of the step, -1 = none */
 };
 
-/* ---- running ------------------------------------------------------------------------------------- */
+/* ---- running
+ * ------------------------------------------------------------------------------------- */
 
 static float *output(const struct tro_step *s, const struct tro_step_run *r, int i, int64_t at)
 {
@@ -102,7 +103,8 @@ static int run_tile(const struct tro_step *s, const struct tro_step_run *r)
     return 0;
 }
 
-/* ---- lowering ------------------------------------------------------------------------------------ */
+/* ---- lowering
+ * ------------------------------------------------------------------------------------ */
 
 struct plan {
     struct tro_arg x, y, stats; /* y like x where it is not wanted */

@@ -79,9 +79,11 @@ static bool cut_inside(const struct plan *q, struct tro_arg *from, struct tro_ar
     return true;
 }
 
-/* ---- constant ------------------------------------------------------------------------------------ */
+/* ---- constant
+ * ------------------------------------------------------------------------------------ */
 
-/* Before and behind the input along each axis; the axes before it are full, those after it not yet. */
+/* Before and behind the input along each axis; the axes before it are full, those after it not yet.
+ * */
 static int cut_boxes(const struct plan *q, struct tro_arg *box)
 {
     struct tro_arg rest = q->y;
@@ -126,7 +128,8 @@ static int emit_constant(struct tro_lowering *l, const struct tro_lower_node *n,
     return 1;
 }
 
-/* ---- from the neighbours ------------------------------------------------------------------------ */
+/* ---- from the neighbours ------------------------------------------------------------------------
+ * */
 
 static int add_copy(struct tro_lowering *l, const struct tro_lower_node *n,
                     const struct tro_arg *to, const struct tro_arg *from)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Emitter of max and average pools. Windows of many taps are taken apart: along the width first,
- * into memory of the thread, then along the rest, so that n x n taps cost 2 n; sums of large windows
- * are also more accurate so.
+ * into memory of the thread, then along the rest, so that n x n taps cost 2 n; sums of large
+ * windows are also more accurate so.
  */
 #include "cpu/pool.h"
 #include "cpu/cpu.h"

@@ -2,8 +2,8 @@
 /*
  * Reductions of f32 over any axes. Kept elements are independent: columns where the axis without
  * gaps is kept, single ones where it is reduced. Few columns over many rows (the mean of a picture)
- * are cut into parts of the rows, whose results a second step puts together: how many depends on the
- * sizes alone, so that the bits do not depend on the number of threads.
+ * are cut into parts of the rows, whose results a second step puts together: how many depends on
+ * the sizes alone, so that the bits do not depend on the number of threads.
  */
 #include "cpu/cpu.h"
 #include "cpu/line_kernels.h"
@@ -45,7 +45,8 @@ static float result(const struct params *p, double acc)
     return (float)(p->kind == tro_reduction_mean ? acc / (double)p->n_each : acc);
 }
 
-/* ---- single elements ------------------------------------------------------------------------------ */
+/* ---- single elements
+ * ------------------------------------------------------------------------------ */
 
 static int run_rows(const struct tro_step *s, const struct tro_step_run *r)
 {
@@ -66,7 +67,8 @@ static int run_rows(const struct tro_step *s, const struct tro_step_run *r)
     return 0;
 }
 
-/* ---- columns -------------------------------------------------------------------------------------- */
+/* ---- columns
+ * -------------------------------------------------------------------------------------- */
 
 static int64_t n_groups(const struct params *p)
 {
@@ -161,7 +163,8 @@ static int run_join(const struct tro_step *s, const struct tro_step_run *r)
     return 0;
 }
 
-/* ---- lowering ------------------------------------------------------------------------------------- */
+/* ---- lowering
+ * ------------------------------------------------------------------------------------- */
 
 /* Where the output's elements lie, along the axes of the input. */
 static struct tro_arg spread(const struct tro_arg *x, const struct tro_arg *y, uint32_t axes,

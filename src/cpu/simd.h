@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Vectors of f32 and i32 of the level a file is compiled for: 16 lanes with AVX-512, 8 with AVX2, 4
- * otherwise. + - * / & | ^ work on them as such (vu is vi where sums wrap); the rest is below. Every
- * function gives the same bits at every level (fma is exact everywhere), so what is made of them
- * does too.
+ * otherwise. + - * / & | ^ work on them as such (vu is vi where sums wrap); the rest is below.
+ * Every function gives the same bits at every level (fma is exact everywhere), so what is made of
+ * them does too.
  */
 #ifndef TRO_CPU_SIMD_H
 #define TRO_CPU_SIMD_H

@@ -24,7 +24,7 @@ struct tro_tile; /* lives as long as the program */
 enum tro_tile_kind {
     TRO_TILE_CLAMP,     /* out = min(max(acc, lo), hi), lo = -inf and hi = inf where there is none;
                            NaN stays NaN */
-    TRO_TILE_ADD_CLAMP, /* out = min(max(acc + other, lo), hi); other is f32 of the result's shape */
+    TRO_TILE_ADD_CLAMP, /* out = min(max(acc + other, lo), hi); other: f32, the result's shape */
     TRO_TILE_GENERAL
 };
 

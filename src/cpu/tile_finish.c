@@ -136,7 +136,8 @@ static int place_results(struct tro_tile *t)
     return 0;
 }
 
-/* ---- slots ------------------------------------------------------------------------------------ */
+/* ---- slots ------------------------------------------------------------------------------------
+ * */
 
 static int last_use(const struct tro_tile *t, int place)
 {
@@ -178,7 +179,8 @@ static int place_slots(struct tro_tile *t)
     return 0;
 }
 
-/* ---- the rest --------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------------
+ * */
 
 static tro_tile_fn *kernel(enum tro_tile_code code, uint32_t flags)
 {

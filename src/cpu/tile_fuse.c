@@ -8,7 +8,8 @@
 
 #include <math.h>
 
-/* ---- looking around --------------------------------------------------------------------------- */
+/* ---- looking around ---------------------------------------------------------------------------
+ * */
 
 static struct tro_tile_instr *def_of(const struct tro_tile *t, int place)
 {
@@ -71,7 +72,8 @@ static void become(struct tro_tile_instr *i, enum tro_tile_code code, int x, flo
         .code = code, .n_src = 1, .dst = dst, .src = {x, dst, dst}, .imm = {a, b, lo, hi}};
 }
 
-/* ---- rules: true when the instruction changed ---------------------------------------------------- */
+/* ---- rules: true when the instruction changed
+ * ---------------------------------------------------- */
 
 static bool fuse_bound(struct tro_tile *t, struct tro_tile_instr *i)
 {
@@ -233,7 +235,8 @@ static bool fuse_leaky(struct tro_tile *t, struct tro_tile_instr *i)
     return true;
 }
 
-/* ---- the pass ----------------------------------------------------------------------------------- */
+/* ---- the pass -----------------------------------------------------------------------------------
+ * */
 
 static void drop_unused(struct tro_tile *t)
 {
@@ -256,7 +259,8 @@ void tro_tile_fuse(struct tro_tile *t)
     drop_unused(t);
 }
 
-/* ---- simple programs ------------------------------------------------------------------------------ */
+/* ---- simple programs
+ * ------------------------------------------------------------------------------ */
 
 /* Memory that every element of the space has its own element of. */
 static bool is_full_f32(const struct tro_tile *t, int place)

@@ -146,8 +146,8 @@ void tro_graph_replace_uses(struct tro_graph *g, tro_value_id from, tro_value_id
  * this one, with a suffix when it is taken; a value that was named before keeps its name. */
 int tro_graph_rename(struct tro_graph *g, tro_value_id v, struct tro_str name, struct tro_err *err);
 
-/* `to` gets the name of `from`, whose name becomes a made-up one: for a value that is replaced by an
- * equal one. */
+/* `to` gets the name of `from`, whose name becomes a made-up one: for a value that is replaced by
+ * an equal one. */
 int tro_graph_take_name(struct tro_graph *g, tro_value_id to, tro_value_id from,
                         struct tro_err *err);
 
@@ -191,8 +191,8 @@ struct tro_clone_shape {
 
 /* A copy of the graph with the same names. Data of constants is shared: the source must live as
  * long as the clone. inputs: NULL, or one for each input of the main block; then the symbols in
- * their sizes get these bounds or values everywhere, and all shapes are inferred again. A shape that
- * contradicts the input's fails with TRO_E_INPUT. NULL on failure. */
+ * their sizes get these bounds or values everywhere, and all shapes are inferred again. A shape
+ * that contradicts the input's fails with TRO_E_INPUT. NULL on failure. */
 struct tro_graph *tro_graph_clone(const struct tro_graph *g, const struct tro_clone_shape *inputs,
                                   struct tro_err *err);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constants apart from the text of their graph. In such a text `data OFFSET` stands for the bytes at
- * that offset of one block of memory, in which each constant begins at a multiple of 64 and equal
- * ones are there once:
+ * Constants apart from the text of their graph. In such a text `data OFFSET` stands for the bytes
+ * at that offset of one block of memory, in which each constant begins at a multiple of 64 and
+ * equal ones are there once:
  *
  *     const %w : f32[64,3,7,7] = data 0          │ 37632 bytes of %w │ 0.. │ %b │ ...
  *     const %b : f32[64] = data 37632            0                   37632 (a multiple of 64)

@@ -70,8 +70,8 @@ static void find_lifetimes(struct tro_lowering *l)
 
 /* ---- in place ----------------------------------------------------------------------------- */
 
-/* Buffers in groups of one place: kernels hold buffer numbers, so a buffer that takes over another's
- * memory keeps its number and shares the offset. */
+/* Buffers in groups of one place: kernels hold buffer numbers, so a buffer that takes over
+ * another's memory keeps its number and shares the offset. */
 struct group {
     uint32_t leader; /* whose memory buffer k has: itself, or what it took over */
     int32_t first, last;

@@ -58,7 +58,7 @@ typedef int tro_step_fn(const struct tro_step *s, const struct tro_step_run *r);
 enum tro_step_kind {
     TRO_STEP_KERNEL,
     TRO_STEP_IF,  /* in[0] is bool: steps (i, i + n_then] run, or the n_else after them */
-    TRO_STEP_LOOP /* steps (i, i + n_then] run trip_count times (-1: as often as in[0], an i64, says)
+    TRO_STEP_LOOP /* steps (i, i + n_then] run trip_count times (-1: as often as in[0] says, i64)
                      and while in[1] is true, where has_cond is set */
 };
 
@@ -135,7 +135,8 @@ size_t tro_arg_n_bytes(const struct tro_arg *a); /* of its elements */
 /* Row-major without gaps. */
 bool tro_arg_is_dense(const struct tro_arg *a);
 /* Rank >= 2 and the stride of axis 1 is 1 (or there is one channel): [n, c, spatial..] with
- * channels last. Strides of the other axes are free but not negative, and not 0 unless of size 1. */
+ * channels last. Strides of the other axes are free but not negative, and not 0 unless of size 1.
+ * */
 bool tro_arg_is_channels_last(const struct tro_arg *a);
 /* The last axis has stride 1. */
 bool tro_arg_is_rows(const struct tro_arg *a);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Equal things once: small constants with equal contents, nodes with equal inputs and attributes. */
+/* Equal things once: small constants with equal contents, nodes with equal inputs and attributes.
+ * */
 #include "base/alloc.h"
 #include "base/err.h"
 #include "passes/pass.h"

@@ -7,8 +7,8 @@
  *     slice(concat(a, b)) along another axis      concat(slice(a), slice(b))    where all of it is
  *                                                                               joined again
  *
- * The first lets an anchor write its result where it is joined; the last makes a roll along two axes
- * one copy of each quarter.
+ * The first lets an anchor write its result where it is joined; the last makes a roll along two
+ * axes one copy of each quarter.
  */
 #include "base/err.h"
 #include "passes/pass.h"

@@ -32,7 +32,8 @@ typedef int tro_pass_fn(struct tro_pass *p);
 bool tro_pass_allows(struct tro_pass *p, tro_node_id n);
 
 /* Calls visit for every node of every block, in order, inner blocks before the node that owns them.
- * Nodes that were removed meanwhile are left out, as are new ones and what stands in fused nodes. */
+ * Nodes that were removed meanwhile are left out, as are new ones and what stands in fused nodes.
+ * */
 typedef void tro_pass_visit(struct tro_pass *p, tro_node_id n);
 int tro_pass_each(struct tro_pass *p, tro_pass_visit *visit);
 

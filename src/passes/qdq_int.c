@@ -2,7 +2,8 @@
 /*
  * Convolutions and matrix products of dequantized operands:
  *
- *     conv(D(x), D(w), b) ─► + t ─► clamp ─► Q        conv_int(x, w) ─► + i32 ─► requantize ─► clamp
+ *     conv(D(x), D(w), b) ─► + t ─► clamp ─► Q        conv_int(x, w) ─► + i32 ─► requantize ─►
+ *     clamp
  *     conv(D(x), D(w), b)                             D(conv_int(x, w)) ─► + b
  *
  * The factor of requantize is sx * sw / sy in float32 as in QLinearConv; terms become integers in

@@ -145,8 +145,8 @@ static const struct tro_node *reshape_def(const struct tro_pass *p, tro_value_id
     return NULL;
 }
 
-/* The axis of `to` for each axis of `from`, -1 for one of size 1 that `to` does not have. False when
- * the reshape does more than add and drop axes of size 1. */
+/* The axis of `to` for each axis of `from`, -1 for one of size 1 that `to` does not have. False
+ * when the reshape does more than add and drop axes of size 1. */
 static bool map_axes(const struct tro_shape *from, const struct tro_shape *to, int *axis)
 {
     int k = 0;

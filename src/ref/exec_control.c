@@ -93,7 +93,8 @@ int tro_exec_check_stack_rank(struct tro_exec *x, const struct tro_tensor *item,
                     TRO_MAX_RANK - 1, item->rank);
 }
 
-/* ---- if, fused -------------------------------------------------------------------------------- */
+/* ---- if, fused --------------------------------------------------------------------------------
+ * */
 
 /* Runs a block on the operands from `first` on. */
 static int run_block(struct tro_exec *x, const struct tro_node *n, tro_block_id id, uint32_t first,

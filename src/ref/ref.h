@@ -29,9 +29,9 @@ int tro_ref_eval(enum tro_op op, const void *attrs, int n_in, const struct tro_t
                  int n_out, struct tro_tensor *out, const struct tro_dim_env *env,
                  const struct tro_dims *env_dims, struct tro_err *err);
 
-/* The same without inference and allocation: types, shapes and memory of the outputs are given (data
- * NULL for those nobody wants). The node is neither CONTROL nor EXTENT and has no sizes among its
- * attributes. */
+/* The same without inference and allocation: types, shapes and memory of the outputs are given
+ * (data NULL for those nobody wants). The node is neither CONTROL nor EXTENT and has no sizes among
+ * its attributes. */
 int tro_ref_eval_into(enum tro_op op, const void *attrs, int n_in, const struct tro_tensor *in,
                       int n_out, struct tro_tensor *out, struct tro_err *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sessions of plans. For each set of input sizes there is a variant: the graph with these sizes, its
- * program, the memory of its outputs. Variants share packed weights (with all sessions of the
+ * Sessions of plans. For each set of input sizes there is a variant: the graph with these sizes,
+ * its program, the memory of its outputs. Variants share packed weights (with all sessions of the
  * plan), threads and scratch memory.
  *
  *     plan ── graph ─┬─ clone for 1x3x224x224 ── program ── exec state    variant

@@ -54,8 +54,8 @@ struct tro_bench *tro_bench_create(const struct tro_tune_opts *o, const struct t
 void tro_bench_destroy(struct tro_bench *b);
 const struct tro_program *tro_bench_program(const struct tro_bench *b);
 
-/* The steps of that node but for copies into other forms, after the caches were emptied. -1 when one
- * fails, as steps may on the data they meet. */
+/* The steps of that node but for copies into other forms, after the caches were emptied. -1 when
+ * one fails, as steps may on the data they meet. */
 int64_t tro_bench_time_node(struct tro_bench *b, tro_node_id node);
 
 #endif
