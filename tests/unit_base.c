@@ -226,6 +226,25 @@ TEST(arena_large_objects)
     tro_arena_finish(&a);
 }
 
+TEST(arena_join)
+{
+    struct tro_arena a = {0}, b = {0}, none = {0};
+    char *const first = tro_arena_alloc(&a, 1, 10), *const other = tro_arena_alloc(&b, 1, 20000);
+    CHECK_OR_RETURN(first && other);
+    tro_arena_join(&a, &b);
+    tro_arena_join(&a, &none);
+    CHECK(b.last == NULL && b.n_bytes == 0);
+    CHECK_INT(a.n_bytes, 20010);
+    memset(other, 1, 20000);
+    char *const next = tro_arena_alloc(&a, 1, 10);
+    CHECK_OR_RETURN(next != NULL);
+    CHECK(next > first && next - first < 100);
+    tro_arena_join(&none, &a);
+    CHECK_INT(first[0] + next[0] + other[19999], 1);
+    tro_arena_finish(&none);
+    tro_arena_finish(&a);
+}
+
 TEST(arena_refuses_overflow)
 {
     struct tro_arena a = {0};

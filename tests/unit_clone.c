@@ -61,6 +61,54 @@ TEST(clone_exact)
     tro_graph_destroy(g);
 }
 
+/* What a pass made known of one value reaches the next ones; constants keep their data. */
+TEST(infer_again)
+{
+    struct tro_graph *const g = parse("graph \"g\"\n"
+                                      "symbol u0 0..\n"
+                                      "input %x : f32[1,4]\n"
+                                      "input %c : bool[]\n"
+                                      "const %w : f32[3] = 1 2 3\n"
+                                      "const %k : i64[1] = 0\n"
+                                      "%i = if(%c, %x) {\n"
+                                      "    input %a : f32[1,4]\n"
+                                      "    output %a\n"
+                                      "} {\n"
+                                      "    input %b : f32[1,4]\n"
+                                      "    %q = squeeze(%b, %k)\n"
+                                      "    output %q\n"
+                                      "} : f32[*]\n"
+                                      "%n = neg(%i) : f32[*]\n"
+                                      "%s = shape_of(%n) : i64[u0]\n"
+                                      "%d = dims() {values = [u0]} : i64[1]\n"
+                                      "%y = neg(%w) : f32[3]\n"
+                                      "output %s, %d, %y\n");
+    struct tro_err err = {0};
+    CHECK_OR_RETURN(g != NULL);
+    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
+    tro_graph_set_input(g, b->nodes[1], 0, b->inputs[0]);
+    test_check(tro_graph_infer_again(g, &err) == 0, __FILE__, __LINE__, "%s", err.text);
+    check_text(g, "graph \"g\"\n"
+                  "input %x : f32[1,4]\n"
+                  "input %c : bool[]\n"
+                  "const %k : i64[1] = 0\n"
+                  "const %w : f32[3] = 1 2 3\n"
+                  "%i = if(%c, %x) {\n"
+                  "  input %a : f32[1,4]\n"
+                  "  output %a\n"
+                  "} {\n"
+                  "  input %b : f32[1,4]\n"
+                  "  %q = squeeze(%b, %k) : f32[4]\n"
+                  "  output %q\n"
+                  "} : f32[*]\n"
+                  "%n = neg(%x) : f32[1,4]\n"
+                  "%s = shape_of(%n) : i64[2]\n"
+                  "%d = dims() {values = [2]} : i64[1]\n"
+                  "%y = neg(%w) : f32[3]\n"
+                  "output %s, %d, %y\n");
+    tro_graph_destroy(g);
+}
+
 TEST(clone_pinned)
 {
     struct tro_graph *const g = parse(with_blocks);

@@ -73,6 +73,16 @@ void tro_arena_finish(struct tro_arena *a)
     *a = (struct tro_arena){0};
 }
 
+void tro_arena_join(struct tro_arena *a, struct tro_arena *from)
+{
+    struct tro_arena_chunk **first = &a->last;
+    while (*first)
+        first = &(*first)->prev;
+    *first = from->last;
+    a->n_bytes += from->n_bytes;
+    *from = (struct tro_arena){0};
+}
+
 /* Where an object of n bytes starts in the chunk; SIZE_MAX when it does not fit. */
 static size_t chunk_place(const struct tro_arena_chunk *c, size_t n, size_t align)
 {

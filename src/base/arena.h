@@ -15,6 +15,9 @@ struct tro_arena {
 /* An all-zero struct is an empty arena. finish frees everything and leaves it empty. */
 void tro_arena_finish(struct tro_arena *a);
 
+/* What `from` handed out is now a's, which frees it; `from` is left empty. */
+void tro_arena_join(struct tro_arena *a, struct tro_arena *from);
+
 /* Zeroed, aligned to 16 bytes (alloc) or 64 bytes (alloc64); NULL when memory runs out or
  * n * size overflows. Zero bytes give a valid pointer. */
 void *tro_arena_alloc(struct tro_arena *a, size_t n, size_t size);

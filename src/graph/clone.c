@@ -355,3 +355,24 @@ struct tro_graph *tro_graph_clone(const struct tro_graph *g, const struct tro_cl
     tro_graph_destroy(c.to);
     return NULL;
 }
+
+/* Constants stay where they are: the memory of the graph as it was is kept. */
+int tro_graph_infer_again(struct tro_graph *g, struct tro_err *err)
+{
+    const size_t n = tro_block_get(g, TRO_MAIN_BLOCK)->n_inputs;
+    struct tro_clone_shape *const shapes = tro_calloc(n + 1, sizeof(*shapes));
+    if (!shapes)
+        return tro_fail_nomem(err);
+    for (size_t i = 0; i < n; i++)
+        shapes[i].rank = -1;
+    struct tro_graph *const copy = tro_graph_clone(g, shapes, err);
+    tro_free(shapes);
+    if (!copy)
+        return err ? (int)err->status : TRO_E_NOMEM;
+    const struct tro_graph old = *g;
+    *g = *copy;
+    *copy = old;
+    tro_arena_join(&g->arena, &copy->arena);
+    tro_graph_destroy(copy);
+    return 0;
+}

@@ -196,6 +196,10 @@ struct tro_clone_shape {
 struct tro_graph *tro_graph_clone(const struct tro_graph *g, const struct tro_clone_shape *inputs,
                                   struct tro_err *err);
 
+/* Infers all shapes again from those of the inputs, so that what became known of one value reaches
+ * those that follow from it. All ids change; after a failure the graph is as it was. */
+int tro_graph_infer_again(struct tro_graph *g, struct tro_err *err);
+
 /*
  * Text form: see docs/graph-text.md. print gives text that parse reads back to an equal graph.
  * max_const: constants of more elements print as `...` and cannot be parsed; negative = no limit.

@@ -23,14 +23,10 @@ static tro_value_id captured(const struct inliner *x, tro_value_id v)
     return v;
 }
 
-/* Nodes with blocks of their own stay where they are. */
 static bool may_inline(const struct inliner *x)
 {
     const struct tro_graph *const g = x->p->g;
     const struct tro_block *const b = tro_block_get(g, x->block);
-    for (size_t i = 0; i < b->n_nodes; i++)
-        if (tro_op_info(tro_node_get(g, b->nodes[i])->op)->kind == TRO_KIND_CONTROL)
-            return false;
     for (uint32_t i = 0; i < x->n.n_out; i++)
         if (x->n.out[i].i && !tro_pass_may_replace(x->p, x->n.out[i], captured(x, b->outputs[i])))
             return false;
@@ -42,21 +38,34 @@ static tro_value_id outside_of(const struct inliner *x, tro_value_id v)
     return v.i == 0 || tro_is_const(x->p->g, v) ? v : x->outside[v.i];
 }
 
+/* Blocks are closed: those of a node in the branch become those of its copy. */
+static void move_blocks(struct tro_graph *g, tro_node_id id, struct tro_node_spec *spec)
+{
+    struct tro_node *const n = tro_node_get(g, id);
+    for (int i = 0; i < 2; i++) {
+        spec->blocks[i] = n->blocks[i];
+        n->blocks[i] = TRO_BLOCK_NONE;
+        if (spec->blocks[i].i)
+            tro_block_get(g, spec->blocks[i])->owner = TRO_NODE_NONE;
+    }
+}
+
 static int copy_node(struct inliner *x, tro_node_id id)
 {
     struct tro_graph *const g = x->p->g;
     const struct tro_node n = *tro_node_get(g, id);
     tro_value_id *const in = TRO_NEW_N(&g->arena, tro_value_id, n.n_in);
     tro_value_id *const out = TRO_NEW_N(&g->arena, tro_value_id, n.n_out);
-    const struct tro_node_spec spec = {.op = n.op,
-                                       .name = n.name,
-                                       .attrs = n.attrs,
-                                       .n_in = n.n_in,
-                                       .n_out = n.n_out,
-                                       .in = in,
-                                       .before = x->id};
+    struct tro_node_spec spec = {.op = n.op,
+                                 .name = n.name,
+                                 .attrs = n.attrs,
+                                 .n_in = n.n_in,
+                                 .n_out = n.n_out,
+                                 .in = in,
+                                 .before = x->id};
     if (!in || !out)
         return tro_fail_nomem(x->p->err);
+    move_blocks(g, id, &spec);
     for (uint32_t i = 0; i < n.n_in; i++)
         in[i] = outside_of(x, n.in[i]);
     TRO_TRY(tro_graph_add_node(g, x->n.block, &spec, out, x->p->err));
@@ -107,7 +116,25 @@ static void visit(struct tro_pass *p, tro_node_id id)
     tro_free(x.outside);
 }
 
+static bool has_unknown_sizes(const struct tro_pass *p)
+{
+    for (uint32_t v = 1; v < p->g->n_values; v++) {
+        const tro_node_id def = tro_value_get(p->g, (tro_value_id){v})->def;
+        if (def.i && tro_node_get(p->g, def)->block.i && !tro_pass_is_sized(p, (tro_value_id){v}))
+            return true;
+    }
+    return false;
+}
+
+/* One branch is left to say the sizes of what two of them left open. Where sizes contradict each
+ * other the run will say so, if it comes there: a branch that stays may be one that never runs. */
 int tro_pass_branches(struct tro_pass *p)
 {
-    return tro_pass_each(p, visit);
+    struct tro_err err = {0};
+    TRO_TRY(tro_pass_each(p, visit));
+    p->is_index_stale = true;
+    if (p->n_changes == 0 || !has_unknown_sizes(p))
+        return 0;
+    const int rc = tro_graph_infer_again(p->g, &err);
+    return rc == TRO_E_NOMEM ? tro_fail_nomem(p->err) : 0;
 }
