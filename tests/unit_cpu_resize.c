@@ -2,15 +2,24 @@
 /* Resizing by the CPU backend against the reference, on every level. */
 #include "window_kit.h"
 
-static void check(const char *type, const char *params, const char *attrs, const char *kernel)
+static void check_one(const char *type, const char *params, const char *attrs, const char *kernel,
+                      const char *tail)
 {
     struct tro_buf b = {0};
-    tro_buf_printf(&b, "graph \"g\"\ninput %%x : %s\n%s\n%%y = resize(%%x, %s) {%s}\noutput %%y",
-                   type, params, strstr(params, "%sizes") ? "_, _, %sizes" : "_, %scales", attrs);
+    tro_buf_printf(&b, "graph \"g\"\ninput %%x : %s\n%s\n%%y = resize(%%x, %s) {%s}\n%s", type,
+                   params, strstr(params, "%sizes") ? "_, _, %sizes" : "_, %scales", attrs, tail);
     CHECK(kit_run(&b, 2e-6));
     /* Half a place off, it moves axes that are not resized too. */
     if (!strstr(attrs, "tf_half_pixel_for_nn"))
         CHECK_HAS(engine_kernels(), kernel);
+}
+
+/* Inside of the graph channels last, as an output of it by planes. */
+static void check(const char *type, const char *params, const char *attrs, const char *kernel)
+{
+    const bool has_planes = strcmp(kernel, "resize_f32") == 0;
+    check_one(type, params, attrs, has_planes ? "resize_f32__" : kernel, "%z = abs(%y)\noutput %z");
+    check_one(type, params, attrs, has_planes ? "resize_f32_planes__" : kernel, "output %y");
 }
 
 #define SCALES(text) "const %scales : f32[4] = 1 1 " text
@@ -48,6 +57,7 @@ TEST(resize_linear)
         check("f32[1,3,7,9]", SIZES("3 5 17"), attrs, "resize_f32");
         check("f32[1,21,8,8]", SIZES("21 31 64"), attrs, "resize_f32");
         check("f32[1,16,33,8]", SIZES("16 7 1"), attrs, "resize_f32");
+        check("f32[2,2,1,5]", "const %sizes : i64[4] = 2 2 3 133", attrs, "resize_f32");
     }
 }
 
@@ -79,13 +89,18 @@ TEST(resize_left_to_the_reference)
     check("u8[1,6,5,6]", SCALES("2 2"), "mode = linear", "reference");
 }
 
-/* A weight of 0 keeps infinities out. */
+/* A weight of 0 keeps infinities out, as does that of a row with fewer elements than others. */
 TEST(resize_of_infinity)
 {
-    ENGINE(1e-6, "graph \"g\"\ninput %x : f32[1,17,5,6]\nconst %z : f32[1] = 0\n"
-                 "const %t : f32[1] = 1.8\n%d = div(%x, %z)\n%h = lt(%t, %x)\n"
-                 "%v = select(%h, %d, %x)\nconst %s : i64[4] = 1 17 9 11\n"
-                 "%y = resize(%v, _, _, %s) {mode = linear, coord = align_corners}\noutput %y");
+#define HEAD(coord)                                                  \
+    "graph \"g\"\ninput %x : f32[1,17,5,6]\nconst %z : f32[1] = 0\n" \
+    "const %t : f32[1] = 1.8\n%d = div(%x, %z)\n%h = lt(%t, %x)\n"   \
+    "%v = select(%h, %d, %x)\nconst %s : i64[4] = 1 17 9 11\n"       \
+    "%y = resize(%v, _, _, %s) {mode = linear, coord = " coord "}\n"
+    ENGINE(1e-6, HEAD("align_corners") "%n = neg(%y)\noutput %n");
+    ENGINE(1e-6, HEAD("align_corners") "output %y");
+    ENGINE(1e-6, HEAD("half_pixel") "output %y");
+#undef HEAD
 }
 
 TEST(resize_epilogues)

@@ -15,6 +15,7 @@
 #include <math.h>
 
 #define RESIZE_FN tro_resize_f32__generic
+#define RESIZE_PLANE_FN tro_resize_plane_f32__generic
 #include "cpu/resize_tmpl.h"
 
 enum { TILE_COLS = 32 /* results handed to a general epilogue at once */ };
@@ -25,12 +26,8 @@ struct params {
     struct tro_arg x, out; /* out: unless the epilogue is general */
     bool is_general;
     float lo, hi;
-    int rank;
-    int64_t n, c, size;
-    int64_t n_out[TRO_N_SPATIAL];
-    const struct tro_blend *blend[TRO_N_SPATIAL];
+    struct tro_resize_axes axes;
     size_t tile_scratch;
-    double n_taps;
 };
 
 struct level {
@@ -84,24 +81,25 @@ static inline void copy_bytes(char *to, const char *from, int64_t n)
 static void copy_row(const struct params *p, char *to, int64_t to_pitch, const char *from,
                      int64_t pitch)
 {
-    const struct tro_blend *const w = p->blend[TRO_W];
-    const int64_t n = p->c * p->size;
-    for (int64_t i = 0; i < p->n_out[TRO_W]; i++)
-        copy_bytes(to + i * to_pitch * p->size, from + w[i].index[0] * pitch * p->size, n);
+    const struct tro_blend *const w = p->axes.blend[TRO_W];
+    const int64_t n = p->axes.c * p->axes.size;
+    for (int64_t i = 0; i < p->axes.n_out[TRO_W]; i++)
+        copy_bytes(to + i * to_pitch * p->axes.size, from + w[i].index[0] * pitch * p->axes.size,
+                   n);
 }
 
 static void general_row(const struct params *p, const struct tro_step_run *r,
                         struct tro_resize_row *row, int64_t *index)
 {
     row->out = (float *)((char *)r->scratch + p->tile_scratch);
-    row->out_pitch = p->c;
-    for (int64_t w = 0; w < p->n_out[TRO_W]; w += TILE_COLS) {
-        const int64_t left = p->n_out[TRO_W] - w;
-        row->w = p->blend[TRO_W] + w;
+    row->out_pitch = p->axes.c;
+    for (int64_t w = 0; w < p->axes.n_out[TRO_W]; w += TILE_COLS) {
+        const int64_t left = p->axes.n_out[TRO_W] - w;
+        row->w = p->axes.blend[TRO_W] + w;
         row->n_w = left < TILE_COLS ? left : TILE_COLS;
-        index[p->rank - 1] = w;
+        index[p->axes.rank - 1] = w;
         p->fn(row);
-        tro_tile_run(p->tile, r, index, row->n_w, p->c, row->out, p->c, r->scratch);
+        tro_tile_run(p->tile, r, index, row->n_w, p->axes.c, row->out, p->axes.c, r->scratch);
     }
 }
 
@@ -109,25 +107,26 @@ static void one_row(const struct params *p, const struct tro_step_run *r, int64_
                     int64_t h)
 {
     const struct tro_pitch from = tro_pitch_of(&p->x), to = tro_pitch_of(&p->out);
-    const struct tro_blend *const bd = &p->blend[TRO_D][d], *const bh = &p->blend[TRO_H][h];
-    const char *const x = (const char *)tro_arg_ptr(r, &p->x) + n * from.n * p->size;
+    const struct tro_blend *const bd = &p->axes.blend[TRO_D][d], *const bh =
+                                                                     &p->axes.blend[TRO_H][h];
+    const char *const x = (const char *)tro_arg_ptr(r, &p->x) + n * from.n * p->axes.size;
     char *const out = p->is_general
                           ? NULL
                           : (char *)tro_arg_ptr(r, &p->out) +
-                                (n * to.n + d * to.at[TRO_D] + h * to.at[TRO_H]) * p->size;
+                                (n * to.n + d * to.at[TRO_D] + h * to.at[TRO_H]) * p->axes.size;
     if (!p->tile) {
         const int64_t at = bd->index[0] * from.at[TRO_D] + bh->index[0] * from.at[TRO_H];
-        copy_row(p, out, to.at[TRO_W], x + at * p->size, from.at[TRO_W]);
+        copy_row(p, out, to.at[TRO_W], x + at * p->axes.size, from.at[TRO_W]);
         return;
     }
     struct tro_resize_row row = {.x = (const float *)(const void *)x,
                                  .out = (float *)(void *)out,
                                  .out_pitch = to.at[TRO_W],
-                                 .n_channels = p->c,
-                                 .n_w = p->n_out[TRO_W],
+                                 .n_channels = p->axes.c,
+                                 .n_w = p->axes.n_out[TRO_W],
                                  .d = bd,
                                  .h = bh,
-                                 .w = p->blend[TRO_W],
+                                 .w = p->axes.blend[TRO_W],
                                  .pitch = {from.at[TRO_D], from.at[TRO_H], from.at[TRO_W]},
                                  .lo = p->lo,
                                  .hi = p->hi};
@@ -137,17 +136,17 @@ static void one_row(const struct params *p, const struct tro_step_run *r, int64_
     }
     const int64_t at[TRO_N_SPATIAL] = {d, h, 0};
     int64_t index[TRO_MAX_RANK] = {n};
-    for (int i = 2; i < p->rank; i++)
-        index[i] = at[TRO_N_SPATIAL - p->rank + i];
+    for (int i = 2; i < p->axes.rank; i++)
+        index[i] = at[TRO_N_SPATIAL - p->axes.rank + i];
     general_row(p, r, &row, index);
 }
 
 static int run(const struct tro_step *s, const struct tro_step_run *r)
 {
     const struct params *const p = s->params;
-    const int64_t n_h = p->n_out[TRO_H], n_rows = p->n_out[TRO_D] * n_h;
+    const int64_t n_h = p->axes.n_out[TRO_H], n_rows = p->axes.n_out[TRO_D] * n_h;
     int64_t begin, end;
-    tro_part_range(p->n * n_rows, r->part, r->n_parts, &begin, &end);
+    tro_part_range(p->axes.n * n_rows, r->part, r->n_parts, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         one_row(p, r, i / n_rows, i % n_rows / n_h, i % n_h);
     return 0;
@@ -225,8 +224,8 @@ static bool make_call(struct tro_lowering *l, const struct tro_lower_node *n,
     return true;
 }
 
-/* 1: p holds what the coordinates are made of; 0: beyond this. */
-static int add_axes(struct tro_lowering *l, const struct tro_lower_node *n, struct params *p)
+int tro_resize_axes_find(struct tro_lowering *l, const struct tro_lower_node *n,
+                         struct tro_resize_axes *to)
 {
     struct tro_tensor in[8] = {0}, y;
     struct tro_ref_call c;
@@ -240,7 +239,7 @@ static int add_axes(struct tro_lowering *l, const struct tro_lower_node *n, stru
         tro_tensor_n_elems(&in[0]) == 0 || (!is_nearest && in[0].dtype != TRO_F32))
         return 0;
     tro_resize_scales(&c, scales);
-    p->n_taps = 1;
+    to->n_taps = 1;
     for (int d = 0; d < in[0].rank; d++) {
         const int axis = TRO_N_SPATIAL - in[0].rank + d;
         struct tro_resize_axis x = {.in = in[0].shape[d], .out = y.shape[d]};
@@ -250,20 +249,20 @@ static int add_axes(struct tro_lowering *l, const struct tro_lower_node *n, stru
             return 0;
         if (d < 2)
             continue;
-        TRO_TRY(add_axis(l, &x, &n_taps, &p->blend[axis]));
-        if (!has_no_gap(p->blend[axis], x.out))
+        TRO_TRY(add_axis(l, &x, &n_taps, &to->blend[axis]));
+        if (!has_no_gap(to->blend[axis], x.out))
             return 0;
-        p->n_taps *= n_taps;
-        p->n_out[axis] = x.out;
+        to->n_taps *= n_taps;
+        to->n_out[axis] = x.out;
     }
     for (int axis = 0; axis < TRO_N_SPATIAL - (in[0].rank - 2); axis++) {
-        TRO_TRY(add_whole(l, &p->blend[axis]));
-        p->n_out[axis] = 1;
+        TRO_TRY(add_whole(l, &to->blend[axis]));
+        to->n_out[axis] = 1;
     }
-    p->n = in[0].shape[0];
-    p->c = in[0].shape[1];
-    p->rank = in[0].rank;
-    p->size = (int64_t)tro_dtype_size(in[0].dtype);
+    to->n = in[0].shape[0];
+    to->c = in[0].shape[1];
+    to->rank = in[0].rank;
+    to->size = (int64_t)tro_dtype_size(in[0].dtype);
     return is_nearest && n->n_epilogue == 0 ? 1 : in[0].dtype == TRO_F32;
 }
 
@@ -278,7 +277,7 @@ static int place_out(struct tro_lowering *l, const struct tro_lower_node *n, str
         const int rc = tro_lower_out(l, n, 0, TRO_FORM_CHANNELS_LAST, false, &p->out);
         return rc < 0 ? rc : 1;
     }
-    const int rc = tro_tile_compile(l, n, TRO_F32, p->rank - 1, 1, TRO_FORM_CHANNELS_LAST,
+    const int rc = tro_tile_compile(l, n, TRO_F32, p->axes.rank - 1, 1, TRO_FORM_CHANNELS_LAST,
                                     &p->tile);
     if (rc <= 0)
         return rc;
@@ -295,7 +294,7 @@ static int place_out(struct tro_lowering *l, const struct tro_lower_node *n, str
 int tro_cpu_emit_resize(struct tro_lowering *l, const struct tro_lower_node *n)
 {
     struct params at = {0}, *p;
-    int rc = add_axes(l, n, &at);
+    int rc = tro_resize_axes_find(l, n, &at.axes);
     if (rc <= 0)
         return rc;
     rc = place_out(l, n, &at);
@@ -318,12 +317,12 @@ int tro_cpu_emit_resize(struct tro_lowering *l, const struct tro_lower_node *n)
     } else {
         s->out[0] = at.out;
     }
-    const int64_t n_rows = at.n * at.n_out[TRO_D] * at.n_out[TRO_H];
-    const double n_results = (double)(n_rows * at.c) * (double)at.n_out[TRO_W];
+    const int64_t n_rows = at.axes.n * at.axes.n_out[TRO_D] * at.axes.n_out[TRO_H];
+    const double n_results = (double)(n_rows * at.axes.c) * (double)at.axes.n_out[TRO_W];
     s->n_parts = (int)(n_rows < 4096 ? n_rows : 4096);
     if (at.tile)
-        s->n_flops = n_results * (2 * at.n_taps + tro_tile_flops(at.tile));
+        s->n_flops = n_results * (2 * at.axes.n_taps + tro_tile_flops(at.tile));
     if (at.is_general)
-        s->scratch_bytes = at.tile_scratch + (size_t)(at.c * TILE_COLS) * sizeof(float);
+        s->scratch_bytes = at.tile_scratch + (size_t)(at.axes.c * TILE_COLS) * sizeof(float);
     return 1;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resizing of channels-last memory: vectors over channels. Elements and weights of each coordinate
- * are those of the reference (ref/resize.h), less those of weight 0.
+ * Resizing of channels-last memory: vectors over channels; and of planes, rows of which have no
+ * gaps: first along the width, each row of the input once, then vectors of whole rows are blended.
+ * Elements and weights of each coordinate are those of the reference (ref/resize.h), less those of
+ * weight 0.
  */
 #ifndef TRO_CPU_RESIZE_H
 #define TRO_CPU_RESIZE_H
 
 #include "cpu/window.h"
+#include "lower/lower.h"
 
 /* What a coordinate of the result along one axis is made of. */
 struct tro_blend {
@@ -14,6 +17,17 @@ struct tro_blend {
     const int64_t *index;
     const float *weight; /* NULL: one element, as it is */
 };
+
+struct tro_resize_axes {
+    int rank;
+    int64_t n, c, size; /* pictures, channels, bytes of an element */
+    int64_t n_out[TRO_N_SPATIAL];
+    const struct tro_blend *blend[TRO_N_SPATIAL];
+    double n_taps; /* of a result, on average */
+};
+/* 1: found; 0: beyond these kernels; negative: failure. */
+int tro_resize_axes_find(struct tro_lowering *l, const struct tro_lower_node *n,
+                         struct tro_resize_axes *to);
 
 /* A row of n_w results along the width. */
 struct tro_resize_row {
@@ -28,5 +42,36 @@ struct tro_resize_row {
 typedef void tro_resize_fn(const struct tro_resize_row *r);
 tro_resize_fn tro_resize_f32__generic, tro_resize_f32__avx2, tro_resize_f32__avx512,
     tro_resize_f32__neon;
+
+/* The width of planes: n_taps rows of n_w indices and weights. Weight 0: not an element. */
+struct tro_resize_width {
+    int64_t n_w, n_taps;
+    const int32_t *index;
+    const float *weight;
+};
+
+/* Rows of the input, resized along the width. Row (d, h) has its place at d % n_d, h % n_h. */
+struct tro_resize_cache {
+    float *row;   /* n_d * n_h of `pitch` */
+    int64_t *tag; /* which one is there; -1: none */
+    const float **tap;
+    float *weight; /* room for the taps of one result: n_d * n_h */
+    int64_t n_d, n_h, pitch;
+};
+
+/* Results (d, first) to (d, last) of one plane. */
+struct tro_resize_plane {
+    const float *x;
+    float *out;
+    int64_t out_pitch, first, last;
+    const struct tro_blend *d, *h; /* one; of `first` */
+    int64_t pitch[TRO_N_SPATIAL];  /* of x; 1 along the width */
+    const struct tro_resize_width *w;
+    struct tro_resize_cache *cache;
+};
+
+typedef void tro_resize_plane_fn(const struct tro_resize_plane *r);
+tro_resize_plane_fn tro_resize_plane_f32__generic, tro_resize_plane_f32__avx2,
+    tro_resize_plane_f32__avx512, tro_resize_plane_f32__neon;
 
 #endif
