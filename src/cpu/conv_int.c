@@ -15,39 +15,79 @@ struct conv {
     int64_t first, last; /* windows along the width with all taps inside */
 };
 
-/* The taps of one row of a window, `to` gets kernel width times channels. */
-static void gather_taps(const struct tro_int8 *p, const struct conv *v, const uint8_t *row,
-                        int64_t ow, uint8_t pad, uint8_t *to)
+/* Windows next to each other along the width, of which `to` gets one every `pitch` bytes. */
+struct windows {
+    int64_t ow, n;
+    uint8_t *to;
+    int64_t pitch;
+    uint8_t pad;
+};
+
+static void fill(const struct windows *s, int64_t begin, int64_t n)
 {
-    const int64_t c = v->channels, pitch = v->x.at[TRO_W], n_taps = v->win.kernel[TRO_W];
-    const int64_t at = ow * v->win.stride[TRO_W] - v->win.pad[TRO_W], d = v->win.dilation[TRO_W];
-    int64_t first = 0, last = n_taps;
-    if (ow < v->first || ow >= v->last)
-        tro_win_taps(&v->win, TRO_W, ow, &first, &last);
-    if (first > 0)
-        memset(to, pad, (size_t)(first * c));
-    if (pitch == c && d == 1)
-        p->level->copy(to + first * c, row + (at + first) * c, (last - first) * c, p->flip_a);
-    else
-        for (int64_t k = first; k < last; k++)
-            p->level->copy(to + k * c, row + (at + k * d) * pitch, c, p->flip_a);
-    if (last < n_taps)
-        memset(to + last * c, pad, (size_t)((n_taps - last) * c));
+    for (int64_t i = 0; i < s->n && n > 0; i++)
+        memset(s->to + i * s->pitch + begin, s->pad, (size_t)n);
 }
 
-static void gather_window(const struct tro_int8 *p, const struct conv *v, const uint8_t *x,
-                          const int64_t *o, uint8_t pad, uint8_t *to)
+/* Taps [first, last) of one row of the windows, all of them inside. */
+static void copy_taps(const struct tro_int8 *p, const struct conv *v, const uint8_t *row,
+                      const struct windows *s, int64_t first, int64_t last)
+{
+    const int64_t c = v->channels, pitch = v->x.at[TRO_W], d = v->win.dilation[TRO_W];
+    const int64_t stride = v->win.stride[TRO_W], at = s->ow * stride - v->win.pad[TRO_W];
+    const bool is_whole = pitch == c && d == 1;
+    const int64_t step = is_whole ? last - first : 1;
+    for (int64_t k = first; k < last; k += step)
+        p->level->copy(s->to + k * c, s->pitch, row + (at + k * d) * pitch, stride * pitch, s->n,
+                       step * c, p->flip_a);
+}
+
+/* A window that hangs over the edge. */
+static void gather_edge(const struct tro_int8 *p, const struct conv *v, const uint8_t *row,
+                        const struct windows *s, int64_t i)
+{
+    const struct windows one = {s->ow + i, 1, s->to + i * s->pitch, 0, s->pad};
+    const int64_t c = v->channels;
+    int64_t first, last;
+    tro_win_taps(&v->win, TRO_W, one.ow, &first, &last);
+    fill(&one, 0, first * c);
+    copy_taps(p, v, row, &one, first, last);
+    fill(&one, last * c, (v->win.kernel[TRO_W] - last) * c);
+}
+
+static int64_t clamp(int64_t x, int64_t lo, int64_t hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
+static void gather_row(const struct tro_int8 *p, const struct conv *v, const uint8_t *row,
+                       const struct windows *s)
+{
+    const int64_t first = clamp(v->first - s->ow, 0, s->n);
+    const int64_t last = clamp(v->last - s->ow, first, s->n);
+    const struct windows inside = {s->ow + first, last - first, s->to + first * s->pitch, s->pitch,
+                                   s->pad};
+    for (int64_t i = 0; i < first; i++)
+        gather_edge(p, v, row, s, i);
+    if (inside.n > 0)
+        copy_taps(p, v, row, &inside, 0, v->win.kernel[TRO_W]);
+    for (int64_t i = last; i < s->n; i++)
+        gather_edge(p, v, row, s, i);
+}
+
+static void gather_windows(const struct tro_int8 *p, const struct conv *v, const uint8_t *x,
+                           const int64_t *o, struct windows s)
 {
     const struct tro_win *const g = &v->win;
     const int64_t n = g->kernel[TRO_W] * v->channels;
     for (int64_t kd = 0; kd < g->kernel[TRO_D]; kd++) {
         const int64_t d = o[TRO_D] * g->stride[TRO_D] - g->pad[TRO_D] + kd * g->dilation[TRO_D];
-        for (int64_t kh = 0; kh < g->kernel[TRO_H]; kh++, to += n) {
+        for (int64_t kh = 0; kh < g->kernel[TRO_H]; kh++, s.to += n) {
             const int64_t h = o[TRO_H] * g->stride[TRO_H] - g->pad[TRO_H] + kh * g->dilation[TRO_H];
             if (d < 0 || d >= g->in[TRO_D] || h < 0 || h >= g->in[TRO_H])
-                memset(to, pad, (size_t)n);
+                fill(&s, 0, n);
             else
-                gather_taps(p, v, x + d * v->x.at[TRO_D] + h * v->x.at[TRO_H], o[TRO_W], pad, to);
+                gather_row(p, v, x + d * v->x.at[TRO_D] + h * v->x.at[TRO_H], &s);
         }
     }
 }
@@ -62,8 +102,12 @@ static void gather(const struct tro_int8 *p, const struct tro_step_run *r, int64
     const int64_t row = first / g->out[TRO_W], plane = row / g->out[TRO_H];
     int64_t o[TRO_N_SPATIAL] = {plane % g->out[TRO_D], row % g->out[TRO_H], first % g->out[TRO_W]};
     int64_t picture = plane / g->out[TRO_D];
-    for (int64_t i = 0; i < n; i++, to += to_pitch) {
-        gather_window(p, v, x + picture * v->x.n, o, pad, to);
+    for (int64_t i = 0; i < n;) {
+        const int64_t left = g->out[TRO_W] - o[TRO_W], some = n - i < left ? n - i : left;
+        gather_windows(p, v, x + picture * v->x.n, o,
+                       (struct windows){o[TRO_W], some, to + i * to_pitch, to_pitch, pad});
+        i += some;
+        o[TRO_W] += some - 1;
         for (int d = TRO_W; d >= 0 && ++o[d] == g->out[d]; d--) {
             o[d] = 0;
             picture += d == 0;

@@ -22,8 +22,9 @@
  * at most the kernel's. */
 typedef void tro_int8_gemm_fn(const uint8_t *a, int64_t a_pitch, const int8_t *b, int64_t n_k4,
                               const int32_t *init, int32_t *c, int64_t c_pitch, int n_rows);
-/* to[i] = from[i] ^ flip */
-typedef void tro_int8_copy_fn(uint8_t *to, const uint8_t *from, int64_t n, uint8_t flip);
+/* n_rows rows: to[i] = from[i] ^ flip */
+typedef void tro_int8_copy_fn(uint8_t *to, int64_t to_pitch, const uint8_t *from,
+                              int64_t from_pitch, int64_t n_rows, int64_t n, uint8_t flip);
 
 /* out = saturate(round_half_even(float(acc) * scale[col]) + zero), then lo .. hi; NaN gives lo. */
 struct tro_requant {

@@ -256,23 +256,33 @@ void INT8_FN(gemm)(const uint8_t *a, int64_t a_pitch, const int8_t *b, int64_t n
 /* ---- bytes
  * --------------------------------------------------------------------------------------- */
 
-void INT8_FN(copy)(uint8_t *to, const uint8_t *from, int64_t n, uint8_t flip)
+void INT8_FN(copy)(uint8_t *to, int64_t to_pitch, const uint8_t *from, int64_t from_pitch,
+                   int64_t n_rows, int64_t n, uint8_t flip)
 {
 #if VF_LANES == 16
     const __m512i bits = _mm512_set1_epi8((char)flip);
-    for (; n >= 64; n -= 64, to += 64, from += 64)
-        _mm512_storeu_si512(to, _mm512_xor_si512(_mm512_loadu_si512(from), bits));
-    const __mmask64 left = n ? ~(__mmask64)0 >> (64 - n) : 0;
-    _mm512_mask_storeu_epi8(to, left, _mm512_xor_si512(_mm512_maskz_loadu_epi8(left, from), bits));
-#else
-    uint64_t bits = flip * 0x0101010101010101U, eight;
-    for (; n >= 8; n -= 8, to += 8, from += 8) {
-        memcpy(&eight, from, 8);
-        eight ^= bits;
-        memcpy(to, &eight, 8);
+    const __mmask64 left = n % 64 ? ~(__mmask64)0 >> (64 - n % 64) : 0;
+    for (int64_t r = 0; r < n_rows; r++, to += to_pitch, from += from_pitch) {
+        int64_t i = 0;
+        for (; i + 64 <= n; i += 64)
+            _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_loadu_si512(from + i), bits));
+        if (left)
+            _mm512_mask_storeu_epi8(
+                to + i, left, _mm512_xor_si512(_mm512_maskz_loadu_epi8(left, from + i), bits));
     }
-    for (int64_t i = 0; i < n; i++)
-        to[i] = from[i] ^ flip;
+#else
+    const uint64_t bits = flip * 0x0101010101010101U;
+    for (int64_t r = 0; r < n_rows; r++, to += to_pitch, from += from_pitch) {
+        uint64_t eight;
+        int64_t i = 0;
+        for (; i + 8 <= n; i += 8) {
+            memcpy(&eight, from + i, 8);
+            eight ^= bits;
+            memcpy(to + i, &eight, 8);
+        }
+        for (; i < n; i++)
+            to[i] = from[i] ^ flip;
+    }
 #endif
 }
 

@@ -23,7 +23,8 @@ static void gather(const struct tro_int8 *p, const struct tro_step_run *r, int64
     const uint8_t *const a = tro_arg_ptr(r, &p->a);
     (void)group;
     for (int64_t i = 0; i < n; i++)
-        p->level->copy(to + i * to_pitch, a + row_offset(&p->a, first + i), p->s.w.k, p->flip_a);
+        p->level->copy(to + i * to_pitch, 0, a + row_offset(&p->a, first + i), 0, 1, p->s.w.k,
+                       p->flip_a);
 }
 
 static bool describe(struct tro_lowering *l, const struct tro_lower_node *n,
