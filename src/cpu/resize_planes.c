@@ -10,8 +10,6 @@
 #include "base/cpu.h"
 #include "base/err.h"
 
-enum { PARTS = 8 /* for each thread: rows at the seam of two are resized twice */ };
-
 struct params {
     tro_resize_plane_fn *fn;
     struct tro_resize_axes axes;
@@ -193,8 +191,7 @@ int tro_cpu_emit_resize_planes(struct tro_lowering *l, const struct tro_lower_no
     s->in[0] = at.x;
     s->out[0] = at.out;
     const int64_t n_rows = a->n * a->c * a->n_out[TRO_D] * a->n_out[TRO_H];
-    const int64_t most = (int64_t)PARTS * tro_lower_n_threads(l);
-    s->n_parts = (int)(n_rows < most ? n_rows : most);
+    s->n_parts = (int)(n_rows < 4096 ? n_rows : 4096);
     s->n_flops = (double)n_rows * (double)a->n_out[TRO_W] * 2 * a->n_taps;
     s->scratch_bytes = scratch_bytes(p);
     return 1;
