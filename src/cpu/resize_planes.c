@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Resizing of planes, for outputs of the graph, which are dense: written channels last they would
- * have to be turned around, and they are mostly the largest values of a network and of few channels.
+ * have to be turned around, and they are mostly the largest values of a network, of few channels.
  */
 #include "cpu/resize.h"
 
