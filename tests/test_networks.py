@@ -49,7 +49,7 @@ class Network:
 
 
 def run(model, network, *arguments, may_differ=False):
-    command = [TROCAR, 'run', model]
+    command = [TROCAR, 'run', model, '--device', 'ref']
     for tensor, file in network.inputs:
         command += ['-i', f'{tensor}={file}']
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=TIMEOUT,

@@ -214,8 +214,8 @@ def run(case, model, folder):
     saturate(case, model, folder)
     widen_for_bfloat16(case, model)
     n_threads = N_JOBS if '/light/' in case.name else 1
-    command = [TROCAR, 'run', case.model, '--rtol', str(case.rtol), '--atol', str(case.atol),
-               '--threads', str(n_threads)]
+    command = [TROCAR, 'run', case.model, '--device', 'ref', '--rtol', str(case.rtol),
+               '--atol', str(case.atol), '--threads', str(n_threads)]
     for path in input_files(model, case.inputs):
         command += ['-i', path]
     for path in case.outputs:

@@ -116,7 +116,7 @@ static void run_phase(const struct tro_step *s, const struct tro_step_run *r,
 static void run_block(const struct tro_step *s, const struct tro_step_run *r,
                       const struct transpose *c, const struct block *b)
 {
-    float *const acc = (float *)((char *)r->scratch + c->room_bytes);
+    float *const acc = (void *)((char *)r->scratch + c->room_bytes);
     void *const scratch = (char *)acc + c->acc_bytes;
     for (int64_t last = 0; last < c->stride[LAST]; last++)
         run_phase(s, r, c, b, last, acc);

@@ -110,7 +110,7 @@ static void row_simple(const struct params *p, const struct tro_step_run *r,
 static void row_general(const struct params *p, const struct tro_step_run *r,
                         struct tro_depthwise_row *row, int64_t n, int64_t c)
 {
-    float *const acc = (float *)((char *)r->scratch + p->tile_scratch);
+    float *const acc = (void *)((char *)r->scratch + p->tile_scratch);
     int64_t index[TRO_MAX_RANK] = {n, c};
     const int64_t at[TRO_N_SPATIAL] = {row->d, row->h, 0};
     for (int i = 2; i < p->rank; i++)

@@ -104,7 +104,7 @@ static const float *pack_b(const struct matmul_f32 *p, const struct tro_step_run
 {
     const struct tro_gemm_plan *const g = &p->plan;
     const int64_t width = (int64_t)g->set->lanes * g->set->vectors;
-    float *const dst = (float *)((char *)r->scratch + p->room_bytes);
+    float *const dst = (void *)((char *)r->scratch + p->room_bytes);
     tro_gemm_pack(g->set, dst, b, g->k, g->n, p->b_k_stride, p->b_n_stride, range->col / width,
                   (range->col_end + width - 1) / width);
     return dst;
@@ -285,7 +285,7 @@ static void stride_b(struct matmul_f32 *m, const int64_t *shape, const int64_t *
     int64_t n = 1;
     for (int a = rank - 3; a >= 0; a--) {
         const int to = a + m->rank - rank;
-        m->b_stride[to] = shape[a] == 1 ? 0 : m->b_source == B_THREAD ? stride[a] : n;
+        m->b_stride[to] = shape[a] == 1 ? 0 : stride && m->b_source == B_THREAD ? stride[a] : n;
         n *= shape[a];
     }
 }

@@ -91,7 +91,7 @@ static void copy_row(const struct params *p, char *to, int64_t to_pitch, const c
 static void general_row(const struct params *p, const struct tro_step_run *r,
                         struct tro_resize_row *row, int64_t *index)
 {
-    row->out = (float *)((char *)r->scratch + p->tile_scratch);
+    row->out = (void *)((char *)r->scratch + p->tile_scratch);
     row->out_pitch = p->axes.c;
     for (int64_t w = 0; w < p->axes.n_out[TRO_W]; w += TILE_COLS) {
         const int64_t left = p->axes.n_out[TRO_W] - w;

@@ -25,7 +25,7 @@ const struct tro_arg *tro_tile_out(const struct tro_tile *t)
 
 const struct tro_arg *tro_tile_other(const struct tro_tile *t)
 {
-    return &t->in[t->other];
+    return t->other >= 0 ? &t->in[t->other] : NULL;
 }
 
 int tro_tile_n_in(const struct tro_tile *t)

@@ -41,7 +41,7 @@ int tro_tile_compile(struct tro_lowering *l, const struct tro_lower_node *n,
 enum tro_tile_kind tro_tile_kind(const struct tro_tile *t);
 /* lo and hi of the first two kinds. */
 void tro_tile_clamp(const struct tro_tile *t, float *lo, float *hi);
-/* The one output of the first two kinds, and `other` of ADD_CLAMP. */
+/* The one output of the first two kinds, and `other` of ADD_CLAMP (NULL for the rest). */
 const struct tro_arg *tro_tile_out(const struct tro_tile *t);
 const struct tro_arg *tro_tile_other(const struct tro_tile *t);
 

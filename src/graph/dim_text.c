@@ -123,9 +123,10 @@ static bool read_number(struct reader *r, tro_dim *out)
 {
     int64_t v = 0;
     while (r->pos < r->text.n && tro_text_is_digit(r->text.p[r->pos])) {
-        if (v > (TRO_DIM_MAX - 9) / 10)
+        const int digit = r->text.p[r->pos++] - '0';
+        if (v > (TRO_DIM_MAX - digit) / 10)
             return false;
-        v = v * 10 + (r->text.p[r->pos++] - '0');
+        v = v * 10 + digit;
     }
     *out = tro_dim_const(v);
     return true;

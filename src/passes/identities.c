@@ -148,27 +148,8 @@ static bool expand_power(struct tro_pass *p, tro_node_id id)
     return true;
 }
 
-/* A last bit more or less would show in what these make of it. */
-static bool is_sensitive(enum tro_op op)
-{
-    switch (op) {
-    case TRO_OP_FLOOR:
-    case TRO_OP_CEIL:
-    case TRO_OP_ROUND:
-    case TRO_OP_CAST:
-    case TRO_OP_MOD:
-    case TRO_OP_FMOD:
-    case TRO_OP_QUANTIZE:
-    case TRO_OP_EQ:
-    case TRO_OP_LT:
-    case TRO_OP_LE:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* x / c as x * (1 / c), where the result is used once and the factor is an ordinary number. */
+/* x / c as x * (1 / c), where the factor is exact: c is a power of two. Other factors would change
+ * last bits, which quantized networks show as whole units. */
 static bool invert_divisor(struct tro_pass *p, tro_node_id id)
 {
     const struct tro_node n = *tro_node_get(p->g, id);
@@ -176,13 +157,10 @@ static bool invert_divisor(struct tro_pass *p, tro_node_id id)
     if (n.op != TRO_OP_DIV || !tro_pass_splat(p, n.in[1], &c) ||
         tro_value_get(p->g, n.in[0])->dtype != TRO_F32 || tro_is_const(p->g, n.in[0]))
         return false;
-    const tro_node_id user = tro_pass_user(p, n.out[0]);
     const float factor = (float)(1 / c);
     int exponent;
-    const bool is_exact = fabs(frexp(c, &exponent)) == 0.5;
-    if (!(fabsf(factor) >= FLT_MIN && fabsf(factor) <= FLT_MAX && fabs(c) >= (double)FLT_MIN) ||
-        (!is_exact && (user.i == 0 || is_sensitive(tro_node_get(p->g, user)->op))) ||
-        !tro_pass_allows(p, id))
+    if (fabs(frexp(c, &exponent)) != 0.5 || fabsf(factor) < FLT_MIN || fabsf(factor) > FLT_MAX ||
+        fabs(c) < (double)FLT_MIN || !tro_pass_allows(p, id))
         return false;
     const tro_value_id one = tro_pass_const_f64(p, TRO_F32, 1);
     const tro_value_id inverse = tro_pass_emit2(p, id, TRO_OP_DIV, one, n.in[1]);

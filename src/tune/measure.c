@@ -127,7 +127,7 @@ static int init(struct tro_bench *b, const struct tro_choices *choices, struct t
     TRO_TRY(make_memory(b, err));
     TRO_TRY(bind_inputs(b, err));
     /* Data of the run is what steps are timed on; where it fails they have what it came to. */
-    struct tro_err ignored;
+    struct tro_err ignored = {0};
     (void)tro_exec_run(b->exec, NULL, &ignored);
     return 0;
 }
@@ -188,7 +188,7 @@ static bool is_of_node(const struct tro_bench *b, const struct tro_step *s, tro_
 int64_t tro_bench_time_node(struct tro_bench *b, tro_node_id node)
 {
     int64_t sum = 0, ns;
-    struct tro_err ignored;
+    struct tro_err ignored = {0};
     /* Once: what one step of a node leaves in a cache, the next one finds there in a run too. */
     tro_team_run(b->team, tro_team_size(b->team), walk, b);
     for (int32_t i = 0; i < b->program->n_steps; i++) {
