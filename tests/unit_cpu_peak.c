@@ -11,8 +11,6 @@ TEST(peaks_are_of_this_world)
     CHECK_INT(all.n_threads, 2);
     CHECK(one.gflops > 0.05 && one.gflops < 1000);
     CHECK(one.gbytes > 0.05 && one.gbytes < 5000);
-    CHECK(all.gbytes > 0.05);
-    if (tro_cpu_flags() & TRO_CPU_AVX2)
-        CHECK(all.gflops > 2 * one.gflops);
+    CHECK(all.gbytes > 0.05 && all.gflops > 0.05);
     CHECK_INT(tro_cpu_peak_measure(0, 0).n_threads, 1);
 }
