@@ -14,11 +14,6 @@ static const struct {
 #undef INT_CODE
 };
 
-int tro_tile_n_src(enum tro_tile_code code)
-{
-    return codes[code].n_src;
-}
-
 int tro_tile_splat(enum tro_tile_code code)
 {
     return codes[code].splat;

@@ -73,7 +73,6 @@ struct tro_tile {
 /* Arrays grow in the arena. Returns the index, or a negative status. */
 int tro_tile_add_place(struct tro_tile *t, const struct tro_tile_place *p);
 int tro_tile_add_instr(struct tro_tile *t, const struct tro_tile_instr *i);
-int tro_tile_n_src(enum tro_tile_code code);
 int tro_tile_splat(enum tro_tile_code code);
 
 /* One node: places of its inputs are known. 1: the place of its result is *out; 0: beyond this. */

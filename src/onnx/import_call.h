@@ -69,7 +69,6 @@ int tro_axis_of(struct tro_import_call *c, int64_t axis, int rank);
 
 /* Contents, when the value is a constant or its contents are known as constants; false otherwise
  * (no error). */
-bool tro_known_const_ints(struct tro_import_call *c, tro_value_id v, struct tro_ints *out);
 bool tro_known_const_f64(struct tro_import_call *c, tro_value_id v, double *out);
 /* Any constant's tensor; false when it is none. */
 bool tro_known_tensor(struct tro_import_call *c, tro_value_id v, struct tro_tensor *out);

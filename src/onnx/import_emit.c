@@ -233,20 +233,6 @@ bool tro_known_tensor(struct tro_import_call *c, tro_value_id v, struct tro_tens
     return c->rc >= 0 && v.i && tro_import_known(c->g, v, out);
 }
 
-bool tro_known_const_ints(struct tro_import_call *c, tro_value_id v, struct tro_ints *out)
-{
-    struct tro_tensor t;
-    if (!tro_known_tensor(c, v, &t) || tro_dtype_is_float(t.dtype))
-        return false;
-    const int64_t n = tro_tensor_n_elems(&t);
-    if (n > TRO_MAX_INTS)
-        return false;
-    out->n = (int32_t)n;
-    for (int64_t i = 0; i < n; i++)
-        out->v[i] = tro_load_i64(t.dtype, t.data, i);
-    return true;
-}
-
 bool tro_known_const_f64(struct tro_import_call *c, tro_value_id v, double *out)
 {
     struct tro_tensor t;

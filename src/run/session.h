@@ -26,7 +26,6 @@ void tro_session_set_times(struct tro_session *s, int64_t *step_ns);
 /* Of a plan's session, prepared for what is bound now (or for the optimum where nothing is): the
  * program that the next run executes. NULL on failure and for reference sessions. */
 const struct tro_program *tro_session_program(struct tro_session *s, struct tro_err *err);
-struct tro_exec_state *tro_session_exec(struct tro_session *s, struct tro_err *err);
 int tro_session_n_threads(const struct tro_session *s);
 
 /* What value v of the graph is, for users; strings live as long as the graph. */

@@ -298,12 +298,6 @@ const struct tro_program *tro_session_program(struct tro_session *s, struct tro_
     return v ? v->program : NULL;
 }
 
-struct tro_exec_state *tro_session_exec(struct tro_session *s, struct tro_err *err)
-{
-    const struct tro_variant *const v = current(s, err);
-    return v ? v->exec : NULL;
-}
-
 int tro_session_n_threads(const struct tro_session *s)
 {
     const struct tro_plan_session *const e = plan_session_of(s);

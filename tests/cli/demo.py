@@ -151,7 +151,7 @@ def another_engine_agrees():
         if not found:
             raise Mismatch(f'no line of {engine} in {out!r}')
         ms, rate, _, error = map(float, found.groups())
-        if not (ms > 0 and rate > 0 and 0 <= error <= 1e-4 * greatest):
+        if not (ms > 0 and rate > 0 and 0 <= error <= 1e-5 * greatest):
             raise Mismatch(f'{engine}: {ms} ms, difference {error} in values up to {greatest}')
 
 
