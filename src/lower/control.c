@@ -211,7 +211,8 @@ static int lower_if(struct tro_lowering *l, const struct tro_node *node)
     for (uint32_t i = 0; i < node->n_out; i++) {
         if (!node->out[i].i)
             continue;
-        TRO_TRY(tro_lower_place_value(l, node->out[i], TRO_FORM_GUESS, false, &out[i]));
+        TRO_TRY(
+            tro_lower_place_value(l, node->out[i], TRO_FORM_GUESS, false, TRO_DTYPE_NONE, &out[i]));
         tro_lower_set_place(l, node->out[i], &out[i]);
     }
     struct tro_step *s = tro_lower_control_step(l, TRO_STEP_IF, "if", 1);

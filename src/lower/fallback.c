@@ -59,12 +59,15 @@ int tro_lower_reference(struct tro_lowering *l, const struct tro_lower_node *n)
     for (uint32_t i = 0; i < node->n_in; i++) {
         in[i] = node->in[i].i ? n_in++ : -1;
         if (node->in[i].i)
-            TRO_TRY(tro_lower_in(l, node->in[i], TRO_FORM_DENSE, &args[in[i]]));
+            TRO_TRY(tro_lower_in_as(l, node->in[i], TRO_FORM_DENSE,
+                                    tro_value_get(l->g, node->in[i])->dtype, &args[in[i]]));
     }
     for (uint32_t i = 0; i < node->n_out; i++) {
         out[i] = node->out[i].i ? n_out++ : -1;
         if (node->out[i].i)
-            TRO_TRY(tro_lower_out(l, n, (int)i, TRO_FORM_DENSE, true, &args[n_in + out[i]]));
+            TRO_TRY(tro_lower_out_as(l, n, (int)i, TRO_FORM_DENSE, true,
+                                     tro_value_get(l->g, node->out[i])->dtype,
+                                     &args[n_in + out[i]]));
     }
     struct tro_step *const s = tro_lower_step(l, n, "reference", run_reference, n_in, n_out,
                                               sizeof *p, &p);
@@ -198,7 +201,8 @@ static int place_operands(struct tro_lowering *l, const struct tro_node *node, i
             slot[i] = v->slot;
             continue;
         }
-        TRO_TRY(tro_lower_in(l, node->in[i], TRO_FORM_DENSE, &args[n]));
+        TRO_TRY(tro_lower_in_as(l, node->in[i], TRO_FORM_DENSE,
+                                tro_value_get(l->g, node->in[i])->dtype, &args[n]));
         arg[i] = n++;
     }
     return n;
@@ -216,7 +220,8 @@ static int place_results(struct tro_lowering *l, const struct tro_node *node, in
         if (!node->out[i].i)
             continue;
         if (tro_lower_type(l, node->out[i], &t) && tro_op_info(node->op)->kind != TRO_KIND_EXTENT) {
-            TRO_TRY(tro_lower_place_value(l, node->out[i], TRO_FORM_GUESS, false, &args[n]));
+            TRO_TRY(
+                tro_lower_place_value(l, node->out[i], TRO_FORM_GUESS, false, t.dtype, &args[n]));
             tro_lower_set_place(l, node->out[i], &args[n]);
             arg[i] = n++;
             continue;

@@ -181,7 +181,8 @@ static int init_state(struct tro_lowering *l, struct loop *p)
     for (uint32_t i = (uint32_t)p->parts.n_state; i < node->n_out; i++) {
         if (!node->out[i].i)
             continue;
-        TRO_TRY(tro_lower_place_value(l, node->out[i], TRO_FORM_DENSE, false, &p->stacks[i]));
+        TRO_TRY(tro_lower_place_value(l, node->out[i], TRO_FORM_DENSE, false, TRO_DTYPE_NONE,
+                                      &p->stacks[i]));
         tro_lower_set_place(l, node->out[i], &p->stacks[i]);
     }
     return 0;

@@ -51,15 +51,31 @@ struct tro_emitter {
     tro_emit_fn *emit;
 };
 
+/* A step that makes to = from, which may be stored in another floating-point type. */
+typedef int tro_emit_copy_fn(struct tro_lowering *l, const struct tro_lower_node *n,
+                             const struct tro_arg *to, const struct tro_arg *from);
+
 struct tro_backend {
     const char *name;
     const struct tro_emitter *emitters;
     size_t n_emitters;
-    tro_step_fn *copy; /* out[0] = in[0], any strides; split by parts */
+    tro_step_fn *copy;           /* out[0] = in[0], any strides; split by parts */
+    tro_emit_copy_fn *emit_copy; /* instead, where a copy is more than a function of the host */
+};
+
+/* What values that the graph calls f32 are stored in and multiplied as, by backends that can. */
+enum tro_precision {
+    TRO_PRECISION_FP32,
+    TRO_PRECISION_TF32, /* stored as f32, multiplied with 10 bits of mantissa */
+    TRO_PRECISION_FP16, /* stored as f16, sums in f32; inputs, outputs and constants stay f32 */
+    TRO_PRECISION_BF16
 };
 
 struct tro_lower_opts {
     const struct tro_backend *backend; /* NULL: everything on the reference kernels */
+    enum tro_precision precision;      /* CPU: FP32 */
+    int arch;                          /* CUDA: compute capability, 90 for 9.0 */
+    int n_sms;                         /* CUDA: multiprocessors */
     uint32_t cpu_flags;                /* base/cpu.h */
     int n_threads;                     /* that will run it */
     const struct tro_choices *choices; /* of the tuner; NULL: first candidates */
@@ -76,6 +92,9 @@ struct tro_program *tro_lower(const struct tro_graph *g, const struct tro_dim_en
 const struct tro_graph *tro_lower_graph(const struct tro_lowering *l);
 uint32_t tro_lower_cpu(const struct tro_lowering *l);
 int tro_lower_n_threads(const struct tro_lowering *l);
+enum tro_precision tro_lower_precision(const struct tro_lowering *l);
+int tro_lower_arch(const struct tro_lowering *l);
+int tro_lower_n_sms(const struct tro_lowering *l);
 struct tro_err *tro_lower_err(const struct tro_lowering *l);
 /* Lives as long as the program. */
 struct tro_arena *tro_lower_arena(struct tro_lowering *l);
@@ -103,6 +122,11 @@ enum tro_form {
  * users of that form). Absent values are an error of the caller. */
 int tro_lower_in(struct tro_lowering *l, tro_value_id v, enum tro_form form, struct tro_arg *out);
 
+/* The same, stored as dtype: f32, f16 and bf16 are converted into each other where the backend has
+ * emit_copy. */
+int tro_lower_in_as(struct tro_lowering *l, tro_value_id v, enum tro_form form,
+                    enum tro_dtype dtype, struct tro_arg *out);
+
 /* Where a value lies now, without any copy. */
 struct tro_arg tro_lower_place(const struct tro_lowering *l, tro_value_id v);
 
@@ -113,6 +137,14 @@ enum tro_form tro_lower_guess(const struct tro_lowering *l, tro_value_id v);
  * else a new buffer. A kernel that must write without gaps gives contiguous = true. */
 int tro_lower_out(struct tro_lowering *l, const struct tro_lower_node *n, int i, enum tro_form form,
                   bool contiguous, struct tro_arg *out);
+
+/* The same, stored as dtype whatever the precision says. */
+int tro_lower_out_as(struct tro_lowering *l, const struct tro_lower_node *n, int i,
+                     enum tro_form form, bool contiguous, enum tro_dtype dtype,
+                     struct tro_arg *out);
+
+/* What new memory of values of this type is stored as: f16 for f32 at FP16, else the type. */
+enum tro_dtype tro_lower_stored(const struct tro_lowering *l, enum tro_dtype dtype);
 
 /* Output i is a view of other memory. */
 int tro_lower_view(struct tro_lowering *l, const struct tro_lower_node *n, int i,

@@ -6,7 +6,7 @@
 #include "lower/lower.h"
 #include "lower/view.h"
 
-#define TRO_MAX_COPIES 3
+#define TRO_MAX_COPIES 5
 
 /* What is known of a value. */
 struct tro_lower_value {
@@ -53,9 +53,9 @@ void tro_lower_set_place(struct tro_lowering *l, tro_value_id v, const struct tr
 int tro_lower_at(struct tro_lowering *l, tro_value_id v, struct tro_arg *out);
 int tro_lower_copy(struct tro_lowering *l, const struct tro_lower_node *n, const struct tro_arg *to,
                    const struct tro_arg *from);
-/* A place as tro_lower_out gives, for any value. */
+/* A place as tro_lower_out_as gives, for any value. dtype none: as the precision says. */
 int tro_lower_place_value(struct tro_lowering *l, tro_value_id v, enum tro_form form,
-                          bool contiguous, struct tro_arg *out);
+                          bool contiguous, enum tro_dtype dtype, struct tro_arg *out);
 
 /* ---- guess.c ------------------------------------------------------------------------------ */
 

@@ -159,11 +159,11 @@ static void pack_channels_last(void *dst, const struct tro_tensor *w, const void
 }
 
 static int make_copy(struct tro_lowering *l, tro_value_id v, enum tro_form form,
-                     const struct tro_arg *from, struct tro_arg *out)
+                     enum tro_dtype dtype, const struct tro_arg *from, struct tro_arg *out)
 {
-    struct tro_tensor t = {.dtype = from->dtype, .rank = from->rank};
+    struct tro_tensor t = {.dtype = dtype, .rank = from->rank};
     memcpy(t.shape, from->shape, sizeof t.shape);
-    if (tro_is_const(l->g, v)) {
+    if (tro_is_const(l->g, v) && dtype == from->dtype && form == TRO_FORM_CHANNELS_LAST) {
         struct tro_arg packed;
         TRO_TRY(tro_lower_pack(l, v, "channels_last", tro_tensor_n_bytes(&t), pack_channels_last,
                                NULL, &packed));
@@ -177,24 +177,42 @@ static int make_copy(struct tro_lowering *l, tro_value_id v, enum tro_form form,
     return tro_lower_copy(l, &n, out, from);
 }
 
-int tro_lower_in(struct tro_lowering *l, tro_value_id v, enum tro_form form, struct tro_arg *out)
+static bool suits(const struct tro_arg *a, enum tro_form form, enum tro_dtype dtype)
 {
-    TRO_TRY(tro_lower_at(l, v, out));
-    if (tro_arg_has_form(out, form))
+    return tro_arg_has_form(a, form) && a->dtype == dtype;
+}
+
+static int take(struct tro_lowering *l, tro_value_id v, enum tro_form form, enum tro_dtype dtype,
+                struct tro_arg *out)
+{
+    if (suits(out, form, dtype))
         return 0;
     v = tro_lower_resolve(l, v);
     struct tro_lower_value *const value = &l->values[v.i];
     for (int i = 0; i < value->n_copies; i++) {
-        if (tro_arg_has_form(&value->copies[i], form)) {
+        if (suits(&value->copies[i], form, dtype)) {
             *out = value->copies[i];
             return 0;
         }
     }
     const struct tro_arg from = *out;
-    TRO_TRY(make_copy(l, v, form, &from, out));
+    TRO_TRY(make_copy(l, v, form, dtype, &from, out));
     if (value->n_copies < TRO_MAX_COPIES)
         value->copies[value->n_copies++] = *out;
     return 0;
+}
+
+int tro_lower_in(struct tro_lowering *l, tro_value_id v, enum tro_form form, struct tro_arg *out)
+{
+    TRO_TRY(tro_lower_at(l, v, out));
+    return take(l, v, form, out->dtype, out);
+}
+
+int tro_lower_in_as(struct tro_lowering *l, tro_value_id v, enum tro_form form,
+                    enum tro_dtype dtype, struct tro_arg *out)
+{
+    TRO_TRY(tro_lower_at(l, v, out));
+    return take(l, v, form, dtype, out);
 }
 
 /* ---- outputs ------------------------------------------------------------------------------ */
@@ -222,7 +240,7 @@ static int place_in_parent(struct tro_lowering *l, tro_value_id v, const struct 
     const struct tro_attrs_axis *const a = concat->attrs;
     if (!tro_lower_value(l, parent)->is_placed) {
         struct tro_arg at;
-        TRO_TRY(tro_lower_place_value(l, parent, TRO_FORM_GUESS, false, &at));
+        TRO_TRY(tro_lower_place_value(l, parent, TRO_FORM_GUESS, false, TRO_DTYPE_NONE, &at));
         tro_lower_set_place(l, parent, &at);
     }
     *out = tro_lower_value(l, parent)->at;
@@ -231,20 +249,37 @@ static int place_in_parent(struct tro_lowering *l, tro_value_id v, const struct 
     return 0;
 }
 
-static int place_new(struct tro_lowering *l, const struct tro_lower_value *value,
-                     const struct tro_tensor *t, enum tro_form form, struct tro_arg *out)
+enum tro_dtype tro_lower_stored(const struct tro_lowering *l, enum tro_dtype dtype)
 {
+    if (dtype != TRO_F32)
+        return dtype;
+    switch (l->opts.precision) {
+    case TRO_PRECISION_FP16:
+        return TRO_F16;
+    case TRO_PRECISION_BF16:
+        return TRO_BF16;
+    default:
+        return dtype;
+    }
+}
+
+static int place_new(struct tro_lowering *l, const struct tro_lower_value *value,
+                     const struct tro_tensor *t, enum tro_form form, enum tro_dtype dtype,
+                     struct tro_arg *out)
+{
+    struct tro_tensor stored = *t;
+    stored.dtype = dtype ? dtype : tro_lower_stored(l, t->dtype);
     if (value->output < 0)
-        return tro_lower_alloc(l, t, form, out);
+        return tro_lower_alloc(l, &stored, form, out);
     *out = tro_arg_of(t, form);
-    if (!tro_arg_is_dense(out))
-        return tro_lower_alloc(l, t, form, out);
+    if (!tro_arg_is_dense(out) || (dtype && dtype != t->dtype))
+        return tro_lower_alloc(l, &stored, form, out);
     *out = l->p->outputs[value->output];
     return 0;
 }
 
 int tro_lower_place_value(struct tro_lowering *l, tro_value_id v, enum tro_form form,
-                          bool contiguous, struct tro_arg *out)
+                          bool contiguous, enum tro_dtype dtype, struct tro_arg *out)
 {
     struct tro_tensor t;
     v = tro_lower_resolve(l, v);
@@ -258,18 +293,25 @@ int tro_lower_place_value(struct tro_lowering *l, tro_value_id v, enum tro_form 
     }
     if (value->parent.i) {
         TRO_TRY(place_in_parent(l, v, &t, out));
-        if (tro_arg_has_form(out, form) && (!contiguous || is_packed(out)))
+        if (tro_arg_has_form(out, form) && (!contiguous || is_packed(out)) &&
+            (!dtype || dtype == out->dtype))
             return 0;
     }
-    return place_new(l, value, &t, form == TRO_FORM_GUESS ? value->guess : form, out);
+    return place_new(l, value, &t, form == TRO_FORM_GUESS ? value->guess : form, dtype, out);
+}
+
+int tro_lower_out_as(struct tro_lowering *l, const struct tro_lower_node *n, int i,
+                     enum tro_form form, bool contiguous, enum tro_dtype dtype, struct tro_arg *out)
+{
+    TRO_TRY(tro_lower_place_value(l, n->out[i], form, contiguous, dtype, out));
+    tro_lower_set_place(l, n->out[i], out);
+    return 0;
 }
 
 int tro_lower_out(struct tro_lowering *l, const struct tro_lower_node *n, int i, enum tro_form form,
                   bool contiguous, struct tro_arg *out)
 {
-    TRO_TRY(tro_lower_place_value(l, n->out[i], form, contiguous, out));
-    tro_lower_set_place(l, n->out[i], out);
-    return 0;
+    return tro_lower_out_as(l, n, i, form, contiguous, TRO_DTYPE_NONE, out);
 }
 
 int tro_lower_view(struct tro_lowering *l, const struct tro_lower_node *n, int i,

@@ -24,6 +24,21 @@ int tro_lower_n_threads(const struct tro_lowering *l)
     return l->opts.n_threads;
 }
 
+enum tro_precision tro_lower_precision(const struct tro_lowering *l)
+{
+    return l->opts.precision;
+}
+
+int tro_lower_arch(const struct tro_lowering *l)
+{
+    return l->opts.arch;
+}
+
+int tro_lower_n_sms(const struct tro_lowering *l)
+{
+    return l->opts.n_sms;
+}
+
 struct tro_err *tro_lower_err(const struct tro_lowering *l)
 {
     return l->err;
@@ -102,6 +117,8 @@ int tro_lower_copy(struct tro_lowering *l, const struct tro_lower_node *n, const
     tro_step_fn *const fn = b && b->copy ? b->copy : run_copy;
     if (tro_arg_n_elems(to) == 0)
         return 0;
+    if (b && b->emit_copy)
+        return b->emit_copy(l, n, to, from);
     struct tro_step *const s = tro_lower_step(l, n, "copy", fn, 1, 1, 0, NULL);
     if (!s)
         return l->err->status;

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Instructions that C++ has no name for, one function each. tests/emu has the same functions for a
+ * host: every kernel uses these and no asm of its own.
+ */
+#ifndef TRO_CUDA_KERNELS_PTX_CUH
+#define TRO_CUDA_KERNELS_PTX_CUH
+
+/* ---- between kernels ---------------------------------------------------------------------- */
+
+/* Before the first read of what the kernel before wrote, and before any write: waits until all it
+ * depends on has ended. Every thread calls it, once. Constants may be read earlier. */
+static __device__ __forceinline__ void tro_wait()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+/* The next kernel may be brought onto the chip; it still waits in tro_wait. */
+static __device__ __forceinline__ void tro_launch_next()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+/* ---- conversions -------------------------------------------------------------------------- */
+
+static __device__ __forceinline__ float tro_f16_to_f32(uint16_t bits)
+{
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
+    return x;
+}
+static __device__ __forceinline__ uint16_t tro_f32_to_f16(float x)
+{
+    uint16_t bits;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+    return bits;
+}
+static __device__ __forceinline__ uint16_t tro_f32_to_bf16(float x)
+{
+    uint16_t bits;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+    return bits;
+}
+static __device__ __forceinline__ uint32_t tro_f32_to_tf32(float x)
+{
+    uint32_t bits;
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+    return bits;
+}
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+/* 1, 2, 4, 8 or 16 bytes, both addresses multiples of that. */
+template <int N> struct tro_bytes;
+template <> struct tro_bytes<1> {
+    typedef uint8_t type;
+};
+template <> struct tro_bytes<2> {
+    typedef uint16_t type;
+};
+template <> struct tro_bytes<4> {
+    typedef uint32_t type;
+};
+template <> struct tro_bytes<8> {
+    typedef uint2 type;
+};
+template <> struct tro_bytes<16> {
+    typedef uint4 type;
+};
+template <int N> static __device__ __forceinline__ void tro_copy_bytes(void *to, const void *from)
+{
+    *(typename tro_bytes<N>::type *)to = *(const typename tro_bytes<N>::type *)from;
+}
+
+static __device__ __forceinline__ uint32_t tro_shared_address(const void *p)
+{
+    return (uint32_t)__cvta_generic_to_shared(p);
+}
+
+/* 16 bytes from global to shared memory, zeros where is_valid is false (from must still be a valid
+ * address); 4-byte form for sources that are not aligned. */
+static __device__ __forceinline__ void tro_cp_async16(void *to, const void *from, bool is_valid)
+{
+    const int n = is_valid ? 16 : 0;
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(tro_shared_address(to)),
+                 "l"(from), "r"(n)
+                 : "memory");
+}
+static __device__ __forceinline__ void tro_cp_async4(void *to, const void *from, bool is_valid)
+{
+    const int n = is_valid ? 4 : 0;
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(tro_shared_address(to)),
+                 "l"(from), "r"(n)
+                 : "memory");
+}
+static __device__ __forceinline__ void tro_cp_async_commit()
+{
+    asm volatile("cp.async.commit_group;" ::: "memory");
+}
+/* Until at most N groups of this thread are under way. */
+template <int N> static __device__ __forceinline__ void tro_cp_async_wait()
+{
+    asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
+}
+
+/* Four (two, one) matrices of 8 rows x 16 bytes: lane i gives the address of row i % 8 of matrix
+ * i / 8 and gets, of each, 4 bytes: row lane / 4, bytes 4 (lane % 4). */
+static __device__ __forceinline__ void tro_ldmatrix4(uint32_t (&d)[4], const void *row)
+{
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"(tro_shared_address(row))
+                 : "memory");
+}
+static __device__ __forceinline__ void tro_ldmatrix2(uint32_t (&d)[2], const void *row)
+{
+    asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
+                 : "=r"(d[0]), "=r"(d[1])
+                 : "r"(tro_shared_address(row))
+                 : "memory");
+}
+/* The same, each matrix of 16-bit elements transposed. */
+static __device__ __forceinline__ void tro_ldmatrix4_trans(uint32_t (&d)[4], const void *row)
+{
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"(tro_shared_address(row))
+                 : "memory");
+}
+
+/* ---- matrix products ---------------------------------------------------------------------- */
+
+/* c += a b of one warp; fragments as in the PTX manual, "Warp-level matrix instructions". */
+static __device__ __forceinline__ void tro_mma_f16_16816(float (&c)[4], const uint32_t (&a)[4],
+                                                         const uint32_t (&b)[2])
+{
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, "
+                 "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+static __device__ __forceinline__ void tro_mma_bf16_16816(float (&c)[4], const uint32_t (&a)[4],
+                                                          const uint32_t (&b)[2])
+{
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, "
+                 "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+static __device__ __forceinline__ void tro_mma_tf32_1688(float (&c)[4], const uint32_t (&a)[4],
+                                                         const uint32_t (&b)[2])
+{
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, "
+                 "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+/* 8-bit integers, A signed or unsigned, B signed; exact. */
+static __device__ __forceinline__ void tro_mma_s8_16832(int32_t (&c)[4], const uint32_t (&a)[4],
+                                                        const uint32_t (&b)[2])
+{
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, "
+                 "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+static __device__ __forceinline__ void tro_mma_u8s8_16832(int32_t (&c)[4], const uint32_t (&a)[4],
+                                                          const uint32_t (&b)[2])
+{
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, "
+                 "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+/* ---- arithmetic --------------------------------------------------------------------------- */
+
+/* Approximations of the special function unit: 2^x and 1 / x within 2 units in the last place. */
+static __device__ __forceinline__ float tro_fast_exp2(float x)
+{
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+static __device__ __forceinline__ float tro_fast_rcp(float x)
+{
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+static __device__ __forceinline__ float tro_fast_tanh(float x)
+{
+    float y;
+    asm("tanh.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+#endif
