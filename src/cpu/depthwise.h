@@ -6,7 +6,7 @@
 #ifndef TRO_CPU_DEPTHWISE_H
 #define TRO_CPU_DEPTHWISE_H
 
-#include "cpu/window.h"
+#include "lower/window.h"
 
 /* Weights lie as [kd][kh][kw][w_pitch], channels filled up with zeros to w_pitch. */
 enum { TRO_DEPTHWISE_PAD = 16 };

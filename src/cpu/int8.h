@@ -16,7 +16,7 @@
 #define TRO_CPU_INT8_H
 
 #include "cpu/tile.h"
-#include "cpu/window.h"
+#include "lower/window.h"
 
 /* c[i][j] = init[j] + sum over k < 4 * n_k4 of a[i][k] * b[k][j], one panel of columns, n_rows of
  * at most the kernel's. */

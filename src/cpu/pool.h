@@ -6,7 +6,7 @@
 #ifndef TRO_CPU_POOL_H
 #define TRO_CPU_POOL_H
 
-#include "cpu/window.h"
+#include "lower/window.h"
 
 /* Taps of a window along one axis that lie inside of the input. */
 struct tro_span {

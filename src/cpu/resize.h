@@ -2,32 +2,11 @@
 /*
  * Resizing of channels-last memory: vectors over channels; and of planes, rows of which have no
  * gaps: first along the width, each row of the input once, then vectors of whole rows are blended.
- * Elements and weights of each coordinate are those of the reference (ref/resize.h), less those of
- * weight 0.
  */
 #ifndef TRO_CPU_RESIZE_H
 #define TRO_CPU_RESIZE_H
 
-#include "cpu/window.h"
-#include "lower/lower.h"
-
-/* What a coordinate of the result along one axis is made of. */
-struct tro_blend {
-    int64_t n;
-    const int64_t *index;
-    const float *weight; /* NULL: one element, as it is */
-};
-
-struct tro_resize_axes {
-    int rank;
-    int64_t n, c, size; /* pictures, channels, bytes of an element */
-    int64_t n_out[TRO_N_SPATIAL];
-    const struct tro_blend *blend[TRO_N_SPATIAL];
-    double n_taps; /* of a result, on average */
-};
-/* 1: found; 0: beyond these kernels; negative: failure. */
-int tro_resize_axes_find(struct tro_lowering *l, const struct tro_lower_node *n,
-                         struct tro_resize_axes *to);
+#include "lower/blend.h"
 
 /* A row of n_w results along the width. */
 struct tro_resize_row {

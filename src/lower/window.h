@@ -4,8 +4,8 @@
  * spatial axes (depth, height, width; those in front that the operator lacks have size 1).
  * Window o along an axis reads in[o * stride - pad + k * dilation] for tap k.
  */
-#ifndef TRO_CPU_WINDOW_H
-#define TRO_CPU_WINDOW_H
+#ifndef TRO_LOWER_WINDOW_H
+#define TRO_LOWER_WINDOW_H
 
 #include "lower/program.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cpu/window.h"
+#include "lower/window.h"
 
 #include "ref/windows.h"
 
