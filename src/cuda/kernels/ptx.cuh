@@ -76,6 +76,9 @@ template <int N> static __device__ __forceinline__ void tro_copy_bytes(void *to,
     *(typename tro_bytes<N>::type *)to = *(const typename tro_bytes<N>::type *)from;
 }
 
+/* Dynamic shared memory of the block as bytes, at a multiple of 128; one name for it in a kernel. */
+#define TRO_SHARED(name) extern __shared__ __align__(128) uint8_t name[]
+
 static __device__ __forceinline__ uint32_t tro_shared_address(const void *p)
 {
     return (uint32_t)__cvta_generic_to_shared(p);
