@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Small plans for tests: each recipe gives the same parts, and so the same contents, for ever.
- * tests/plan_v1/NAME.plan holds each in format version 1, as the version wrote it that brought the
- * recipe (tests/tool_plan_files.c).
+ * tests/plan_v1/NAME.plan, or plan_v2 for what came with format 2, holds each as the version wrote it
+ * that brought the recipe (tests/tool_plan_files.c).
  */
 #ifndef TRO_TESTS_PLAN_KIT_H
 #define TRO_TESTS_PLAN_KIT_H
@@ -14,9 +14,9 @@
 
 #include <string.h>
 
-/* name, network, number of samples */
+/* name, network, number of samples, format */
 #define KIT_PLANS(X)                                                                           \
-    X(least, "graph \"\"\n", 0)                                                                \
+    X(least, "graph \"\"\n", 0, 1)                                                             \
     X(conv,                                                                                    \
       "graph \"conv\"\n"                                                                       \
       "input %x : f32[1,2,4,4]\n"                                                              \
@@ -32,7 +32,7 @@
       "%m = select(%mask, %y, %zero)\n"                                                        \
       "%s = add(%m, %z)\n"                                                                     \
       "output %s, %m\n",                                                                       \
-      1)                                                                                       \
+      1, 1)                                                                                    \
     X(free,                                                                                    \
       "graph \"free sizes\"\n"                                                                 \
       "symbol N 1..8\n"                                                                        \
@@ -42,7 +42,7 @@
       "%y = matmul(%x, %w)\n"                                                                  \
       "%n = neg(%k)\n"                                                                         \
       "output %y, %n\n",                                                                       \
-      2)                                                                                       \
+      2, 1)                                                                                    \
     X(state,                                                                                   \
       "graph \"state\"\n"                                                                      \
       "input %x : i8[4]\n"                                                                     \
@@ -50,7 +50,8 @@
       "%s = add(%x, %h)\n"                                                                     \
       "%y = neg(%s)\n"                                                                         \
       "output %y, %s\n",                                                                       \
-      3)
+      3, 1)                                                                                    \
+    X(gpu, "graph \"gpu\"\ninput %x : f32[4]\n%y = neg(%x)\noutput %y\n", 1, 2)
 
 #define KIT_W                                                                                      \
     "AADAwAAAgD8AAKDAAAAAQAAAgMAAAEBAAABAwAAAgEAAAADAAACgQAAAgL8AAMBAAAAAAAAAwMAAAIA/AACgwAAAAEAA" \
@@ -128,7 +129,14 @@ static inline int kit_plan_make(struct kit_plan *k, const char *name, const char
                                                      {"matmul f32 2x3x7", "narrow"}};
     static const struct tro_plan_tuned tuned[] = {{"chip one, avx2, 2 threads", choices, 2},
                                                   {"chip two, generic, 1 threads", choices, 1}};
+    static const struct tro_plan_target targets[] = {{80, 108}, {90, 132}};
+    static const struct tro_plan_code codes[] = {{5, 80, TRO_PLAN_CUBIN, "machine code", 12},
+                                                 {5, 90, TRO_PLAN_CUBIN, "newer code", 10},
+                                                 {5, 80, TRO_PLAN_PTX, "ptx", 4},
+                                                 {UINT64_MAX, 80, TRO_PLAN_CUBIN, "other", 5},
+                                                 {UINT64_MAX, 90, TRO_PLAN_CUBIN, "other", 5}};
     const bool is_free = strcmp(name, "free") == 0, is_state = strcmp(name, "state") == 0;
+    const bool is_gpu = strcmp(name, "gpu") == 0;
     *k = (struct kit_plan){0};
     k->graph = tro_graph_parse((struct tro_str){text, strlen(text)}, name, err);
     if (!k->graph)
@@ -145,6 +153,11 @@ static inline int kit_plan_make(struct kit_plan *k, const char *name, const char
                                        .states = &k->state,
                                        .samples = k->samples,
                                        .tuned = tuned,
+                                       .precision = is_gpu ? "fp16" : "fp32",
+                                       .targets = targets,
+                                       .codes = codes,
+                                       .n_targets = is_gpu ? 2 : 0,
+                                       .n_codes = is_gpu ? 5 : 0,
                                        .n_sizes = is_free ? 2 : 0,
                                        .n_buckets = is_free ? 1 : 0,
                                        .n_states = is_state ? 1 : 0,

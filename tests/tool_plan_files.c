@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes the plans of plan_kit.h:  build/tests/tool_plan_files FOLDER [NAME...]
- * A folder tests/plan_vN is written once, by the version that has format N; afterwards only plans
- * of new recipes are added. The same plans are the seeds of fuzz_plan. */
+ * A folder tests/plan_vN holds plans of format N, each written once, by the version that brought its
+ * recipe. The same plans are the seeds of fuzz_plan. */
 #include "base/bytes.h"
 #include "base/file.h"
 #include "plan_kit.h"
@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 {
     struct tro_err err = {0};
     int rc = argc < 2 ? TRO_E_INPUT : 0;
-#define KIT_WRITE(name, text, n_samples)                            \
+#define KIT_WRITE(name, text, n_samples, format)                    \
     for (int i = 2; i < argc && rc == 0; i++)                       \
         if (strcmp(argv[i], #name) == 0)                            \
             rc = write_plan(argv[1], #name, text, n_samples, &err); \

@@ -18,8 +18,8 @@ static struct tro_buf plan_bytes(const char *name)
     struct tro_buf b = {0};
     struct kit_plan k = {0};
     int rc = TRO_E_INPUT;
-#define MAKE(id, text, n_samples) \
-    if (strcmp(name, #id) == 0)   \
+#define MAKE(id, text, n_samples, format) \
+    if (strcmp(name, #id) == 0)           \
         rc = kit_plan_make(&k, #id, text, n_samples, &err);
     KIT_PLANS(MAKE)
 #undef MAKE
@@ -103,6 +103,21 @@ static void check_notes(const struct tro_plan_parts *a, const struct tro_plan_pa
     }
 }
 
+static void check_gpu(const struct tro_plan_parts *a, const struct tro_plan_parts *b)
+{
+    CHECK_STR(a->precision, b->precision);
+    CHECK_OR_RETURN(a->n_targets == b->n_targets && a->n_codes == b->n_codes);
+    for (size_t i = 0; i < a->n_targets; i++)
+        CHECK(a->targets[i].arch == b->targets[i].arch &&
+              a->targets[i].n_sms == b->targets[i].n_sms);
+    for (size_t i = 0; i < a->n_codes; i++) {
+        const struct tro_plan_code *const x = &a->codes[i], *const y = &b->codes[i];
+        CHECK(x->key == y->key && x->arch == y->arch && x->kind == y->kind);
+        CHECK(x->n_bytes == y->n_bytes && memcmp(x->data, y->data, x->n_bytes) == 0);
+        CHECK(((uintptr_t)x->data & 63) == 0);
+    }
+}
+
 static void check_parts(const struct tro_plan_parts *a, const struct tro_plan_parts *b)
 {
     check_notes(a, b);
@@ -115,6 +130,7 @@ static void check_parts(const struct tro_plan_parts *a, const struct tro_plan_pa
     CHECK_INT(a->n_tuned, b->n_tuned);
     for (size_t i = 0; i < a->n_tuned && i < b->n_tuned; i++)
         check_tuned(&a->tuned[i], &b->tuned[i]);
+    check_gpu(a, b);
     CHECK_INT(a->n_samples, b->n_samples);
     for (size_t s = 0; s < a->n_samples && s < b->n_samples; s++) {
         for (size_t i = 0; i < block->n_inputs; i++)
@@ -147,18 +163,18 @@ static void check_round(const char *name, const char *text, int n_samples)
 
 TEST(plan_round)
 {
-#define ROUND(name, text, n_samples) check_round(#name, text, n_samples);
+#define ROUND(name, text, n_samples, format) check_round(#name, text, n_samples);
     KIT_PLANS(ROUND)
 #undef ROUND
 }
 
-/* Files that version 1 wrote: they load, mean the same, and their samples are still right. */
-static void check_old_file(const char *name, const char *text, int n_samples)
+/* Files that earlier versions wrote: they load, mean the same, and their samples are still right. */
+static void check_old_file(const char *name, const char *text, int n_samples, int format)
 {
     struct tro_err err = {0};
     struct kit_plan k;
     char path[256];
-    snprintf(path, sizeof(path), "tests/plan_v1/%s.plan", name);
+    snprintf(path, sizeof(path), "tests/plan_v%d/%s.plan", format, name);
     CHECK_OR_RETURN(kit_plan_make(&k, name, text, n_samples, &err) == 0);
     struct tro_plan *const p = tro_plan_open(path, &err);
     test_check(p != NULL, __FILE__, __LINE__, "%s", err.text);
@@ -172,7 +188,7 @@ TEST(plan_old_files)
 {
     if (!tro_dir_exists("tests/plan_v1"))
         SKIP("not run in the project's folder");
-#define OLD(name, text, n_samples) check_old_file(#name, text, n_samples);
+#define OLD(name, text, n_samples, format) check_old_file(#name, text, n_samples, format);
     KIT_PLANS(OLD)
 #undef OLD
 }
@@ -221,7 +237,7 @@ static void check_flips(const char *name)
 
 TEST(plan_every_byte_counts)
 {
-#define FLIPS(name, text, n_samples) check_flips(#name);
+#define FLIPS(name, text, n_samples, format) check_flips(#name);
     KIT_PLANS(FLIPS)
 #undef FLIPS
 }
@@ -345,11 +361,11 @@ TEST(plan_newer_format)
 {
     struct tro_err err;
     struct tro_buf b = plan_bytes("least");
-    kit_store(b.p + 8, 4, 2);
+    kit_store(b.p + 8, 4, 3);
     struct tro_plan *const p = open_bytes(&b, &err);
     CHECK(p == NULL);
     CHECK_INT(err.status, TRO_E_UNSUPPORTED);
-    CHECK_HAS(err.text, "test.plan: plan format 2: this version reads up to 1");
+    CHECK_HAS(err.text, "test.plan: plan format 3: this version reads up to 2");
     tro_buf_finish(&b);
 }
 
@@ -440,11 +456,40 @@ TEST(plan_hostile_tuned_and_states)
     tro_buf_finish(&b);
 }
 
+TEST(plan_hostile_targets_and_code)
+{
+    struct tro_buf b = plan_bytes("gpu");
+    uint8_t *const targets = body_of(&b, TRO_PLAN_TARGETS), *const code = body_of(&b,
+                                                                                  TRO_PLAN_CODE);
+    check_patch(&b, entry_of(&b, TRO_PLAN_CODE), 4, 11, "expected a kind of 1 to 10, found 11");
+    check_patch(&b, b.p + 8, 4, 1, "expected a kind of 1 to 8, found 9");
+    check_patch(&b, targets, 4, UINT32_MAX, "TARGETS: expected more bytes");
+    check_patch(&b, targets + 4, 1, 'F', "targets: expected the name of a precision");
+    check_patch(&b, targets + 8, 4, 3, "TARGETS: expected more bytes");
+    check_patch(&b, targets + 8, 4, 1, "TARGETS: expected the section's end");
+    check_patch(&b, targets + 12, 4, 90, "targets: expected architectures in order");
+    check_patch(&b, targets + 16, 4, 0, "found sm_80 with 0");
+    check_patch(&b, code, 4, 0, "CODE: expected kernels, found none");
+    check_patch(&b, code, 4, UINT32_MAX, "CODE: expected kernels, found none");
+    check_patch(&b, code + 4, 4, 1, "CODE: expected kernels, found none");
+    check_patch(&b, code + 8, 8, 6, "code: expected kernels in order, each once");
+    check_patch(&b, code + 16, 4, 2, "code: expected kind 0 or 1, found 2");
+    check_patch(&b, code + 20, 4, 0, "code: expected code for an architecture");
+    check_patch(&b, code + 24, 8, 8, "CODE: expected the next code at byte 192");
+    check_patch(&b, code + 24, 8, UINT64_MAX, "CODE: expected code within the section");
+    check_patch(&b, code + 32, 8, UINT64_MAX, "CODE: expected code within the section");
+    check_patch(&b, code + 32, 8, 0, "CODE: expected the next code at byte");
+    check_patch(&b, code + 128 + 32, 8, 4, "CODE: expected the next code at byte");
+    check_patch(&b, code + 191, 1, 1, "CODE: expected the next code at byte 192 after zeros");
+    check_patch(&b, code + 192 + 128 + 3, 1, 'x', "code: expected PTX that ends with a zero");
+    tro_buf_finish(&b);
+}
+
 /* Any byte may be anything, with hashes made right: refused, or a graph that verifies. */
-TEST(plan_hostile_anywhere)
+static void check_hostile_anywhere(const char *name)
 {
     struct tro_err err;
-    struct tro_buf b = plan_bytes("free");
+    struct tro_buf b = plan_bytes(name);
     uint8_t *const before = malloc(b.n);
     memcpy(before, b.p, b.n);
     for (size_t i = 8; i < b.n; i++) {
@@ -461,6 +506,12 @@ TEST(plan_hostile_anywhere)
     }
     free(before);
     tro_buf_finish(&b);
+}
+
+TEST(plan_hostile_anywhere)
+{
+    check_hostile_anywhere("free");
+    check_hostile_anywhere("gpu");
 }
 
 /* ---- weights in the text ---------------------------------------------------------------- */
@@ -518,7 +569,7 @@ TEST(plan_write_checks)
     struct kit_plan k;
     struct tro_buf b = {0};
     const char *text = NULL;
-#define TEXT(id, t, n_samples) text = strcmp(#id, "free") == 0 ? t : text;
+#define TEXT(id, t, n_samples, format) text = strcmp(#id, "free") == 0 ? t : text;
     KIT_PLANS(TEXT)
 #undef TEXT
     CHECK_OR_RETURN(kit_plan_make(&k, "free", text, 1, &err) == 0);
@@ -537,6 +588,46 @@ TEST(plan_write_checks)
     CHECK_INT(tro_plan_write(&k.parts, &b, &err), TRO_E_INPUT);
     CHECK(b.p == NULL);
     kit_plan_finish(&k);
+}
+
+/* ---- GPUs ------------------------------------------------------------------------------ */
+
+static const struct tro_plan_code some_codes[] = {
+    {1, 80, TRO_PLAN_CUBIN, "a", 1},  {1, 86, TRO_PLAN_CUBIN, "b", 1},
+    {1, 90, TRO_PLAN_CUBIN, "c", 1},  {1, 75, TRO_PLAN_PTX, "", 1},
+    {1, 80, TRO_PLAN_PTX, "", 1},     {2, 87, TRO_PLAN_CUBIN, "d", 1},
+    {3, 100, TRO_PLAN_CUBIN, "e", 1}, {3, 103, TRO_PLAN_CUBIN, "f", 1},
+};
+
+TEST(plan_code_for_a_chip)
+{
+    static const struct {
+        uint64_t key;
+        int arch, at; /* -1: none */
+    } cases[] = {{1, 80, 0},  {1, 86, 1},  {1, 89, 1},   {1, 87, 4},  {1, 88, 1},  {1, 90, 2},
+                 {1, 100, 4}, {1, 75, 3},  {1, 70, -1},  {2, 87, 5},  {2, 89, -1}, {3, 100, 6},
+                 {3, 101, 6}, {3, 103, 7}, {3, 120, -1}, {3, 90, -1}, {4, 90, -1}, {0, 90, -1}};
+    const struct tro_plan_parts parts = {.codes = some_codes, .n_codes = 8};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct tro_plan_code *const c = tro_plan_code_find(&parts, cases[i].key,
+                                                                 cases[i].arch);
+        test_check((c ? c - some_codes : -1) == cases[i].at, __FILE__, __LINE__,
+                   "key %d for sm_%d: expected %d, found %td", (int)cases[i].key, cases[i].arch,
+                   cases[i].at, c ? c - some_codes : -1);
+    }
+}
+
+TEST(plan_target_for_a_chip)
+{
+    static const struct tro_plan_target targets[] = {{80, 108}, {86, 84}, {90, 132}};
+    const struct tro_plan_parts parts = {.targets = targets, .n_targets = 3};
+    CHECK(tro_plan_target_for(&parts, 80) == &targets[0]);
+    CHECK(tro_plan_target_for(&parts, 89) == &targets[1]);
+    CHECK(tro_plan_target_for(&parts, 87) == &targets[0]);
+    CHECK(tro_plan_target_for(&parts, 90) == &targets[2]);
+    CHECK(tro_plan_target_for(&parts, 100) == &targets[0]);
+    CHECK(tro_plan_target_for(&parts, 75) == NULL);
+    CHECK(tro_plan_target_for(&(struct tro_plan_parts){0}, 90) == NULL);
 }
 
 /* ---- chips, shared, memory -------------------------------------------------------------- */

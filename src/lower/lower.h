@@ -63,13 +63,24 @@ struct tro_backend {
     tro_emit_copy_fn *emit_copy; /* instead, where a copy is more than a function of the host */
 };
 
-/* What values that the graph calls f32 are stored in and multiplied as, by backends that can. */
+/* What values that the graph calls f32 are stored in and multiplied as, by backends that can.
+ * TF32: stored as f32, multiplied with 10 bits of mantissa. FP16, BF16: stored as f16 or bf16, sums in
+ * f32; inputs, outputs and constants stay f32. */
+#define TRO_PRECISIONS(X) \
+    X(FP32, "fp32")       \
+    X(TF32, "tf32")       \
+    X(FP16, "fp16")       \
+    X(BF16, "bf16")
+
 enum tro_precision {
-    TRO_PRECISION_FP32,
-    TRO_PRECISION_TF32, /* stored as f32, multiplied with 10 bits of mantissa */
-    TRO_PRECISION_FP16, /* stored as f16, sums in f32; inputs, outputs and constants stay f32 */
-    TRO_PRECISION_BF16
+#define TRO_PRECISION_ENUM(id, text) TRO_PRECISION_##id,
+    TRO_PRECISIONS(TRO_PRECISION_ENUM)
+#undef TRO_PRECISION_ENUM
 };
+
+const char *tro_precision_name(enum tro_precision precision);
+/* False when there is none of that name. */
+bool tro_precision_from_name(const char *name, enum tro_precision *out);
 
 struct tro_lower_opts {
     const struct tro_backend *backend; /* NULL: everything on the reference kernels */

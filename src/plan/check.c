@@ -237,6 +237,62 @@ static int check_all_tuned(const struct checker *c)
     return 0;
 }
 
+/* ---- targets, code --------------------------------------------------------------------- */
+
+/* Lower-case letters and digits: names of precisions. */
+static bool is_word(const char *text)
+{
+    size_t n = 0;
+    while ((text[n] >= 'a' && text[n] <= 'z') || (text[n] >= '0' && text[n] <= '9'))
+        n++;
+    return n > 0 && n < 32 && !text[n];
+}
+
+static int check_targets(const struct checker *c)
+{
+    const struct tro_plan_target *const t = c->parts->targets;
+    if (c->parts->precision && !is_word(c->parts->precision))
+        return tro_fail(c->err, TRO_E_INPUT, "expected the name of a precision, found another");
+    for (size_t i = 0; i < c->parts->n_targets; i++)
+        if (t[i].arch <= (i ? t[i - 1].arch : 0) || t[i].n_sms <= 0)
+            return tro_fail(c->err, TRO_E_INPUT,
+                            "expected architectures in order and multiprocessors of each, found "
+                            "sm_%d with %d",
+                            t[i].arch, t[i].n_sms);
+    return 0;
+}
+
+static bool is_after(const struct tro_plan_code *a, const struct tro_plan_code *b)
+{
+    return b->key != a->key     ? b->key > a->key
+           : b->kind != a->kind ? b->kind > a->kind
+                                : b->arch > a->arch;
+}
+
+static int check_code(const struct checker *c, const struct tro_plan_code *k)
+{
+    const char *const bytes = k->data;
+    if (k->kind != TRO_PLAN_CUBIN && k->kind != TRO_PLAN_PTX)
+        return tro_fail(c->err, TRO_E_INPUT, "expected kind %d or %d, found %d", TRO_PLAN_CUBIN,
+                        TRO_PLAN_PTX, k->kind);
+    if (k->arch <= 0 || k->n_bytes == 0)
+        return tro_fail(c->err, TRO_E_INPUT, "expected code for an architecture, found none");
+    if (k->kind == TRO_PLAN_PTX && bytes[k->n_bytes - 1])
+        return tro_fail(c->err, TRO_E_INPUT, "expected PTX that ends with a zero, found another");
+    return 0;
+}
+
+static int check_codes(const struct checker *c)
+{
+    for (size_t i = 0; i < c->parts->n_codes; i++) {
+        const struct tro_plan_code *const k = &c->parts->codes[i];
+        TRO_TRY(check_code(c, k));
+        if (i > 0 && !is_after(k - 1, k))
+            return tro_fail(c->err, TRO_E_INPUT, "expected kernels in order, each once");
+    }
+    return 0;
+}
+
 int tro_plan_check(const struct tro_plan_parts *parts, struct tro_err *err)
 {
     const struct checker c = {parts, parts->graph, tro_block_get(parts->graph, TRO_MAIN_BLOCK),
@@ -245,5 +301,7 @@ int tro_plan_check(const struct tro_plan_parts *parts, struct tro_err *err)
     TRO_TRY(tro_err_prefix(err, check_buckets(&c), "buckets: "));
     TRO_TRY(tro_err_prefix(err, check_states(&c), "states: "));
     TRO_TRY(tro_err_prefix(err, check_samples(&c), "golden: "));
-    return tro_err_prefix(err, check_all_tuned(&c), "tuned: ");
+    TRO_TRY(tro_err_prefix(err, check_all_tuned(&c), "tuned: "));
+    TRO_TRY(tro_err_prefix(err, check_targets(&c), "targets: "));
+    return tro_err_prefix(err, check_codes(&c), "code: ");
 }

@@ -6,14 +6,16 @@
 #include "plan/plan.h"
 
 #define TRO_PLAN_MAGIC "\x89TROP\r\n\x1a"
-#define TRO_PLAN_VERSION 1
+#define TRO_PLAN_VERSION 2
 #define TRO_PLAN_ALIGN 64
-#define TRO_PLAN_HEADER 64 /* bytes before the table */
-#define TRO_PLAN_ENTRY 32  /* bytes of an entry of the table */
+#define TRO_PLAN_HEADER 64     /* bytes before the table */
+#define TRO_PLAN_ENTRY 32      /* bytes of an entry of the table */
+#define TRO_PLAN_CODE_ENTRY 32 /* bytes of an entry of the table of kernels */
 #define TRO_PLAN_HASH_AT 24
 #define TRO_PLAN_MAX_SECTIONS 4096
 
-/* In the file's order; tuned sections alone may come more than once. */
+/* In the file's order; tuned sections alone may come more than once. A file is of the lowest format
+ * that has all its kinds: 1 up to WEIGHTS, 2. */
 #define TRO_PLAN_KINDS(X) \
     X(META, 1)            \
     X(GRAPH, 2)           \
@@ -22,7 +24,9 @@
     X(PASSES, 5)          \
     X(TUNED, 6)           \
     X(GOLDEN, 7)          \
-    X(WEIGHTS, 8)
+    X(WEIGHTS, 8)         \
+    X(TARGETS, 9)         \
+    X(CODE, 10)
 
 enum tro_plan_kind {
 #define TRO_PLAN_KIND(id, number) TRO_PLAN_##id = number,
@@ -30,6 +34,12 @@ enum tro_plan_kind {
 #undef TRO_PLAN_KIND
         TRO_PLAN_N_KINDS
 };
+
+/* The last kind of a format. */
+static inline uint32_t tro_plan_last_kind(uint32_t version)
+{
+    return version == 1 ? TRO_PLAN_WEIGHTS : TRO_PLAN_N_KINDS - 1;
+}
 
 static inline uint64_t tro_plan_align(uint64_t n)
 {
@@ -53,6 +63,11 @@ int tro_plan_read_passes(struct tro_plan_parts *p, struct tro_arena *a, struct t
                          struct tro_err *err);
 int tro_plan_read_tuned(struct tro_plan_tuned *t, struct tro_arena *a, struct tro_str section,
                         struct tro_err *err);
+int tro_plan_read_targets(struct tro_plan_parts *p, struct tro_arena *a, struct tro_str section,
+                          struct tro_err *err);
+/* Code views the section, which is aligned to 64. */
+int tro_plan_read_code(struct tro_plan_parts *p, struct tro_arena *a, struct tro_str section,
+                       struct tro_err *err);
 /* The graph must be known; tensors view the section, which is aligned to 64. */
 int tro_plan_read_golden(struct tro_plan_parts *p, struct tro_arena *a, struct tro_str section,
                          struct tro_err *err);

@@ -34,6 +34,7 @@ struct opener {
     struct tro_plan *p;
     struct section *sections; /* in the arena */
     size_t n;
+    uint32_t version;
     struct tro_err *err;
 };
 
@@ -65,6 +66,7 @@ static int check_start(struct opener *o, struct tro_bytes *b)
                         version, TRO_PLAN_VERSION);
     if (version == 0)
         return tro_fail(o->err, TRO_E_INPUT, "the header is damaged: plan format 0");
+    o->version = version;
     return 0;
 }
 
@@ -111,9 +113,9 @@ static int check_place(struct opener *o, uint64_t end, uint64_t offset, uint64_t
 
 static int check_kind(struct opener *o, uint32_t kind, uint32_t reserved, uint32_t before)
 {
-    if (kind == 0 || kind >= TRO_PLAN_N_KINDS || reserved != 0)
-        return tro_fail(o->err, TRO_E_INPUT, "expected a kind of 1 to %d, found %u",
-                        TRO_PLAN_N_KINDS - 1, kind);
+    const uint32_t last = tro_plan_last_kind(o->version);
+    if (kind == 0 || kind > last || reserved != 0)
+        return tro_fail(o->err, TRO_E_INPUT, "expected a kind of 1 to %u, found %u", last, kind);
     if (kind < before || (kind == before && kind != TRO_PLAN_TUNED))
         return tro_fail(o->err, TRO_E_INPUT, "expected sections in order, each once");
     return 0;
@@ -226,7 +228,9 @@ static int read_sections(struct opener *o)
     TRO_TRY(read_optional(o, TRO_PLAN_STATES, tro_plan_read_states));
     TRO_TRY(read_optional(o, TRO_PLAN_PASSES, tro_plan_read_passes));
     TRO_TRY(tro_err_prefix(o->err, read_tuned(o), "section TUNED: "));
-    return read_optional(o, TRO_PLAN_GOLDEN, tro_plan_read_golden);
+    TRO_TRY(read_optional(o, TRO_PLAN_GOLDEN, tro_plan_read_golden));
+    TRO_TRY(read_optional(o, TRO_PLAN_TARGETS, tro_plan_read_targets));
+    return read_optional(o, TRO_PLAN_CODE, tro_plan_read_code);
 }
 
 static int read_plan(struct opener *o)
@@ -255,6 +259,7 @@ struct tro_plan *tro_plan_open_owned(void *bytes, size_t n_bytes, const char *na
     p->n_bytes = n_bytes;
     pthread_mutex_init(&p->lock, NULL);
     p->parts.passes = "";
+    p->parts.precision = "fp32";
     p->name = tro_arena_strdup(&p->arena, name);
     struct opener o = {.p = p, .err = err ? err : &own};
     const int rc = p->name ? read_plan(&o) : tro_fail_nomem(err);

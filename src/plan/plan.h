@@ -58,6 +58,26 @@ struct tro_plan_note {
     const char *key, *value;
 };
 
+/* A GPU that the plan was built for: kernels were chosen for this architecture (90 for sm_90a) and
+ * number of multiprocessors. */
+struct tro_plan_target {
+    int arch, n_sms;
+};
+
+enum tro_plan_code_kind {
+    TRO_PLAN_CUBIN, /* machine code */
+    TRO_PLAN_PTX    /* text that drivers translate, with its zero */
+};
+
+/* A compiled kernel. */
+struct tro_plan_code {
+    uint64_t key; /* of its source (cuda/launch.h) */
+    int arch;     /* compiled for */
+    int kind;     /* enum tro_plan_code_kind */
+    const void *data;
+    size_t n_bytes;
+};
+
 struct tro_plan_parts {
     const struct tro_graph *graph;      /* verified; constants lie where the caller has them */
     const char *model;                  /* name of the network, for people; not NULL */
@@ -69,7 +89,10 @@ struct tro_plan_parts {
     const struct tro_plan_state *states;
     const struct tro_plan_sample *samples;
     const struct tro_plan_tuned *tuned; /* each chip once */
-    size_t n_notes, n_sizes, n_buckets, n_states, n_samples, n_tuned;
+    const char *precision; /* of GPUs: "fp32", "fp16" ... (lower/lower.h); NULL at writing: fp32 */
+    const struct tro_plan_target *targets; /* by architecture, each once */
+    const struct tro_plan_code *codes;     /* by key, kind, architecture, each once */
+    size_t n_notes, n_sizes, n_buckets, n_states, n_samples, n_tuned, n_targets, n_codes;
 };
 
 /* ---- writing --------------------------------------------------------------------------- */
@@ -118,5 +141,35 @@ void tro_plan_chip(uint32_t cpu_flags, int n_threads, char out[TRO_PLAN_CHIP_SIZ
  * another number, else NULL. */
 const struct tro_plan_tuned *tro_plan_tuned_for(const struct tro_plan_parts *parts,
                                                 uint32_t cpu_flags, int n_threads);
+
+/* ---- GPUs ------------------------------------------------------------------------------ */
+
+/* The target whose code a chip of this architecture runs, best first: the same; one of the same
+ * generation and a lower minor; the lowest one, when it is not newer, since it has PTX. NULL: none.
+ * Sessions that choose kernels for it find their code in the plan. */
+const struct tro_plan_target *tro_plan_target_for(const struct tro_plan_parts *parts, int arch);
+
+/* Code of a kernel for a chip: machine code for it, else for a lower minor of its generation, else
+ * the newest PTX that is not newer; NULL: none. Code of sm_90a runs on sm_90 alone, and desktop and
+ * embedded chips (87) do not run each other's. */
+const struct tro_plan_code *tro_plan_code_find(const struct tro_plan_parts *parts, uint64_t key,
+                                               int arch);
+
+/* ---- sizes ----------------------------------------------------------------------------- */
+
+/* Shapes of all inputs by their index, without data. */
+typedef int tro_plan_shapes_fn(void *ctx, const struct tro_tensor *shapes, struct tro_err *err);
+
+/* Calls fn for all shapes that sessions prepare for: the greatest, the optimal, the least, each
+ * bucket; equal ones may come again. Not at all where a size is free and the plan does not say.
+ * Ends at the first failure, which it returns. */
+int tro_plan_each_shapes(const struct tro_plan_parts *parts, tro_plan_shapes_fn *fn, void *ctx,
+                         struct tro_err *err);
+
+/* The graph at these shapes of its inputs: *own is a clone that the caller destroys, or NULL where
+ * no size is free and the plan's graph is returned. NULL on failure. */
+const struct tro_graph *tro_plan_graph_at(const struct tro_graph *g,
+                                          const struct tro_tensor *shapes, struct tro_graph **own,
+                                          struct tro_err *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include "graph/text.h"
 #include "plan/format.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
@@ -197,6 +198,104 @@ int tro_plan_read_tuned(struct tro_plan_tuned *t, struct tro_arena *a, struct tr
     }
     t->choices = choices;
     t->n_choices = n_lines - 1;
+    return 0;
+}
+
+/* ---- targets, code --------------------------------------------------------------------- */
+
+int tro_plan_read_targets(struct tro_plan_parts *p, struct tro_arena *a, struct tro_str section,
+                          struct tro_err *err)
+{
+    struct tro_bytes b = tro_bytes_of(section.p, section.n);
+    TRO_TRY(read_text(&b, a, &p->precision, err));
+    p->n_targets = read_count(&b, 8);
+    struct tro_plan_target *const targets = TRO_NEW_N(a, struct tro_plan_target, p->n_targets + 1);
+    if (!targets)
+        return tro_fail_nomem(err);
+    for (size_t i = 0; i < p->n_targets; i++) {
+        targets[i].arch = read_index(&b);
+        targets[i].n_sms = read_index(&b);
+    }
+    p->targets = targets;
+    return check_end(&b, err);
+}
+
+/* Pieces of code in the section; several kernels may share one. */
+struct pieces {
+    struct tro_str section;
+    struct tro_str *list; /* in order, without gaps but those of alignment, which are zeros */
+    size_t n;
+    uint64_t end;
+    struct tro_err *err;
+};
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct tro_str *const x = a, *const y = b;
+    return x->p < y->p ? -1 : x->p > y->p;
+}
+
+static bool is_zero(struct tro_str section, uint64_t begin, uint64_t end)
+{
+    for (uint64_t i = begin; i < end; i++)
+        if (section.p[i])
+            return false;
+    return true;
+}
+
+static int take_piece(struct pieces *s, uint64_t offset, uint64_t n_bytes, struct tro_str *out)
+{
+    if (offset > s->section.n || n_bytes > s->section.n - offset)
+        return tro_fail(s->err, TRO_E_INPUT, "expected code within the section, found more bytes");
+    *out = (struct tro_str){s->section.p + offset, (size_t)n_bytes};
+    const struct tro_str *const known = s->n ? bsearch(out, s->list, s->n, sizeof *s->list,
+                                                       compare_places)
+                                             : NULL;
+    if (known && known->n == n_bytes)
+        return 0;
+    if (offset != tro_plan_align(s->end) || !is_zero(s->section, s->end, offset))
+        return tro_fail(s->err, TRO_E_INPUT,
+                        "expected the next code at byte %llu after zeros, found it at %llu",
+                        (unsigned long long)tro_plan_align(s->end), (unsigned long long)offset);
+    s->list[s->n++] = *out;
+    s->end = offset + n_bytes;
+    return 0;
+}
+
+static int read_code(struct tro_bytes *b, struct tro_plan_code *c, struct pieces *pieces)
+{
+    struct tro_str piece;
+    c->key = tro_bytes_u64(b);
+    c->kind = read_index(b);
+    c->arch = read_index(b);
+    const uint64_t offset = tro_bytes_u64(b), n_bytes = tro_bytes_u64(b);
+    TRO_TRY(take_piece(pieces, offset, n_bytes, &piece));
+    c->data = piece.p;
+    c->n_bytes = piece.n;
+    return 0;
+}
+
+int tro_plan_read_code(struct tro_plan_parts *p, struct tro_arena *a, struct tro_str section,
+                       struct tro_err *err)
+{
+    struct tro_bytes b = tro_bytes_of(section.p, section.n);
+    const size_t n = read_count(&b, TRO_PLAN_CODE_ENTRY);
+    if (tro_bytes_u32(&b) != 0 || b.failed || n == 0)
+        return tro_fail(err, TRO_E_INPUT, "expected kernels, found none");
+    struct tro_plan_code *const codes = TRO_NEW_N(a, struct tro_plan_code, n);
+    struct pieces pieces = {.section = section,
+                            .list = TRO_NEW_N(a, struct tro_str, n),
+                            .end = 8 + TRO_PLAN_CODE_ENTRY * (uint64_t)n,
+                            .err = err};
+    if (!codes || !pieces.list)
+        return tro_fail_nomem(err);
+    for (size_t i = 0; i < n; i++)
+        TRO_TRY(read_code(&b, &codes[i], &pieces));
+    p->codes = codes;
+    p->n_codes = n;
+    if (pieces.end != section.n)
+        return tro_fail(err, TRO_E_INPUT, "expected the section's end at byte %llu, found %zu more",
+                        (unsigned long long)pieces.end, (size_t)(section.n - pieces.end));
     return 0;
 }
 

@@ -23,7 +23,7 @@ struct writer {
     const struct tro_plan_parts *parts;
     struct section *sections;
     size_t n, cap;
-    struct tro_weights weights;
+    struct tro_weights weights, code;
     struct tro_err *err;
 };
 
@@ -220,6 +220,55 @@ static int add_weights(struct writer *w)
     return 0;
 }
 
+/* ---- targets, code --------------------------------------------------------------------- */
+
+static const char *precision_of(const struct writer *w)
+{
+    return w->parts->precision ? w->parts->precision : "fp32";
+}
+
+static int add_targets(struct writer *w)
+{
+    struct tro_buf b = {0};
+    if (w->parts->n_targets == 0 && strcmp(precision_of(w), "fp32") == 0)
+        return 0;
+    put_text(&b, precision_of(w));
+    tro_buf_u32(&b, (uint32_t)w->parts->n_targets);
+    for (size_t i = 0; i < w->parts->n_targets; i++) {
+        tro_buf_u32(&b, (uint32_t)w->parts->targets[i].arch);
+        tro_buf_u32(&b, (uint32_t)w->parts->targets[i].n_sms);
+    }
+    return add_body(w, TRO_PLAN_TARGETS, &b);
+}
+
+static size_t code_begin(const struct writer *w)
+{
+    return tro_plan_align(8 + TRO_PLAN_CODE_ENTRY * (uint64_t)w->parts->n_codes);
+}
+
+/* The table of kernels; their code follows it, each piece aligned. */
+static int add_code(struct writer *w)
+{
+    struct tro_buf b = {0};
+    if (w->parts->n_codes == 0)
+        return 0;
+    tro_buf_u32(&b, (uint32_t)w->parts->n_codes);
+    tro_buf_u32(&b, 0);
+    for (size_t i = 0; i < w->parts->n_codes; i++) {
+        const struct tro_plan_code *const c = &w->parts->codes[i];
+        size_t offset = 0;
+        b.failed |= tro_weights_add(&w->code, c->data, c->n_bytes, &offset) < 0;
+        tro_buf_u64(&b, c->key);
+        tro_buf_u32(&b, (uint32_t)c->kind);
+        tro_buf_u32(&b, (uint32_t)c->arch);
+        tro_buf_u64(&b, code_begin(w) + offset);
+        tro_buf_u64(&b, c->n_bytes);
+    }
+    TRO_TRY(add_body(w, TRO_PLAN_CODE, &b));
+    w->sections[w->n - 1].n_bytes = code_begin(w) + w->code.n_bytes;
+    return 0;
+}
+
 /* ---- the file -------------------------------------------------------------------------- */
 
 static int add_sections(struct writer *w)
@@ -232,6 +281,8 @@ static int add_sections(struct writer *w)
     TRO_TRY(add_tuned(w));
     TRO_TRY(add_golden(w));
     TRO_TRY(add_weights(w));
+    TRO_TRY(add_targets(w));
+    TRO_TRY(add_code(w));
     if (w->n > TRO_PLAN_MAX_SECTIONS)
         return tro_fail(w->err, TRO_E_INPUT, "expected at most %d chips, found %zu",
                         TRO_PLAN_MAX_SECTIONS - TRO_PLAN_N_KINDS, w->parts->n_tuned);
@@ -257,6 +308,13 @@ static void put_section(const struct writer *w, const struct section *s, uint8_t
         put_golden(w, s, p);
     if (s->kind == TRO_PLAN_WEIGHTS)
         tro_weights_copy(&w->weights, p);
+    if (s->kind == TRO_PLAN_CODE)
+        tro_weights_copy(&w->code, p + code_begin(w));
+}
+
+static uint32_t version_of(const struct writer *w)
+{
+    return (uint32_t)w->sections[w->n - 1].kind <= tro_plan_last_kind(1) ? 1 : TRO_PLAN_VERSION;
 }
 
 /* Header and table; bytes of sections are in place. */
@@ -264,7 +322,7 @@ static int put_header(const struct writer *w, uint8_t *file, uint64_t n_bytes)
 {
     struct tro_buf b = {0};
     tro_buf_put(&b, TRO_PLAN_MAGIC, 8);
-    tro_buf_u32(&b, TRO_PLAN_VERSION);
+    tro_buf_u32(&b, version_of(w));
     tro_buf_u32(&b, (uint32_t)w->n);
     tro_buf_u64(&b, n_bytes);
     for (int i = 0; i < 5; i++)
@@ -311,6 +369,7 @@ int tro_plan_write(const struct tro_plan_parts *parts, struct tro_buf *out, stru
         tro_buf_finish(&w.sections[i].body);
     tro_free(w.sections);
     tro_weights_finish(&w.weights);
+    tro_weights_finish(&w.code);
     if (rc < 0)
         tro_buf_finish(out);
     return rc;

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lower/lower.h"
+
+#include <string.h>
+
+static const char *const names[] = {
+#define TRO_PRECISION_TEXT(id, text) text,
+    TRO_PRECISIONS(TRO_PRECISION_TEXT)
+#undef TRO_PRECISION_TEXT
+};
+
+const char *tro_precision_name(enum tro_precision precision)
+{
+    return names[precision];
+}
+
+bool tro_precision_from_name(const char *name, enum tro_precision *out)
+{
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], name) != 0)
+            continue;
+        *out = (enum tro_precision)i;
+        return true;
+    }
+    return false;
+}
