@@ -43,7 +43,9 @@ enum tro_status {
     TRO_E_NOMEM = -4,       /* memory ran out */
     TRO_E_DEVICE = -5,      /* the device or an optional library is missing or failed */
     TRO_E_INTERNAL = -6,    /* a defect of Trocar */
-    TRO_E_CANCELLED = -7    /* tro_session_cancel was called */
+    TRO_E_CANCELLED = -7,   /* tro_session_cancel was called */
+    TRO_E_FAULT = -8 /* the device faulted: nothing runs on it any more in this process; close
+                               its sessions and go on elsewhere */
 };
 
 struct tro_err {
@@ -160,7 +162,8 @@ TRO_API struct tro_scratch *tro_scratch_create(struct tro_err *err);
 TRO_API void tro_scratch_destroy(struct tro_scratch *p);
 
 struct tro_session_opts {
-    const char *device; /* NULL or "cpu", or "ref": the reference kernels */
+    const char *device; /* NULL or "cpu"; "cuda" or "cuda:1", an NVIDIA GPU; "ref": the reference
+                              kernels */
     int n_threads;      /* 0: TROCAR_THREADS, else the processors this process may use */
     int blocks;         /* 1: threads sleep between steps; 0: they spin while a run lasts, which
                               is faster where the processors are theirs alone */

@@ -24,12 +24,21 @@ static const char *describe(const struct tro_cu *cu, int rc, int (*fn)(int rc, c
     return fn && fn(rc, &text) == TRO_CU_SUCCESS && text ? text : "unknown error";
 }
 
+/* After these every call of the process fails (CUDA Driver API, CUresult). */
+static bool is_fault(int rc)
+{
+    return rc == 214 /* ECC */ || rc == 700 /* illegal address */ || rc == 702 /* timeout */ ||
+           (rc >= 709 && rc <= 710) || (rc >= 714 && rc <= 719);
+}
+
 int tro_cu_check(const struct tro_cu *cu, int rc, const char *what, struct tro_err *err)
 {
     if (rc == TRO_CU_SUCCESS)
         return 0;
-    return tro_fail(err, rc == TRO_CU_OUT_OF_MEMORY ? TRO_E_NOMEM : TRO_E_DEVICE,
-                    "CUDA: %s: %s (%s)", what, describe(cu, rc, cu->cuGetErrorString),
+    const enum tro_status status = rc == TRO_CU_OUT_OF_MEMORY ? TRO_E_NOMEM
+                                   : is_fault(rc)             ? TRO_E_FAULT
+                                                              : TRO_E_DEVICE;
+    return tro_fail(err, status, "CUDA: %s: %s (%s)", what, describe(cu, rc, cu->cuGetErrorString),
                     describe(cu, rc, cu->cuGetErrorName));
 }
 

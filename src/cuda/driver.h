@@ -36,7 +36,8 @@ struct tro_cu_kernel_node {
     tro_cu_context context;
 };
 
-/* CUgraphNodeParams; type 0 is a kernel */
+/* CUgraphNodeParams */
+enum { TRO_CU_NODE_KERNEL = 0, TRO_CU_NODE_EMPTY = 5 };
 struct tro_cu_node_params {
     int type, reserved0[3];
     union {

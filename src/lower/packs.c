@@ -103,6 +103,7 @@ int tro_lower_pack(struct tro_lowering *l, tro_value_id w, const char *form, siz
     if (!data)
         return tro_fail_nomem(l->err);
     l->p->packed_bytes += n_bytes;
-    const struct tro_buffer b = {.kind = TRO_BUFFER_CONST, .data = data, .n_bytes = n_bytes};
+    const struct tro_buffer b = {
+        .kind = TRO_BUFFER_CONST, .data = data, .is_shared = true, .n_bytes = n_bytes};
     return tro_lower_add_buffer(l, &b, &out->buffer);
 }

@@ -126,8 +126,10 @@ int tro_lower_at(struct tro_lowering *l, tro_value_id v, struct tro_arg *out)
             return tro_fail(l->err, TRO_E_INTERNAL, "value '%s' has no place yet",
                             tro_value_get(l->g, v)->name);
         struct tro_arg at = tro_arg_of(&t, TRO_FORM_DENSE);
-        const struct tro_buffer b = {
-            .kind = TRO_BUFFER_CONST, .data = t.data, .n_bytes = tro_tensor_n_bytes(&t)};
+        const struct tro_buffer b = {.kind = TRO_BUFFER_CONST,
+                                     .data = t.data,
+                                     .is_shared = tro_is_const(l->g, v),
+                                     .n_bytes = tro_tensor_n_bytes(&t)};
         TRO_TRY(tro_lower_add_buffer(l, &b, &at.buffer));
         tro_lower_set_place(l, v, &at);
     }

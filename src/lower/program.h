@@ -27,6 +27,7 @@ struct tro_buffer {
     enum tro_buffer_kind kind;
     int index;
     const void *data;
+    bool is_shared; /* CONST: data is the plan's, the same in all its programs */
     size_t n_bytes;
     int32_t first, last; /* scratch: steps that touch it, inclusive; -1: none */
     size_t offset;       /* scratch: multiple of 64 */

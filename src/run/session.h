@@ -3,6 +3,7 @@
 #ifndef TRO_RUN_SESSION_H
 #define TRO_RUN_SESSION_H
 
+#include "cuda/exec.h"
 #include "graph/graph.h"
 #include "ref/ref.h"
 #include "run/exec.h"
@@ -27,6 +28,30 @@ void tro_session_set_times(struct tro_session *s, int64_t *step_ns);
  * program that the next run executes. NULL on failure and for reference sessions. */
 const struct tro_program *tro_session_program(struct tro_session *s, struct tro_err *err);
 int tro_session_n_threads(const struct tro_session *s);
+
+/* What the user should know of how the session runs ("built for sm_80, runs untuned on ..."); NULL:
+ * nothing. */
+const char *tro_session_notice(const struct tro_session *s);
+
+/* ---- sessions on GPUs --------------------------------------------------------------------- */
+
+/* false: runs leave inputs as they are on the device and do not fetch outputs. */
+void tro_session_set_transfers(struct tro_session *s, bool has_transfers);
+/* Has each run note the time from its first kernel's begin to its last one's end, which device_ns
+ * then tells; -1 where it is not known. */
+void tro_session_set_timed(struct tro_session *s, bool is_timed);
+int64_t tro_session_device_ns(const struct tro_session *s);
+/* Has each run call tap after each step, which then runs alone (cuda/exec.h); NULL = no longer. */
+void tro_session_set_cuda_tap(struct tro_session *s, tro_cuda_tap *tap, void *ctx);
+
+struct tro_session_gpu {
+    const char *name;
+    int arch, n_sms;
+    struct tro_cuda_store_size store; /* of the plan */
+    struct tro_cuda_exec_size exec;   /* of the first prepared sizes */
+};
+/* false: it does not run on a GPU. */
+bool tro_session_gpu(const struct tro_session *s, struct tro_session_gpu *out);
 
 /* What value v of the graph is, for users; strings live as long as the graph. */
 struct tro_io_info tro_value_io_info(const struct tro_graph *g, tro_value_id v);

@@ -10,12 +10,14 @@
  */
 #include "run/session_plan.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cpu.h"
 #include "base/err.h"
 #include "cpu/cpu.h"
+#include "cuda/cuda.h"
 
 /* ---- states ------------------------------------------------------------------------------- */
 
@@ -73,6 +75,8 @@ static int prepare_run(struct tro_plan_session *e, struct tro_variant **out, str
 {
     TRO_TRY(tro_variant_get(e, e->s.inputs, out, err));
     struct tro_variant *const v = *out;
+    if (v->cuda)
+        return 0;
     void *const scratch = tro_scratch_data(e->scratch);
     void *const threads = tro_scratch_data(e->thread_scratch);
     if (v->scratch != scratch || v->thread_scratch != threads) {
@@ -83,11 +87,25 @@ static int prepare_run(struct tro_plan_session *e, struct tro_variant **out, str
     return 0;
 }
 
+static int run_on_gpu(struct tro_plan_session *e, struct tro_variant *v, struct tro_err *err)
+{
+    for (int i = 0; i < v->program->n_inputs; i++)
+        tro_cuda_exec_bind(v->cuda, i, e->s.inputs[i].data);
+    tro_cuda_exec_set_transfers(v->cuda, e->has_transfers);
+    e->cuda_run.is_cancelled = &e->s.is_cancelled;
+    TRO_TRY(tro_cuda_exec_run(v->cuda, &e->cuda_run, err));
+    for (int i = 0; i < v->program->n_outputs; i++)
+        e->s.outputs[i] = tro_cuda_exec_output(v->cuda, i);
+    return 0;
+}
+
 static int run_plan(struct tro_session *s, struct tro_err *err)
 {
     struct tro_plan_session *const e = (struct tro_plan_session *)s;
     struct tro_variant *v;
     TRO_TRY(prepare_run(e, &v, err));
+    if (v->cuda)
+        return run_on_gpu(e, v, err);
     for (size_t i = 0; i < tro_session_n_operands(s); i++)
         tro_exec_bind(v->exec, (int)i, s->inputs[i].data);
     bind_states(e, v->exec);
@@ -120,17 +138,54 @@ static void destroy_plan(struct tro_session *s)
 
 static const struct tro_session_ops plan_ops = {run_plan, destroy_plan};
 
+static struct tro_plan_session *plan_session_of(const struct tro_session *s)
+{
+    return s->ops == &plan_ops ? (struct tro_plan_session *)s : NULL;
+}
+
 /* ---- creation ----------------------------------------------------------------------------- */
 
-static int choose_device(struct tro_plan_session *e, const struct tro_session_opts *o,
-                         struct tro_err *err)
+static int choose_gpu(struct tro_plan_session *e, struct tro_plan *p, const char *device,
+                      struct tro_err *err)
+{
+    e->store = tro_plan_shared_store(e->shared, p, device, err);
+    if (!e->store)
+        return err->status;
+    const struct tro_cuda_device *const d = tro_cuda_store_device(e->store);
+    const struct tro_plan_target *const t = tro_plan_target_for(e->parts, d->arch);
+    e->lower.backend = &tro_cuda_backend;
+    e->lower.arch = t ? t->arch : d->arch;
+    e->lower.n_sms = t ? t->n_sms : d->n_sms;
+    if (!tro_precision_from_name(e->parts->precision, &e->lower.precision))
+        return tro_fail(err, TRO_E_UNSUPPORTED,
+                        "expected a plan of a precision that this version knows, found '%s'",
+                        e->parts->precision);
+    if (e->parts->n_targets && (!t || t->arch != d->arch))
+        snprintf(e->notice, sizeof e->notice,
+                 "the plan was built for sm_%d and runs untuned on %s (sm_%d); build it again with "
+                 "--device sm_%d",
+                 t ? t->arch : e->parts->targets[0].arch, d->name, d->arch, d->arch);
+    return 0;
+}
+
+const char *tro_session_notice(const struct tro_session *s)
+{
+    const struct tro_plan_session *const e = plan_session_of(s);
+    return e && e->notice[0] ? e->notice : NULL;
+}
+
+static int choose_device(struct tro_plan_session *e, struct tro_plan *p,
+                         const struct tro_session_opts *o, struct tro_err *err)
 {
     const char *const device = o->device ? o->device : "cpu";
     uint32_t mask = UINT32_MAX;
     if (!strcmp(device, "cpu"))
         e->lower.backend = &tro_cpu_backend;
+    else if (!strncmp(device, "cuda", 4))
+        TRO_TRY(choose_gpu(e, p, device, err));
     else if (strcmp(device, "ref") != 0)
-        return tro_fail(err, TRO_E_DEVICE, "expected device cpu or ref, found '%s'", device);
+        return tro_fail(err, TRO_E_INPUT, "expected device cpu, cuda, cuda:N or ref, found '%s'",
+                        device);
     if (o->cpu && !tro_cpu_level_mask(o->cpu, &mask))
         return tro_fail(err, TRO_E_INPUT,
                         "expected a CPU level (generic, avx2, avxvnni, avx512, avx512vnni, neon, "
@@ -138,16 +193,6 @@ static int choose_device(struct tro_plan_session *e, const struct tro_session_op
                         o->cpu);
     e->lower.cpu_flags = tro_cpu_flags() & mask;
     return 0;
-}
-
-static void *make_packs(struct tro_err *err)
-{
-    return tro_packs_create(err);
-}
-
-static void destroy_packs(void *packs)
-{
-    tro_packs_destroy(packs);
 }
 
 static int take_choices(struct tro_plan_session *e, struct tro_err *err)
@@ -164,10 +209,12 @@ static int take_choices(struct tro_plan_session *e, struct tro_err *err)
 static int init_plan(struct tro_plan_session *e, struct tro_plan *p,
                      const struct tro_session_opts *o, struct tro_err *err)
 {
-    TRO_TRY(choose_device(e, o, err));
-    e->lower.packs = tro_plan_shared(p, make_packs, destroy_packs, err);
-    if (!e->lower.packs)
+    e->shared = tro_plan_shared_of(p, err);
+    if (!e->shared)
         return err->status;
+    e->lower.packs = tro_plan_shared_packs(e->shared);
+    e->has_transfers = true;
+    TRO_TRY(choose_device(e, p, o, err));
     e->team = tro_team_create(tro_team_default_size(o->n_threads), o->blocks, err);
     e->thread_scratch = tro_scratch_create(err);
     e->own_scratch = o->scratch ? NULL : tro_scratch_create(err);
@@ -205,17 +252,14 @@ struct tro_session *tro_session_create(struct tro_plan *p, const struct tro_sess
 
 /* ---- what only plans have ----------------------------------------------------------------- */
 
-static struct tro_plan_session *plan_session_of(const struct tro_session *s)
-{
-    return s->ops == &plan_ops ? (struct tro_plan_session *)s : NULL;
-}
-
 int tro_session_reset_states(struct tro_session *s, struct tro_err *err)
 {
     struct tro_plan_session *const e = plan_session_of(s);
-    (void)err;
     for (size_t i = 0; e && i < e->parts->n_states; i++)
         memset(e->states[i].half[e->states[i].at], 0, e->states[i].n_bytes);
+    for (size_t i = 0; e && i < e->n_variants; i++)
+        if (e->variants[i].cuda)
+            TRO_TRY(tro_cuda_exec_reset(e->variants[i].cuda, err));
     return 0;
 }
 
@@ -226,6 +270,50 @@ int tro_session_is_growing(const struct tro_session *s)
     for (size_t i = 0; e && i < e->n_variants; i++)
         is_growing = is_growing || e->variants[i].program->is_growing;
     return is_growing;
+}
+
+void tro_session_set_transfers(struct tro_session *s, bool has_transfers)
+{
+    struct tro_plan_session *const e = plan_session_of(s);
+    if (e)
+        e->has_transfers = has_transfers;
+}
+
+void tro_session_set_timed(struct tro_session *s, bool is_timed)
+{
+    struct tro_plan_session *const e = plan_session_of(s);
+    if (e)
+        e->cuda_run.is_timed = is_timed && e->store;
+}
+
+int64_t tro_session_device_ns(const struct tro_session *s)
+{
+    const struct tro_plan_session *const e = plan_session_of(s);
+    return e && e->cuda_run.is_timed ? e->cuda_run.device_ns : -1;
+}
+
+void tro_session_set_cuda_tap(struct tro_session *s, tro_cuda_tap *tap, void *ctx)
+{
+    struct tro_plan_session *const e = plan_session_of(s);
+    if (!e)
+        return;
+    e->cuda_run.tap = tap;
+    e->cuda_run.tap_ctx = ctx;
+}
+
+bool tro_session_gpu(const struct tro_session *s, struct tro_session_gpu *out)
+{
+    const struct tro_plan_session *const e = plan_session_of(s);
+    if (!e || !e->store)
+        return false;
+    const struct tro_cuda_device *const d = tro_cuda_store_device(e->store);
+    *out = (struct tro_session_gpu){.name = d->name,
+                                    .arch = d->arch,
+                                    .n_sms = d->n_sms,
+                                    .store = tro_cuda_store_size(e->store)};
+    if (e->n_variants)
+        out->exec = tro_cuda_exec_size(e->variants[0].cuda);
+    return true;
 }
 
 static size_t weight_bytes(const struct tro_graph *g)

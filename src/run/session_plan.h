@@ -3,6 +3,7 @@
 #ifndef TRO_RUN_SESSION_PLAN_H
 #define TRO_RUN_SESSION_PLAN_H
 
+#include "cuda/exec.h"
 #include "lower/lower.h"
 #include "plan/plan.h"
 #include "run/session.h"
@@ -19,15 +20,21 @@ struct tro_variant {
     struct tro_tensor *shapes; /* of the inputs by index in the main block, without data */
     struct tro_graph *graph;   /* own clone, or NULL */
     struct tro_program *program;
-    struct tro_exec_state *exec;
+    struct tro_exec_state *exec;          /* on the CPU, or */
+    struct tro_cuda_exec *cuda;           /* on a GPU */
     const void *scratch, *thread_scratch; /* that exec knows of */
 };
 
 struct tro_plan_session {
     struct tro_session s;
     const struct tro_plan_parts *parts;
+    struct tro_plan_shared *shared;
     struct tro_lower_opts lower;
     struct tro_choices choices;
+    struct tro_cuda_store *store; /* of the plan on the GPU that the session runs on, or NULL */
+    struct tro_cuda_exec_run cuda_run;
+    bool has_transfers;
+    char notice[384]; /* for tro_session_notice */
     struct tro_team *team;
     struct tro_scratch *scratch, *own_scratch, *thread_scratch;
     size_t thread_bytes;
@@ -36,6 +43,17 @@ struct tro_plan_session {
     struct tro_plan_session_state *states;
     struct tro_exec_run run;
 };
+
+/* ---- session_shared.c: what the sessions of a plan share ----------------------------------- */
+
+struct tro_plan_shared;
+struct tro_plan_shared *tro_plan_shared_of(struct tro_plan *p, struct tro_err *err);
+struct tro_packs *tro_plan_shared_packs(struct tro_plan_shared *s);
+/* What the plan has on a GPU, "cuda" or "cuda:N"; lives as long as the plan. */
+struct tro_cuda_store *tro_plan_shared_store(struct tro_plan_shared *s, struct tro_plan *p,
+                                             const char *device, struct tro_err *err);
+
+/* ---- variants ------------------------------------------------------------------------------ */
 
 /* Inputs of the main block, states included. */
 static inline size_t tro_session_n_operands(const struct tro_session *s)

@@ -22,6 +22,7 @@ static bool has_shapes(const struct tro_variant *v, const struct tro_tensor *sha
 void tro_variant_finish(struct tro_variant *v)
 {
     tro_exec_destroy(v->exec);
+    tro_cuda_exec_destroy(v->cuda);
     tro_program_destroy(v->program);
     tro_graph_destroy(v->graph);
     tro_free(v->shapes);
@@ -52,8 +53,22 @@ static int reserve(struct tro_plan_session *e, const struct tro_program *p, stru
                                err);
 }
 
+static int make_cuda_exec(struct tro_plan_session *e, struct tro_variant *v, struct tro_err *err)
+{
+    const struct tro_cuda_exec_opts o = {.program = v->program, .store = e->store};
+    v->cuda = tro_cuda_exec_create(&o, err);
+    if (!v->cuda)
+        return err->status;
+    for (size_t i = 0; i < e->parts->n_states; i++)
+        TRO_TRY(
+            tro_cuda_exec_tie(v->cuda, e->parts->states[i].output, e->parts->states[i].input, err));
+    return 0;
+}
+
 static int make_exec(struct tro_plan_session *e, struct tro_variant *v, struct tro_err *err)
 {
+    if (e->store)
+        return make_cuda_exec(e, v, err);
     TRO_TRY(reserve(e, v->program, err));
     const struct tro_exec_opts o = {.program = v->program,
                                     .team = e->team,
