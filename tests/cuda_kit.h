@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Graphs as text, lowered for CUDA and run, against the reference kernels:
+ *
+ *     CUDA_ENGINE(1e-2, FP16, "graph \"g\" input %x : f32[2,3] %y = exp(%x) output %y");
+ *     CHECK(cuda_has("pointwise"));
+ *
+ * On the emulated device of tests/emu, or on a GPU where TROCAR_TEST_GPU is set. Errors are measured
+ * as in engine_kit.h. Each graph runs twice, and the bits must be the same. cuda_kernels() tells
+ * which kernels the last program was made of; no step may run on the host unless cuda_kit_host is
+ * set.
+ */
+#ifndef TRO_TESTS_CUDA_KIT_H
+#define TRO_TESTS_CUDA_KIT_H
+
+#include "cuda/cuda.h"
+#include "cuda/exec.h"
+#include "emu/emu.h"
+#include "engine_kit.h"
+
+static bool cuda_kit_host; /* steps of the host are fine */
+
+/* Opened once; NULL: no device, the reason was printed. */
+static inline struct tro_cuda_device *cuda_kit_device(void)
+{
+    static struct tro_cuda_device *device;
+    static bool is_tried;
+    struct tro_err err = {0};
+    if (is_tried)
+        return device;
+    is_tried = true;
+    if (!getenv("TROCAR_TEST_GPU") && !emu_use())
+        return NULL;
+    device = tro_cuda_device_open("cuda", &err);
+    if (!device)
+        printf("no device: %s\n", err.text);
+    return device;
+}
+
+static inline const char *cuda_kernels(void)
+{
+    return engine_kit_kernels;
+}
+
+static inline bool cuda_has(const char *kernel)
+{
+    const bool has = strstr(cuda_kernels(), kernel) != NULL;
+    if (!has)
+        printf("expected kernel %s, found: %s\n", kernel, cuda_kernels());
+    return has;
+}
+
+/* Both runs of one program; false with a message. */
+static inline bool cuda_kit_run(const struct engine_kit *k, const struct tro_program *p,
+                                struct tro_err *err)
+{
+    static const char *const runs[] = {"first run", "second run"};
+    struct tro_cuda_store *const store =
+        tro_cuda_store_create(tro_cuda_device_open("cuda", err), NULL, NULL, err);
+    const struct tro_cuda_exec_opts opts = {.program = p, .store = store};
+    struct tro_cuda_exec *const x = tro_cuda_exec_create(&opts, err);
+    bool ok = x != NULL;
+    uint64_t bits[2] = {0};
+    for (size_t i = 0; ok && i < k->n_in; i++)
+        tro_cuda_exec_bind(x, (int)i, k->in[i].data);
+    for (int run = 0; ok && run < 2; run++) {
+        ok = tro_cuda_exec_run(x, NULL, err) >= 0;
+        for (size_t i = 0; ok && i < k->n_out; i++) {
+            const struct tro_tensor got = tro_cuda_exec_output(x, (int)i);
+            const double error = engine_kit_error(&got, &k->want[i]);
+            ok = error <= k->tolerance &&
+                 (tro_dtype_is_float(got.dtype) || k->tolerance >= 1 || error == 0);
+            for (size_t b = 0; ok && b < tro_tensor_n_bytes(&got); b++)
+                bits[run] = (bits[run] ^ ((const uint8_t *)got.data)[b]) * 1099511628211u;
+            if (!ok)
+                printf("%s: output %zu: error %g, at most %g expected; kernels: %s\n", runs[run],
+                       i, error, k->tolerance, cuda_kernels());
+        }
+    }
+    if (ok && bits[0] != bits[1])
+        printf("two runs give different bits; kernels: %s\n", cuda_kernels());
+    const struct tro_cuda_exec_size size = x ? tro_cuda_exec_size(x)
+                                             : (struct tro_cuda_exec_size){0};
+    if (ok && size.n_host_steps && !cuda_kit_host)
+        printf("%d steps run on the host: %s\n", size.n_host_steps, cuda_kernels());
+    ok = ok && bits[0] == bits[1] && (!size.n_host_steps || cuda_kit_host);
+    tro_cuda_exec_destroy(x);
+    tro_cuda_store_destroy(store);
+    return ok;
+}
+
+static inline bool cuda_kit_lower(const struct engine_kit *k, enum tro_precision precision)
+{
+    struct tro_cuda_device *const d = cuda_kit_device();
+    struct tro_err err = {0};
+    struct tro_packs *const packs = tro_packs_create(&err);
+    const struct tro_lower_opts opts = {.backend = &tro_cuda_backend,
+                                        .precision = precision,
+                                        .arch = d->arch,
+                                        .n_sms = d->n_sms,
+                                        .n_threads = 1,
+                                        .choices = k->choices,
+                                        .packs = packs};
+    struct tro_program *const p = tro_lower(k->g, &k->env, &opts, &err);
+    if (p)
+        engine_kit_note(p);
+    const bool ok = p && cuda_kit_run(k, p, &err);
+    if (!ok && err.status)
+        printf("%s\n", err.text);
+    tro_program_destroy(p);
+    tro_packs_destroy(packs);
+    return ok;
+}
+
+static inline bool cuda_check_graph(struct tro_graph *g, double tolerance,
+                                    enum tro_precision precision,
+                                    const struct tro_choices *choices)
+{
+    struct tro_err err = {0};
+    struct engine_kit k = {.g = g, .tolerance = tolerance, .choices = choices};
+    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
+    k.n_in = b->n_inputs;
+    k.n_out = b->n_outputs;
+    bool ok = tro_dim_env_init(&k.env, &g->dims) >= 0 && k.n_in <= ENGINE_KIT_MAX &&
+              k.n_out <= ENGINE_KIT_MAX;
+    for (size_t i = 0; ok && i < k.n_in; i++) {
+        const struct tro_value *const v = tro_value_get(g, b->inputs[i]);
+        k.in[i] = (struct tro_tensor){.dtype = v->dtype, .rank = v->shape.rank};
+        for (int d = 0; d < v->shape.rank; d++)
+            k.in[i].shape[d] = tro_dim_value(v->shape.dim[d]);
+        engine_kit_fill(&k.in[i], i + 1);
+    }
+    ok = ok && tro_ref_run(g, k.in, k.want, NULL, NULL, &err) >= 0;
+    if (!ok)
+        printf("reference: %s\n", err.text);
+    ok = ok && cuda_kit_lower(&k, precision);
+    for (size_t i = 0; i < k.n_in && i < ENGINE_KIT_MAX; i++)
+        free(k.in[i].data);
+    for (size_t i = 0; i < k.n_out && i < ENGINE_KIT_MAX; i++)
+        tro_free(k.want[i].data);
+    tro_dim_env_finish(&k.env);
+    return ok;
+}
+
+static inline bool cuda_check(const char *text, double tolerance, enum tro_precision precision)
+{
+    struct tro_err err = {0};
+    if (!cuda_kit_device())
+        return true; /* said why */
+    struct tro_graph *const g = tro_graph_parse((struct tro_str){text, strlen(text)}, "test", &err);
+    if (!g) {
+        printf("%s\n", err.text);
+        return false;
+    }
+    const bool ok = cuda_check_graph(g, tolerance, precision, NULL);
+    if (!ok)
+        printf("%s\n", text);
+    tro_graph_destroy(g);
+    return ok;
+}
+
+#define CUDA_ENGINE(tolerance, precision, text) \
+    CHECK(cuda_check(text, tolerance, TRO_PRECISION_##precision))
+
+#endif
