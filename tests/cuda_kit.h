@@ -55,8 +55,8 @@ static inline bool cuda_kit_run(const struct engine_kit *k, const struct tro_pro
                                 struct tro_err *err)
 {
     static const char *const runs[] = {"first run", "second run"};
-    struct tro_cuda_store *const store =
-        tro_cuda_store_create(tro_cuda_device_open("cuda", err), NULL, NULL, err);
+    struct tro_cuda_store *const store = tro_cuda_store_create(tro_cuda_device_open("cuda", err),
+                                                               NULL, NULL, err);
     const struct tro_cuda_exec_opts opts = {.program = p, .store = store};
     struct tro_cuda_exec *const x = tro_cuda_exec_create(&opts, err);
     bool ok = x != NULL;
@@ -73,8 +73,8 @@ static inline bool cuda_kit_run(const struct engine_kit *k, const struct tro_pro
             for (size_t b = 0; ok && b < tro_tensor_n_bytes(&got); b++)
                 bits[run] = (bits[run] ^ ((const uint8_t *)got.data)[b]) * 1099511628211u;
             if (!ok)
-                printf("%s: output %zu: error %g, at most %g expected; kernels: %s\n", runs[run],
-                       i, error, k->tolerance, cuda_kernels());
+                printf("%s: output %zu: error %g, at most %g expected; kernels: %s\n", runs[run], i,
+                       error, k->tolerance, cuda_kernels());
         }
     }
     if (ok && bits[0] != bits[1])
@@ -113,8 +113,7 @@ static inline bool cuda_kit_lower(const struct engine_kit *k, enum tro_precision
 }
 
 static inline bool cuda_check_graph(struct tro_graph *g, double tolerance,
-                                    enum tro_precision precision,
-                                    const struct tro_choices *choices)
+                                    enum tro_precision precision, const struct tro_choices *choices)
 {
     struct tro_err err = {0};
     struct engine_kit k = {.g = g, .tolerance = tolerance, .choices = choices};

@@ -677,3 +677,76 @@ int tro_cuda_exec_run(struct tro_cuda_exec *x, struct tro_cuda_exec_run *run, st
     x->is_dead = rc == TRO_E_FAULT;
     return rc;
 }
+
+/* ---- the tuner's clock -------------------------------------------------------------------- */
+
+/* Steps of the node into list; -1 where one is not a kernel. */
+static int list_node(const struct tro_cuda_exec *x, tro_node_id node, int32_t *list)
+{
+    int n = 0;
+    for (int32_t i = 0; i < x->p->n_steps; i++) {
+        const struct tro_step *const s = &x->p->steps[i];
+        if (s->node.i != node.i || !strncmp(s->kernel ? s->kernel : "", "copy", 4))
+            continue;
+        if (is_host_step(s))
+            return -1;
+        list[n++] = i;
+    }
+    return n;
+}
+
+static int fill_rounds(struct tro_cuda_exec *x, tro_cu_graph graph, const int32_t *list, int n,
+                       int n_times, struct tro_err *err)
+{
+    struct tro_cu_edge edge;
+    tro_cu_node wait, *const nodes = tro_calloc((size_t)x->p->n_steps + 1, sizeof *nodes);
+    int rc = nodes ? 0 : tro_fail_nomem(err);
+    for (int i = 0; i < n * n_times && rc >= 0; i++) {
+        const int32_t before = list[(i + n - 1) % n];
+        rc = add_node(x, graph, 0, list[i % n], &before, i > 0, nodes, &wait, &edge, err);
+        x->size.n_kernels--;
+    }
+    tro_free(nodes);
+    return rc;
+}
+
+static int time_graph(struct tro_cuda_exec *x, tro_cu_graph_exec graph, float *ms,
+                      struct tro_err *err)
+{
+    for (int i = 0; i < 2; i++) { /* the first brings it onto the chip */
+        TRO_CU(x->cu, err, cuEventRecord, x->begin, x->stream);
+        TRO_CU(x->cu, err, cuGraphLaunch, graph, x->stream);
+        TRO_CU(x->cu, err, cuEventRecord, x->end, x->stream);
+        TRO_CU(x->cu, err, cuStreamSynchronize, x->stream);
+    }
+    TRO_CU(x->cu, err, cuEventElapsedTime_v2, ms, x->begin, x->end);
+    return 0;
+}
+
+int tro_cuda_exec_time_node(struct tro_cuda_exec *x, tro_node_id node, int n_times, int64_t *ns,
+                            struct tro_err *err)
+{
+    int32_t *const list = tro_calloc((size_t)x->p->n_steps + 1, sizeof *list);
+    tro_cu_graph graph = NULL;
+    tro_cu_graph_exec exec = NULL;
+    float ms = 0;
+    int rc = list ? tro_cuda_device_enter(x->d, err) : tro_fail_nomem(err);
+    const int n = rc >= 0 ? list_node(x, node, list) : 0;
+    *ns = -1;
+    if (n > 0)
+        rc = tro_cu_check(x->cu, x->cu->cuGraphCreate(&graph, 0), "cuGraphCreate", err);
+    if (rc >= 0 && n > 0)
+        rc = fill_rounds(x, graph, list, n, n_times, err);
+    if (rc >= 0 && n > 0)
+        rc = tro_cu_check(x->cu, x->cu->cuGraphInstantiateWithFlags(&exec, graph, 0),
+                          "cuGraphInstantiate", err);
+    if (exec) {
+        rc = time_graph(x, exec, &ms, err);
+        x->cu->cuGraphExecDestroy(exec);
+        *ns = rc >= 0 ? (int64_t)((double)ms * 1e6 / n_times) : -1;
+    }
+    if (graph)
+        x->cu->cuGraphDestroy(graph);
+    tro_free(list);
+    return rc;
+}

@@ -52,6 +52,12 @@ struct tro_cuda_exec_run {
 /* run may be NULL. After TRO_E_FAULT only destroy may be called. */
 int tro_cuda_exec_run(struct tro_cuda_exec *x, struct tro_cuda_exec_run *run, struct tro_err *err);
 
+/* Nanoseconds of the kernels of a node, but for those whose label begins with "copy", one after the
+ * other on whatever their buffers hold: the mean of n_times rounds in one graph. -1 where the node has
+ * a step of the host, or none at all. For the tuner, after a whole run. */
+int tro_cuda_exec_time_node(struct tro_cuda_exec *x, tro_node_id node, int n_times, int64_t *ns,
+                            struct tro_err *err);
+
 /* Output i of the last run, on the host. */
 struct tro_tensor tro_cuda_exec_output(const struct tro_cuda_exec *x, int i);
 

@@ -51,3 +51,33 @@ const struct tro_plan_tuned *tro_plan_tuned_for(const struct tro_plan_parts *par
     }
     return similar;
 }
+
+/* ---- GPUs --------------------------------------------------------------------------------- */
+
+static size_t print_gpu(int arch, char out[TRO_PLAN_CHIP_SIZE])
+{
+    return (size_t)snprintf(out, TRO_PLAN_CHIP_SIZE, "cuda sm_%d, ", arch);
+}
+
+void tro_plan_gpu_chip(const char *name, int arch, int n_sms, char out[TRO_PLAN_CHIP_SIZE])
+{
+    const size_t n = print_gpu(arch, out);
+    snprintf(out + n, TRO_PLAN_CHIP_SIZE - n, "%d multiprocessors, %s", n_sms, name);
+}
+
+const struct tro_plan_tuned *tro_plan_gpu_tuned_for(const struct tro_plan_parts *parts,
+                                                    const char *name, int arch, int n_sms)
+{
+    char chip[TRO_PLAN_CHIP_SIZE], prefix[TRO_PLAN_CHIP_SIZE];
+    const size_t n = print_gpu(arch, prefix);
+    const struct tro_plan_tuned *similar = NULL;
+    tro_plan_gpu_chip(name, arch, n_sms, chip);
+    for (size_t i = 0; i < parts->n_tuned; i++) {
+        const struct tro_plan_tuned *const t = &parts->tuned[i];
+        if (!strcmp(t->chip, chip))
+            return t;
+        if (!similar && !strncmp(t->chip, prefix, n))
+            similar = t;
+    }
+    return similar;
+}

@@ -142,6 +142,12 @@ void tro_plan_chip(uint32_t cpu_flags, int n_threads, char out[TRO_PLAN_CHIP_SIZ
 const struct tro_plan_tuned *tro_plan_tuned_for(const struct tro_plan_parts *parts,
                                                 uint32_t cpu_flags, int n_threads);
 
+/* The same for GPUs: "cuda sm_90, 132 multiprocessors, NVIDIA H200"; what was tuned for this chip,
+ * else for another of the architecture. */
+void tro_plan_gpu_chip(const char *name, int arch, int n_sms, char out[TRO_PLAN_CHIP_SIZE]);
+const struct tro_plan_tuned *tro_plan_gpu_tuned_for(const struct tro_plan_parts *parts,
+                                                    const char *name, int arch, int n_sms);
+
 /* ---- GPUs ------------------------------------------------------------------------------ */
 
 /* The target whose code a chip of this architecture runs, best first: the same; one of the same

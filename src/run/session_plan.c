@@ -197,8 +197,10 @@ static int choose_device(struct tro_plan_session *e, struct tro_plan *p,
 
 static int take_choices(struct tro_plan_session *e, struct tro_err *err)
 {
-    const struct tro_plan_tuned *const t = tro_plan_tuned_for(e->parts, e->lower.cpu_flags,
-                                                              e->lower.n_threads);
+    const struct tro_plan_tuned *const t =
+        e->store ? tro_plan_gpu_tuned_for(e->parts, tro_cuda_store_device(e->store)->name,
+                                          e->lower.arch, e->lower.n_sms)
+                 : tro_plan_tuned_for(e->parts, e->lower.cpu_flags, e->lower.n_threads);
     for (size_t i = 0; t && i < t->n_choices; i++)
         if (tro_choices_set(&e->choices, t->choices[i].problem, t->choices[i].candidate) < 0)
             return tro_fail_nomem(err);

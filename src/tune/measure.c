@@ -21,6 +21,7 @@ struct tro_bench {
     struct tro_program *program;
     struct tro_team *team;
     struct tro_exec_state *exec;
+    struct tro_bench_cuda *cuda; /* instead of all below */
     void *scratch;
     char *thread_scratch;
     void **inputs;
@@ -54,6 +55,12 @@ struct tro_program *tro_bench_lower(const struct tro_tune_opts *o,
                                   .choices = choices,
                                   .packs = packs,
                                   .keep_all = true};
+    if (o->store) {
+        const struct tro_cuda_device *const d = tro_cuda_store_device(o->store);
+        opts.precision = o->precision;
+        opts.arch = d->arch;
+        opts.n_sms = d->n_sms;
+    }
     if (bind_symbols(o, &env) < 0) {
         tro_fail_nomem(err);
         return NULL;
@@ -121,6 +128,10 @@ static int init(struct tro_bench *b, const struct tro_choices *choices, struct t
                 struct tro_err *err)
 {
     b->program = tro_bench_lower(b->o, choices, packs, err);
+    if (b->program && b->o->store) {
+        b->cuda = tro_bench_cuda_create(b->o, b->program, err);
+        return b->cuda ? 0 : err->status;
+    }
     b->team = tro_team_create(b->o->n_threads, false, err);
     if (!b->program || !b->team)
         return err->status;
@@ -155,6 +166,7 @@ void tro_bench_destroy(struct tro_bench *b)
         tro_free(b->inputs[i]);
     tro_free(b->inputs);
     tro_exec_destroy(b->exec);
+    tro_bench_cuda_destroy(b->cuda);
     tro_team_destroy(b->team);
     tro_program_destroy(b->program);
     tro_free(b->scratch);
@@ -189,6 +201,8 @@ int64_t tro_bench_time_node(struct tro_bench *b, tro_node_id node)
 {
     int64_t sum = 0, ns;
     struct tro_err ignored = {0};
+    if (b->cuda)
+        return tro_bench_cuda_time_node(b->cuda, node);
     /* Once: what one step of a node leaves in a cache, the next one finds there in a run too. */
     tro_team_run(b->team, tro_team_size(b->team), walk, b);
     for (int32_t i = 0; i < b->program->n_steps; i++) {

@@ -340,7 +340,12 @@ static void save(struct tuner *t)
 static int tune(struct tuner *t)
 {
     t->begin_ns = tro_clock_ns();
-    tro_plan_chip(t->o->cpu_flags, t->o->n_threads, t->chip);
+    if (t->o->store) {
+        const struct tro_cuda_device *const d = tro_cuda_store_device(t->o->store);
+        tro_plan_gpu_chip(d->name, d->arch, d->n_sms, t->chip);
+    } else {
+        tro_plan_chip(t->o->cpu_flags, t->o->n_threads, t->chip);
+    }
     if (t->build->cache)
         TRO_TRY(tro_cache_read(&t->cache, t->build->cache, t->build->warn, t->build->ctx, t->err));
     t->packs = tro_packs_create(t->err);

@@ -13,6 +13,7 @@
 
 #include <trocar/build.h>
 
+#include "cuda/store.h"
 #include "lower/lower.h"
 #include "plan/plan.h"
 
@@ -25,6 +26,8 @@ struct tro_tune_opts {
     const struct tro_backend *backend; /* the steps' */
     uint32_t cpu_flags;
     int n_threads;
+    struct tro_cuda_store *store;       /* on the GPU to tune for; NULL: the CPU */
+    enum tro_precision precision;       /* likewise */
     const struct tro_build_opts *build; /* tune, time_budget, cache, progress, warn */
     tro_tune_clock *clock;              /* NULL: the machine's */
     void *clock_ctx;
@@ -57,5 +60,13 @@ const struct tro_program *tro_bench_program(const struct tro_bench *b);
 /* The steps of that node but for copies into other forms, after the caches were emptied. -1 when
  * one fails, as steps may on the data they meet. */
 int64_t tro_bench_time_node(struct tro_bench *b, tro_node_id node);
+
+/* ---- measure_cuda.c: the same on a GPU ------------------------------------------------------ */
+
+struct tro_bench_cuda;
+struct tro_bench_cuda *tro_bench_cuda_create(const struct tro_tune_opts *o,
+                                             const struct tro_program *p, struct tro_err *err);
+void tro_bench_cuda_destroy(struct tro_bench_cuda *b);
+int64_t tro_bench_cuda_time_node(struct tro_bench_cuda *b, tro_node_id node);
 
 #endif
