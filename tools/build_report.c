@@ -153,6 +153,56 @@ void tro_plan_report_memory(const struct tro_plan_report *r, struct tro_table *t
     }
 }
 
+/* ---- GPUs ------------------------------------------------------------------------------ */
+
+static struct tro_plan_code_size *size_for(const struct tro_plan_code *c, int *n,
+                                           struct tro_plan_code_size *list)
+{
+    const bool is_ptx = c->kind == TRO_PLAN_PTX;
+    int at = 0;
+    while (at < *n &&
+           (list[at].is_ptx < is_ptx || (list[at].is_ptx == is_ptx && list[at].arch < c->arch)))
+        at++;
+    if (at < *n && list[at].arch == c->arch && list[at].is_ptx == is_ptx)
+        return &list[at];
+    if (*n == TRO_PLAN_CODE_SIZES)
+        return NULL;
+    memmove(&list[at + 1], &list[at], (size_t)(*n - at) * sizeof *list);
+    list[at] = (struct tro_plan_code_size){.arch = c->arch, .is_ptx = is_ptx};
+    ++*n;
+    return &list[at];
+}
+
+int tro_plan_report_code(const struct tro_plan_report *r,
+                         struct tro_plan_code_size out[TRO_PLAN_CODE_SIZES])
+{
+    int n = 0;
+    for (size_t i = 0; i < r->parts->n_codes; i++) {
+        struct tro_plan_code_size *size = size_for(&r->parts->codes[i], &n, out);
+        if (!size)
+            continue;
+        size->n_kernels++;
+        size->n_bytes += (int64_t)r->parts->codes[i].n_bytes;
+    }
+    return n;
+}
+
+const char *tro_plan_report_target(const struct tro_plan_report *r, int target,
+                                   char text[TRO_PLAN_TARGET_TEXT])
+{
+    const struct tro_plan_target *t = &r->parts->targets[target];
+    struct tro_plan_code_size sizes[TRO_PLAN_CODE_SIZES], size = {0};
+    const int n = tro_plan_report_code(r, sizes);
+    char bytes[32];
+    for (int i = 0; i < n; i++)
+        if (sizes[i].arch == t->arch && !sizes[i].is_ptx)
+            size = sizes[i];
+    snprintf(text, TRO_PLAN_TARGET_TEXT, "sm_%d, %d multiprocessors: %lld kernel%s, %s", t->arch,
+             t->n_sms, (long long)size.n_kernels, size.n_kernels == 1 ? "" : "s",
+             tro_print_bytes((size_t)size.n_bytes, bytes));
+    return text;
+}
+
 const char *tro_plan_report_growing(struct tro_plan_report *r)
 {
     struct tro_buf text = {0};
@@ -191,6 +241,34 @@ static void json_passes(const struct tro_plan_report *r, struct tro_json *j)
     tro_json_array_end(j);
 }
 
+static void json_targets(const struct tro_plan_report *r, struct tro_json *j)
+{
+    tro_json_array_begin(j, "targets");
+    for (size_t i = 0; i < r->parts->n_targets; i++) {
+        tro_json_object_begin(j, NULL);
+        tro_json_int(j, "arch", r->parts->targets[i].arch);
+        tro_json_int(j, "multiprocessors", r->parts->targets[i].n_sms);
+        tro_json_object_end(j);
+    }
+    tro_json_array_end(j);
+}
+
+static void json_code(const struct tro_plan_report *r, struct tro_json *j)
+{
+    struct tro_plan_code_size sizes[TRO_PLAN_CODE_SIZES];
+    const int n = tro_plan_report_code(r, sizes);
+    tro_json_array_begin(j, "code");
+    for (int i = 0; i < n; i++) {
+        tro_json_object_begin(j, NULL);
+        tro_json_string(j, "kind", sizes[i].is_ptx ? "ptx" : "cubin");
+        tro_json_int(j, "arch", sizes[i].arch);
+        tro_json_int(j, "kernels", sizes[i].n_kernels);
+        tro_json_int(j, "bytes", sizes[i].n_bytes);
+        tro_json_object_end(j);
+    }
+    tro_json_array_end(j);
+}
+
 void tro_plan_report_json(const struct tro_plan_report *r, struct tro_json *j)
 {
     const struct tro_session_memory *m = &r->memory;
@@ -200,7 +278,9 @@ void tro_plan_report_json(const struct tro_plan_report *r, struct tro_json *j)
     tro_json_int(j, "file_bytes", (int64_t)r->file_bytes);
     tro_json_string(j, "engine_hash", hash);
     tro_json_string(j, "device", "cpu");
-    tro_json_string(j, "precision", "fp32");
+    tro_json_string(j, "precision", r->parts->precision);
+    json_targets(r, j);
+    json_code(r, j);
     json_passes(r, j);
     tro_json_int(j, "nodes", r->n_nodes);
     tro_json_int(j, "nodes_inside", r->n_inner);

@@ -38,10 +38,26 @@ void tro_plan_report_close(struct tro_plan_report *r);
 void tro_plan_report_passes(const struct tro_plan_report *r, struct tro_table *t);
 /* Scratch, live, weights ... in bytes. */
 void tro_plan_report_memory(const struct tro_plan_report *r, struct tro_table *t);
+
+/* Code in the plan for a GPU architecture: kernels that have some, and bytes. */
+struct tro_plan_code_size {
+    int arch;
+    bool is_ptx;
+    int64_t n_kernels, n_bytes;
+};
+#define TRO_PLAN_CODE_SIZES 32
+/* By kind and architecture; returns how many. */
+int tro_plan_report_code(const struct tro_plan_report *r,
+                         struct tro_plan_code_size out[TRO_PLAN_CODE_SIZES]);
+/* "sm_80, 108 multiprocessors: 31 kernels, 412 kB" */
+#define TRO_PLAN_TARGET_TEXT 128
+const char *tro_plan_report_target(const struct tro_plan_report *r, int target,
+                                   char text[TRO_PLAN_TARGET_TEXT]);
+
 /* Why runs may allocate; NULL when they do not. The text is the arena's. */
 const char *tro_plan_report_growing(struct tro_plan_report *r);
 
-/* Fields of an open object: passes, nodes, memory_bytes, growing. */
+/* Fields of an open object: passes, nodes, memory_bytes, growing, targets, code. */
 void tro_plan_report_json(const struct tro_plan_report *r, struct tro_json *j);
 
 #endif

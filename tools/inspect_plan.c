@@ -33,7 +33,12 @@ static void fill_summary(const struct tro_plan_report *r, struct tro_table *t)
     tro_table_cell(t, "%s, fingerprint %016llx", tro_print_bytes(r->file_bytes, bytes),
                    (unsigned long long)r->hash);
     tro_table_cell(t, "precision");
-    tro_table_cell(t, "fp32");
+    tro_table_cell(t, "%s", p->precision);
+    for (size_t i = 0; i < p->n_targets; i++) {
+        char text[TRO_PLAN_TARGET_TEXT];
+        tro_table_cell(t, "%s", i ? "" : "built for");
+        tro_table_cell(t, "%s", tro_plan_report_target(r, (int)i, text));
+    }
     tro_table_cell(t, "nodes");
     tro_table_cell(t, "%lld, of which %lld fused; %lld inside", (long long)r->n_nodes,
                    (long long)r->n_fused, (long long)r->n_inner);
@@ -137,6 +142,23 @@ static void fill_tuned(const struct tro_plan_report *r, struct tro_table *t)
     }
 }
 
+static void fill_code(const struct tro_plan_report *r, struct tro_table *t)
+{
+    struct tro_plan_code_size sizes[TRO_PLAN_CODE_SIZES];
+    const int n = tro_plan_report_code(r, sizes);
+    char bytes[32];
+    tro_table_column(t, "code");
+    tro_table_column(t, ">kernels");
+    tro_table_column(t, ">bytes");
+    tro_table_column(t, ">");
+    for (int i = 0; i < n; i++) {
+        tro_table_cell(t, "%s_%d", sizes[i].is_ptx ? "compute" : "sm", sizes[i].arch);
+        tro_table_cell(t, "%lld", (long long)sizes[i].n_kernels);
+        tro_table_cell(t, "%lld", (long long)sizes[i].n_bytes);
+        tro_table_cell(t, "%s", tro_print_bytes((size_t)sizes[i].n_bytes, bytes));
+    }
+}
+
 struct op_count {
     enum tro_op op;
     int64_t n;
@@ -166,14 +188,9 @@ static void fill_ops(const struct tro_plan_report *r, struct tro_table *t)
 }
 
 static const struct part parts[] = {
-    {"Plan", fill_summary},
-    {"Inputs and outputs", fill_io},
-    {"Shapes", fill_shapes},
-    {"States", fill_states},
-    {"Passes", tro_plan_report_passes},
-    {"Tuned", fill_tuned},
-    {"Memory", tro_plan_report_memory},
-    {"Operators", fill_ops},
+    {"Plan", fill_summary},      {"Inputs and outputs", fill_io},    {"Shapes", fill_shapes},
+    {"States", fill_states},     {"Passes", tro_plan_report_passes}, {"Tuned", fill_tuned},
+    {"Machine code", fill_code}, {"Memory", tro_plan_report_memory}, {"Operators", fill_ops},
 };
 #define N_PARTS (sizeof parts / sizeof *parts)
 

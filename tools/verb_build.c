@@ -18,7 +18,7 @@
 
 struct verb {
     struct tro_list args, shapes, buckets, states;
-    const char *output, *precision, *json_path;
+    const char *output, *json_path;
     struct tro_build_opts opts;
     int64_t tune, n_threads, n_golden;
     struct tro_model *model;
@@ -36,16 +36,6 @@ static int check(struct verb *v, struct tro_err *err)
     struct tro_build_opts *o = &v->opts;
     if (!v->output)
         return tro_fail(err, TRO_E_INPUT, "expected -o PLAN, where the plan goes, found none");
-    if (o->device && strcmp(o->device, "cpu") != 0)
-        return tro_fail(err, TRO_E_DEVICE,
-                        "--device: expected cpu, the one device this version builds for, found "
-                        "'%s'",
-                        o->device);
-    if (v->precision && strcmp(v->precision, "fp32") != 0)
-        return tro_fail(err, TRO_E_UNSUPPORTED,
-                        "--precision: expected fp32, the one precision this version builds "
-                        "(integer operators of a model stay integers), found '%s'",
-                        v->precision);
     if (v->tune > 3)
         return tro_fail(err, TRO_E_INPUT, "--tune: expected 0 to 3, found %lld",
                         (long long)v->tune);
@@ -121,7 +111,7 @@ static void print_report(struct verb *v)
 {
     struct tro_plan_report *r = &v->report;
     struct tro_table passes = {0}, memory = {0};
-    char text[32];
+    char text[TRO_PLAN_TARGET_TEXT];
     const char *growing = tro_plan_report_growing(r);
     tro_plan_report_passes(r, &passes);
     print_table(&passes);
@@ -134,6 +124,8 @@ static void print_report(struct verb *v)
     if (r->n_reference)
         printf("%d step%s on reference kernels, which are slow\n", r->n_reference,
                r->n_reference == 1 ? "" : "s");
+    for (size_t i = 0; i < r->parts->n_targets; i++)
+        printf("%s\n", tro_plan_report_target(r, (int)i, text));
     if (r->tuned)
         printf("tuned: %zu choices for %s\n", r->tuned->n_choices, r->tuned->chip);
     if (growing)
@@ -192,7 +184,11 @@ static const char about[] =
     "allows sizes from the first to the last and is fastest at the one between. --bucket x=SHAPE\n"
     "is one more shape that runs are prepared for. --state IN=OUT makes an output the input of "
     "the\n"
-    "next run: neither is then bound.";
+    "next run: neither is then bound.\n\n"
+    "--device sm_87 compiles the kernels for GPUs of that architecture, --device cuda for that of\n"
+    "the GPU in this machine; several stand with commas between. A GPU that is not named runs the\n"
+    "plan too, untuned. Compiling needs NVRTC but no GPU. --precision fp16 stores values between\n"
+    "layers in 16 bits and adds in 32; inputs and outputs stay as they are, the CPU runs FP32.";
 
 int tro_verb_build(int argc, char **argv)
 {
@@ -201,9 +197,10 @@ int tro_verb_build(int argc, char **argv)
     bool is_help;
     const struct tro_opt opts[] = {
         {"--output,-o", TRO_OPT_STRING, &v.output, "PLAN", "where the plan goes"},
-        {"--device", TRO_OPT_STRING, &v.opts.device, "D", "cpu (the default)"},
-        {"--precision", TRO_OPT_STRING, &v.precision, "P",
-         "fp32 (the default): results of FP32 quality"},
+        {"--device", TRO_OPT_STRING, &v.opts.device, "D,...",
+         "cpu (the default), cuda, cuda:N, sm_80, sm_87, sm_90 ..."},
+        {"--precision", TRO_OPT_STRING, &v.opts.precision, "P",
+         "on GPUs: fp32 (the default), tf32, fp16, bf16"},
         {"--shapes", TRO_OPT_LIST, &v.shapes, "IN=SHAPE", "SHAPE, or MIN:OPT:MAX"},
         {"--bucket", TRO_OPT_LIST, &v.buckets, "IN=SHAPE", "one more shape within those"},
         {"--state", TRO_OPT_LIST, &v.states, "IN=OUT", "feed an output back into an input"},

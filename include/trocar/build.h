@@ -65,7 +65,7 @@ TRO_API int tro_builder_add_state(struct tro_builder *b, const char *input, cons
                                   struct tro_err *err);
 
 struct tro_build_progress {
-    const char *what; /* "passes", "tuning", "golden" */
+    const char *what; /* "passes", "golden", "tuning", "kernels" */
     int64_t done, total;
     double eta_seconds; /* -1: not known */
 };
@@ -74,7 +74,11 @@ struct tro_build_opts {
     const char *passes;     /* NULL or "all", "none", or a list "a,b" / "all,-c" */
     const char *dump_after; /* NULL, or a pass whose result is printed to stderr; "all" */
     int64_t bisect;         /* > 0: only so many changes of passes are made; finds the wrong one */
-    const char *device;     /* NULL or "cpu" */
+    const char *device;     /* NULL or "cpu", or a list with commas of: "cpu", "cuda" and "cuda:N"
+                               (a GPU of this machine), "sm_80", "sm_87", "sm_90" ... (GPUs of this
+                               architecture, none needed here). The plan runs on all machines all
+                               the same; a GPU that is not named may have to compile kernels */
+    const char *precision;  /* on GPUs: NULL or "fp32", or "tf32", "fp16", "bf16" */
     const char *cpu;        /* as in struct tro_session_opts */
     int n_threads;
     int tune;           /* 0: first candidates, 1: quick, 2: default of the command line, 3:

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "build/model.h"
+#include "build/target.h"
 #include "cpu/cpu.h"
 #include "passes/passes.h"
 #include "run/team.h"
@@ -26,6 +27,9 @@ struct build {
     struct tro_tuned tuned;
     struct tro_plan_sizes *sizes;
     size_t n_sizes;
+    struct tro_build_targets targets;
+    enum tro_precision precision;
+    struct tro_build_code code;
     struct tro_arena arena; /* of notes */
     struct tro_plan_note *notes;
     size_t n_notes;
@@ -159,7 +163,7 @@ static int tune_for(struct build *s, const struct tro_tensor *shapes)
 
 static int tune(struct build *s)
 {
-    if (s->o->tune == 0)
+    if (s->o->tune == 0 || !s->targets.has_cpu)
         return 0;
     const size_t n = tro_block_get(s->b->graph, TRO_MAIN_BLOCK)->n_inputs;
     struct tro_tensor *const shapes = tro_calloc(n + 1, sizeof(*shapes));
@@ -194,18 +198,25 @@ static int keep_notes(struct build *s)
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 
-static int check_opts(const struct tro_build_opts *o, struct tro_err *err)
+static int check_opts(struct build *s)
 {
-    if (o->device && strcmp(o->device, "cpu") != 0)
-        return tro_fail(err, TRO_E_DEVICE, "expected device cpu, found '%s'", o->device);
+    const struct tro_build_opts *const o = s->o;
+    const char *const precision = o->precision ? o->precision : "fp32";
     if (o->tune < 0 || o->tune > 3)
-        return tro_fail(err, TRO_E_INPUT, "expected a tuning level of 0 to 3, found %d", o->tune);
-    return 0;
+        return tro_fail(s->err, TRO_E_INPUT, "expected a tuning level of 0 to 3, found %d",
+                        o->tune);
+    if (!tro_precision_from_name(precision, &s->precision))
+        return tro_fail(s->err, TRO_E_INPUT,
+                        "precision: expected fp32, tf32, fp16 or bf16 (integer operators of a "
+                        "model stay integers), found '%s'",
+                        precision);
+    TRO_TRY(tro_build_targets_parse(o->device, &s->targets, s->err));
+    return tro_build_code_check(&s->targets, s->err);
 }
 
 static int make_bytes(struct build *s, struct tro_buf *out)
 {
-    const struct tro_plan_parts parts = {
+    struct tro_plan_parts parts = {
         .graph = s->graph,
         .model = s->graph->name,
         .notes = s->notes,
@@ -221,18 +232,21 @@ static int make_bytes(struct build *s, struct tro_buf *out)
         .n_samples = s->golden.n_samples,
         .tuned = &s->tuned.plan,
         .n_tuned = s->tuned.plan.n_choices > 0 ? 1 : 0,
+        .precision = tro_precision_name(s->precision),
     };
+    TRO_TRY(tro_build_code_make(s->o, &s->targets, &parts, &s->code, s->err));
     return tro_plan_write(&parts, out, s->err);
 }
 
 static int build(struct build *s, struct tro_buf *out)
 {
-    TRO_TRY(check_opts(s->o, s->err));
+    TRO_TRY(check_opts(s));
     TRO_TRY(clone_graph(s));
     TRO_TRY(keep_sizes(s));
     TRO_TRY(keep_notes(s));
     TRO_TRY(run_passes(s));
     TRO_TRY(tro_golden_record(s->b, s->o, &s->golden, s->err));
+    TRO_TRY(tro_range_check(s->graph, &s->golden, s->o, s->precision, s->err));
     TRO_TRY(tune(s));
     return make_bytes(s, out);
 }
@@ -248,6 +262,7 @@ static int build_bytes(struct tro_builder *b, const struct tro_build_opts *opts,
     const int rc = build(&s, out);
     tro_golden_finish(&s.golden);
     tro_tuned_finish(&s.tuned);
+    tro_build_code_finish(&s.code);
     tro_buf_finish(&s.passes);
     tro_free(s.sizes);
     tro_arena_finish(&s.arena);

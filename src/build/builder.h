@@ -5,6 +5,7 @@
 
 #include <trocar/build.h>
 
+#include "lower/lower.h"
 #include "plan/plan.h"
 
 struct tro_builder {
@@ -41,6 +42,14 @@ void tro_golden_finish(struct tro_golden *g);
  * these sizes. */
 int tro_golden_record(const struct tro_builder *b, const struct tro_build_opts *o,
                       struct tro_golden *out, struct tro_err *err);
+
+/* ---- range.c ----------------------------------------------------------------------------- */
+
+/* An error that names the node and the value when one of g's is too large for the precision on a
+ * golden input; says that no other inputs were looked at. */
+int tro_range_check(const struct tro_graph *g, const struct tro_golden *golden,
+                    const struct tro_build_opts *o, enum tro_precision precision,
+                    struct tro_err *err);
 
 /* ---- messages to the user ------------------------------------------------------------------ */
 

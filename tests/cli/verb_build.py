@@ -236,8 +236,8 @@ def damaged_plans_are_refused():
 def wrong_use_is_refused():
     m = conv_net()
     refused('build', m, says=['-o PLAN', 'none'])
-    refused('build', m, '-o', 'y.plan', '--device', 'cuda:0', code=3, says=['--device', 'cuda:0'])
-    refused('build', m, '-o', 'y.plan', '--precision', 'fp16', says=['--precision', 'fp16'])
+    refused('build', m, '-o', 'y.plan', '--device', 'tpu', says=['device', "'tpu'"])
+    refused('build', m, '-o', 'y.plan', '--precision', 'fp8', says=['fp16 or bf16', "'fp8'"])
     refused('build', m, '-o', 'y.plan', '--tune', 4, says='--tune')
     refused('build', m, '-o', 'y.plan', '--shapes', 'q=1x2', says=['--shapes', "'q'"])
     refused('build', m, '-o', 'y.plan', '--shapes', 'x=1x3x8x8', says='--shapes')
