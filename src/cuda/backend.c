@@ -14,5 +14,5 @@ const struct tro_backend tro_cuda_backend = {
     .name = "cuda",
     .emitters = emitters,
     .n_emitters = sizeof emitters / sizeof emitters[0] - 1,
-
+    .emit_copy = tro_cuda_emit_copy,
 };

@@ -49,6 +49,14 @@ static inline uint16_t tro_f32_to_bf16(float x)
         return 0x7fff;
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
+static inline uint32_t tro_f32_to_f16x2(float x, float y)
+{
+    return tro_f32_to_f16(x) | (uint32_t)tro_f32_to_f16(y) << 16;
+}
+static inline uint32_t tro_f32_to_bf16x2(float x, float y)
+{
+    return tro_f32_to_bf16(x) | (uint32_t)tro_f32_to_bf16(y) << 16;
+}
 /* To nearest, half away from zero. */
 static inline uint32_t tro_f32_to_tf32(float x)
 {
@@ -68,6 +76,11 @@ template <int N> static inline void tro_copy_bytes(void *to, const void *from)
     if ((uintptr_t)from % N)
         emu_state.calls->check_address(from, N);
     __builtin_memcpy(to, from, N);
+}
+
+template <int N> static inline void tro_copy_const_bytes(void *to, const void *from)
+{
+    tro_copy_bytes<N>(to, from);
 }
 
 #define TRO_SHARED(name) uint8_t *const name = emu_state.shared
@@ -154,6 +167,30 @@ static inline void tro_mma_u8s8_16832(int32_t (&c)[4], const uint32_t (&a)[4],
 
 /* ---- arithmetic --------------------------------------------------------------------------- */
 
+static inline float tro_min_nan(float x, float y)
+{
+    if (x != x || y != y)
+        return __uint_as_float(0x7fffffff);
+    return x == y ? (__float_as_uint(x) >> 31 ? x : y) : (x < y ? x : y);
+}
+static inline float tro_max_nan(float x, float y)
+{
+    if (x != x || y != y)
+        return __uint_as_float(0x7fffffff);
+    return x == y ? (__float_as_uint(x) >> 31 ? y : x) : (x > y ? x : y);
+}
+static inline float tro_fast_log2(float x)
+{
+    return log2f(x);
+}
+static inline float tro_fast_sqrt(float x)
+{
+    return sqrtf(x);
+}
+static inline float tro_fast_div(float x, float y)
+{
+    return x / y;
+}
 static inline float tro_fast_exp2(float x)
 {
     return exp2f(x);

@@ -77,6 +77,16 @@ static __device__ __forceinline__ void tro_load(T (&to)[N], const T *from)
     for (int i = 0; i < N; i += step)
         tro_copy_bytes<n_bytes>(&to[i], from + i);
 }
+/* From memory that no kernel writes. */
+template <int N, int A, typename T>
+static __device__ __forceinline__ void tro_load_const(T (&to)[N], const T *from)
+{
+    constexpr int n_bytes = A * (int)sizeof(T) > 16 ? 16 : A * (int)sizeof(T);
+    constexpr int step = n_bytes / (int)sizeof(T);
+#pragma unroll
+    for (int i = 0; i < N; i += step)
+        tro_copy_const_bytes<n_bytes>(&to[i], from + i);
+}
 template <int N, int A, typename T>
 static __device__ __forceinline__ void tro_store(T *to, const T (&from)[N])
 {

@@ -45,6 +45,19 @@ static __device__ __forceinline__ uint16_t tro_f32_to_bf16(float x)
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
     return bits;
 }
+/* Two, the first in the low half. */
+static __device__ __forceinline__ uint32_t tro_f32_to_f16x2(float x, float y)
+{
+    uint32_t bits;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(y), "f"(x));
+    return bits;
+}
+static __device__ __forceinline__ uint32_t tro_f32_to_bf16x2(float x, float y)
+{
+    uint32_t bits;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(y), "f"(x));
+    return bits;
+}
 static __device__ __forceinline__ uint32_t tro_f32_to_tf32(float x)
 {
     uint32_t bits;
@@ -78,6 +91,13 @@ template <int N> static __device__ __forceinline__ void tro_copy_bytes(void *to,
 
 /* Dynamic shared memory of the block as bytes, at a multiple of 128; one name for it in a kernel. */
 #define TRO_SHARED(name) extern __shared__ __align__(128) uint8_t name[]
+
+/* From memory that no kernel writes: such loads may be moved across stores. */
+template <int N>
+static __device__ __forceinline__ void tro_copy_const_bytes(void *to, const void *from)
+{
+    *(typename tro_bytes<N>::type *)to = __ldg((const typename tro_bytes<N>::type *)from);
+}
 
 static __device__ __forceinline__ uint32_t tro_shared_address(const void *p)
 {
@@ -182,6 +202,20 @@ static __device__ __forceinline__ void tro_mma_u8s8_16832(int32_t (&c)[4], const
 
 /* ---- arithmetic --------------------------------------------------------------------------- */
 
+/* NaN if either is; -0 is less than 0. */
+static __device__ __forceinline__ float tro_min_nan(float x, float y)
+{
+    float z;
+    asm("min.NaN.f32 %0, %1, %2;" : "=f"(z) : "f"(x), "f"(y));
+    return z;
+}
+static __device__ __forceinline__ float tro_max_nan(float x, float y)
+{
+    float z;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(z) : "f"(x), "f"(y));
+    return z;
+}
+
 /* Approximations of the special function unit: 2^x and 1 / x within 2 units in the last place. */
 static __device__ __forceinline__ float tro_fast_exp2(float x)
 {
@@ -194,6 +228,25 @@ static __device__ __forceinline__ float tro_fast_rcp(float x)
     float y;
     asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
+}
+static __device__ __forceinline__ float tro_fast_log2(float x)
+{
+    float y;
+    asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+static __device__ __forceinline__ float tro_fast_sqrt(float x)
+{
+    float y;
+    asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+/* Of any size. */
+static __device__ __forceinline__ float tro_fast_div(float x, float y)
+{
+    float q;
+    asm("div.full.f32 %0, %1, %2;" : "=f"(q) : "f"(x), "f"(y));
+    return q;
 }
 static __device__ __forceinline__ float tro_fast_tanh(float x)
 {
