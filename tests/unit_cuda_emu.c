@@ -435,6 +435,26 @@ TEST(out_of_memory)
     close_device();
 }
 
+TEST(two_kernels)
+{
+    struct kernel a, b;
+    int x = 0;
+    OPEN_OR_SKIP();
+    const bool is_loaded = load(&a, KERNEL "{ tro_wait(); *(int *)p.ptr[0] = 1; }\n") &&
+                           load(&b, KERNEL "{ tro_wait(); *(int *)p.ptr[0] += 2; }\n");
+    if (CHECK(is_loaded)) {
+        struct params p = {{put(NULL, sizeof x)}, 0};
+        CHECK_INT(launch(&a, 1, 1, 0, &p), 0);
+        CHECK_INT(launch(&b, 1, 1, 0, &p), 0);
+        CHECK_INT(cu->cuMemcpyDtoH_v2(&x, p.ptr[0], sizeof x), 0);
+        CHECK_INT(x, 3);
+        cu->cuMemFree_v2(p.ptr[0]);
+    }
+    unload(&a);
+    unload(&b);
+    close_device();
+}
+
 TEST(no_context)
 {
     tro_cu_ptr p;

@@ -21,13 +21,11 @@
 #include "image.h"
 
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -595,28 +593,35 @@ static int check_image(const struct emu_image *image)
     return image->arch / 10 == arch / 10 && image->arch <= arch ? OK : NO_BINARY_FOR_GPU;
 }
 
+static bool write_all(int fd, const char *bytes, size_t n_bytes)
+{
+    while (n_bytes > 0) {
+        const ssize_t n = write(fd, bytes, n_bytes);
+        if (n <= 0)
+            return false;
+        bytes += n;
+        n_bytes -= (size_t)n;
+    }
+    return true;
+}
+
+/* dlopen takes two files of one name for the same, whatever they hold: the number is never used
+ * again. */
 static void *open_object(const struct emu_image *image)
 {
+    static unsigned n_opened;
     char path[64];
     void *library = NULL;
-    const char *bytes = (const char *)(image + 1);
-    size_t left = image->n_bytes;
-    const int fd = memfd_create("trocar-emu", MFD_CLOEXEC);
+    snprintf(path, sizeof path, "/tmp/trocar-emu-%u-XXXXXX.so", n_opened++);
+    const int fd = mkstemps(path, 3);
     if (fd < 0)
         return NULL;
-    while (left > 0) {
-        const ssize_t n = write(fd, bytes, left);
-        if (n <= 0)
-            break;
-        bytes += n;
-        left -= (size_t)n;
-    }
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (left == 0)
+    if (write_all(fd, (const char *)(image + 1), image->n_bytes))
         library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library)
         fprintf(stderr, "emu: %s\n", dlerror());
     close(fd);
+    unlink(path);
     return library;
 }
 
