@@ -352,7 +352,7 @@ int tro_point_copy(struct tro_lowering *l, const struct tro_arg *to, const struc
     int rc = add_in(&b, TRO_VALUE_NONE, dtype, false, &source);
     if (rc >= 0) {
         b.out[b.n_out++] = (struct tro_point_operand){.arg = target, .dtype = dtype, .value = rc};
-        rc = is_stored_well(dtype, to->dtype) && tro_point_set_strides(&b, &b.out[0])
+        rc = is_stored_well(dtype, target.dtype) && tro_point_set_strides(&b, &b.out[0])
                  ? 0
                  : TRO_POINT_BEYOND;
     }
