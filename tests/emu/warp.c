@@ -9,10 +9,17 @@
 #include "warp.h"
 
 #include <string.h>
+#if defined(__F16C__) && defined(__AVX2__)
+#include <immintrin.h>
+#define HAS_AVX2 1
+#else
+#define HAS_AVX2 0
+#endif
 
-enum { ROWS = 16, COLS = 8, MAX_K = 32 };
+enum { ROWS = 16, COLS = 8 };
 
-typedef float float8 __attribute__((vector_size(32), aligned(4)));
+typedef float float8 __attribute__((vector_size(32)));
+typedef uint32_t words8 __attribute__((vector_size(32))); /* sums wrap */
 
 /* ---- conversions -------------------------------------------------------------------------- */
 
@@ -34,8 +41,14 @@ static float f16_to_f32(uint16_t h)
     return x;
 }
 
+/* n is a multiple of 8. */
 static void convert_f16(float *to, const uint32_t *words, int n)
 {
+#if HAS_AVX2
+    for (int i = 0; i < n; i += 8)
+        _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(words + i / 2))));
+    return;
+#endif
     for (int i = 0; i < n; i++)
         to[i] = f16_to_f32((uint16_t)(words[i / 2] >> 16 * (i % 2)));
 }
@@ -59,55 +72,74 @@ static void convert_tf32(float *to, const uint32_t *words, int n)
 
 /* ---- products ----------------------------------------------------------------------------- */
 
-static void load_c(float8 (*c)[1], const struct emu_io *io)
+/* c[row] += a[row][k] b[k] in the order of k, each product and sum rounded. a[i] is register i. */
+static inline void multiply(float8 c[ROWS], const float *a, float8 *b, int n_k, int half)
 {
-    memcpy(c, io->c, sizeof(float8) * ROWS);
+    for (int row = 0; row < ROWS; row++) {
+        const float *const low = a + row / 8 * 8 * half + row % 8 * half;
+        const float *const high = low + 2 * 8 * half;
+        float8 sum = c[row];
+        for (int k = 0; k < half; k++)
+            sum += low[k] * b[k];
+        for (int k = half; k < n_k; k++)
+            sum += high[k - half] * b[k];
+        c[row] = sum;
+    }
 }
 
-/* c += a b, in the order of k, each product and sum rounded. half: k of one register of 4 bytes
- * a lane. */
-static void mma_float(struct emu_io *io, int half,
-                      void (*convert)(float *to, const uint32_t *words, int n))
+/* half: k of one register. */
+static inline void mma_float(struct emu_io *io, int half,
+                             void (*convert)(float *to, const uint32_t *words, int n))
 {
-    float a[4][8][8], b[2][8][8], b_rows[16][COLS];
-    float8 c[ROWS][1];
+    float a[4 * 8 * 8], b[2 * 8 * 8];
+    float8 c[ROWS], b_rows[16];
     for (int i = 0; i < 4; i++)
-        convert(&a[i][0][0], io->a[i], 8 * half);
+        convert(a + i * 8 * half, io->a[i], 8 * half);
     for (int i = 0; i < 2; i++)
-        convert(&b[i][0][0], io->b[i], 8 * half);
+        convert(b + i * 8 * half, io->b[i], 8 * half);
     for (int k = 0; k < 2 * half; k++)
         for (int n = 0; n < COLS; n++)
-            b_rows[k][n] = (&b[k / half][0][0])[n * half + k % half];
-    load_c(c, io);
-    for (int row = 0; row < ROWS; row++) {
-        float8 sum = c[row][0];
-        for (int k = 0; k < 2 * half; k++) {
-            const float x = (&a[2 * (k / half) + row / 8][0][0])[row % 8 * half + k % half];
-            float8 column;
-            memcpy(&column, b_rows[k], sizeof column);
-            sum += x * column;
-        }
-        c[row][0] = sum;
-    }
+            b_rows[k][n] = b[k / half * 8 * half + n * half + k % half];
+    memcpy(c, io->c, sizeof c);
+    multiply(c, a, b_rows, 2 * half, half);
     memcpy(io->c, c, sizeof c);
 }
 
-static void mma_int(struct emu_io *io, int is_a_unsigned)
+/* For each n, x[0] b[n][0] + x[1] b[n][1]. */
+static inline words8 pair_product(const int16_t x[2], int16_t b[COLS][2])
 {
-    int8_t a[4][8][16], b[2][8][16];
-    int32_t c[ROWS][COLS];
-    memcpy(a, io->a, sizeof a);
-    memcpy(b, io->b, sizeof b);
+    words8 sum;
+#if HAS_AVX2
+    uint32_t both;
+    memcpy(&both, x, sizeof both);
+    const __m256i product = _mm256_madd_epi16(_mm256_set1_epi32((int)both),
+                                              _mm256_loadu_si256((const void *)b));
+    memcpy(&sum, &product, sizeof sum);
+#else
+    for (int n = 0; n < COLS; n++)
+        sum[n] = (uint32_t)(x[0] * b[n][0] + x[1] * b[n][1]);
+#endif
+    return sum;
+}
+
+/* 8-bit integers as 16-bit ones, in pairs along k, whose products with a pair of B are summed. */
+static inline void mma_int(struct emu_io *io, int is_a_unsigned)
+{
+    int16_t a[4 * 8 * 16], b[16][COLS][2];
+    const uint8_t *const a_bytes = (const uint8_t *)io->a, *const b_bytes = (const uint8_t *)io->b;
+    words8 c[ROWS];
+    for (int i = 0; i < 4 * 8 * 16; i++)
+        a[i] = is_a_unsigned ? (int16_t)a_bytes[i] : (int16_t)(int8_t)a_bytes[i];
+    for (int pair = 0; pair < 16; pair++)
+        for (int n = 0; n < COLS; n++)
+            for (int j = 0; j < 2; j++)
+                b[pair][n][j] = (int8_t)b_bytes[pair / 8 * 128 + n * 16 + pair % 8 * 2 + j];
     memcpy(c, io->c, sizeof c);
     for (int row = 0; row < ROWS; row++)
-        for (int n = 0; n < COLS; n++) {
-            uint32_t sum = (uint32_t)c[row][n];
-            for (int k = 0; k < 32; k++) {
-                const int8_t x = a[2 * (k / 16) + row / 8][row % 8][k % 16];
-                const int8_t y = b[k / 16][n][k % 16];
-                sum += (uint32_t)((is_a_unsigned ? (int)(uint8_t)x : (int)x) * y);
-            }
-            c[row][n] = (int32_t)sum;
+        for (int pair = 0; pair < 16; pair++) {
+            const int16_t *const x = a + pair / 8 * 256 + row / 8 * 128 + row % 8 * 16 +
+                                     pair % 8 * 2;
+            c[row] += pair_product(x, b[pair]);
         }
     memcpy(io->c, c, sizeof c);
 }
