@@ -410,6 +410,14 @@ TEST(failures)
     check_fails(KERNEL "{ tro_wait(); TRO_SHARED(b); uint4 x; tro_copy_bytes<16>(&x, b + 8);\n"
                        "if (x.x) tro_copy_bytes<4>(p.ptr[0], &x.y); }\n",
                 1, 716);
+    check_fails(KERNEL "{ tro_wait(); ((char *)p.ptr[0])[-1] = 1; }\n", 1, 700);
+    check_fails(KERNEL "{ tro_wait(); *(char *)p.ptr[0] = ((char *)p.ptr[0])[256]; }\n", 1, 700);
+    check_fails(KERNEL "{ tro_wait(); *(int *)p.ptr[0] = 100 / p.n; }\n", 1, 719);
+    check_fails(
+        "__device__ __noinline__ int deep(int n) { volatile char x[4096]; x[n % 4096] = 1;\n"
+        "return n ? deep(n - 1) + x[0] : 0; }\n" KERNEL
+        "{ tro_wait(); *(int *)p.ptr[0] = deep(1000); }\n",
+        1, 719);
     check_fails(KERNEL "{ tro_wait(); tro_wait(); }\n", 1, 719);
     check_fails(KERNEL "{ if (threadIdx.x) tro_wait(); }\n", 32, 719);
     close_device();

@@ -8,6 +8,7 @@
 #include "switch.h"
 #include "warp.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,12 @@ enum {
     POISON = 0xff /* a NaN */
 };
 
-enum { RC_LAUNCH_FAILED = 719, RC_MISALIGNED = 716, RC_OUT_OF_MEMORY = 2 };
+enum {
+    RC_OUT_OF_MEMORY = 2,
+    RC_ILLEGAL_ADDRESS = 700,
+    RC_MISALIGNED = 716,
+    RC_LAUNCH_FAILED = 719
+};
 
 static struct {
     const struct emu_kernel *kernel;
@@ -317,6 +323,62 @@ static void check_address(const void *p, uint32_t n_bytes)
 
 static const struct emu_calls calls = {collective, barrier, copy, copy_wait, fail, check_address};
 
+/* ---- signals ------------------------------------------------------------------------------ */
+
+enum { SIGNAL_STACK_BYTES = 64 << 10, N_SIGNALS = 3 };
+
+static const int signals[N_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE};
+
+/* What was set before the launch. */
+static struct {
+    struct sigaction action[N_SIGNALS];
+    stack_t stack;
+} before;
+
+/* Only in the system thread that runs the kernel. */
+static _Thread_local bool is_running;
+
+static void restore_signals(void)
+{
+    for (int i = 0; i < N_SIGNALS; i++)
+        sigaction(signals[i], &before.action[i], NULL);
+}
+
+/* Does not return to a kernel: leaves the block. */
+static void on_signal(int signal, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (!is_running) {
+        restore_signals(); /* the instruction is tried again, and whoever was asked before is */
+        return;
+    }
+    const char *const p = info->si_addr;
+    if (signal == SIGFPE)
+        fail(RC_LAUNCH_FAILED, "an integer was divided by zero");
+    if (p >= m.stacks && p < m.stacks + (size_t)MAX_THREADS * STACK_BYTES)
+        fail(RC_LAUNCH_FAILED, "local variables need more than %d bytes", STACK_BYTES);
+    fail(RC_ILLEGAL_ADDRESS, "access to address %p, or one that is not aligned", (const void *)p);
+}
+
+static void catch_signals(void)
+{
+    static char bytes[SIGNAL_STACK_BYTES];
+    const stack_t stack = {.ss_sp = bytes, .ss_size = sizeof bytes};
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    action.sa_sigaction = on_signal;
+    sigaltstack(&stack, &before.stack);
+    for (int i = 0; i < N_SIGNALS; i++)
+        sigaction(signals[i], &action, &before.action[i]);
+    is_running = true;
+}
+
+static void release_signals(void)
+{
+    is_running = false;
+    restore_signals();
+    sigaltstack(&before.stack, NULL);
+}
+
 /* ---- blocks ------------------------------------------------------------------------------- */
 
 static void *map(size_t n_bytes)
@@ -428,7 +490,9 @@ int emu_run(const struct emu_kernel *k, const unsigned grid[3], const unsigned b
     m.state->calls = &calls;
     prepare_threads(block);
     const uint64_t n = (uint64_t)grid[0] * grid[1] * grid[2];
+    catch_signals();
     for (uint64_t i = 0; i < n && !m.rc; i++)
         run_block(grid, is_reverse ? n - 1 - i : i);
+    release_signals();
     return m.rc;
 }

@@ -12,8 +12,9 @@
  *   TRO_EMU_FAULT    "cuMemAlloc_v2:3,launch:2": the third call fails, the second kernel does
  *   TRO_EMU_TRACE    1: a line on stderr for each kernel, with its time
  *
- * All but the first two may change while the program runs. Memory is filled with 0xff when it is
- * allocated; bytes around it are checked after each kernel.
+ * All but the first two may change while the program runs. Device memory is filled with 0xff when it
+ * is allocated. It ends less than 256 bytes before a page that no one may touch, and begins less than
+ * a page behind one; the bytes between are checked after each kernel.
  */
 #include "cuda/driver.h"
 
@@ -26,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,12 +50,16 @@ enum {
     UNKNOWN = 999
 };
 
-enum { GUARD_BYTES = 256, GUARD = 0xa5, POISON = 0xff };
+enum { PAGE = 4096, ALIGNMENT = 256, GUARD = 0xa5, POISON = 0xff };
 
+/*
+ *   block                     at                         block + n_mapped
+ *     | forbidden page | guard | n_bytes | guard | forbidden page |
+ */
 struct memory {
     struct memory *next;
-    char *block; /* guard, n_bytes, guard */
-    size_t n_bytes;
+    char *block, *at;
+    size_t n_bytes, n_mapped;
     bool is_host;
 };
 
@@ -210,9 +216,8 @@ static int enter(const char *name, bool needs_context)
 static struct memory *find_memory(uintptr_t p, size_t n_bytes, bool is_host)
 {
     for (struct memory *m = d.memory; m; m = m->next) {
-        const uintptr_t at = p - (uintptr_t)(m->block + GUARD_BYTES);
-        if (m->is_host == is_host && at <= m->n_bytes && m->n_bytes - at >= n_bytes &&
-            (at < m->n_bytes || n_bytes == 0))
+        const uintptr_t offset = p - (uintptr_t)m->at;
+        if (m->is_host == is_host && offset < m->n_bytes && m->n_bytes - offset >= n_bytes)
             return m;
     }
     return NULL;
@@ -220,20 +225,26 @@ static struct memory *find_memory(uintptr_t p, size_t n_bytes, bool is_host)
 
 static bool is_device(tro_cu_ptr p, size_t n_bytes, const char *what)
 {
-    if (find_memory((uintptr_t)p, n_bytes, false))
+    if (n_bytes == 0 || find_memory((uintptr_t)p, n_bytes, false))
         return true;
     fprintf(stderr, "emu: %s: %zu bytes at 0x%llx are not all in one allocation\n", what, n_bytes,
             (unsigned long long)p);
     return false;
 }
 
+/* At most a page. */
+static bool is_guard(const char *begin, const char *end)
+{
+    static unsigned char guard[PAGE];
+    if (!guard[0])
+        memset(guard, GUARD, sizeof guard);
+    return memcmp(begin, guard, (size_t)(end - begin)) == 0;
+}
+
 static bool has_guards(const struct memory *m)
 {
-    const unsigned char *const behind = (unsigned char *)m->block + GUARD_BYTES + m->n_bytes;
-    for (int i = 0; i < GUARD_BYTES; i++)
-        if ((unsigned char)m->block[i] != GUARD || behind[i] != GUARD)
-            return false;
-    return true;
+    return is_guard(m->block + PAGE, m->at) &&
+           is_guard(m->at + m->n_bytes, m->block + m->n_mapped - PAGE);
 }
 
 /* NULL when all is well. */
@@ -247,33 +258,43 @@ static const struct memory *damaged_memory(void)
 
 static int allocate(size_t n_bytes, bool is_host, void **p)
 {
-    struct memory *const m = malloc(sizeof *m);
-    const size_t all = (n_bytes + 2 * GUARD_BYTES + 255) / 256 * 256;
-    char *const block = m ? aligned_alloc(256, all) : NULL;
-    if (!block) {
+    struct memory *const m = calloc(1, sizeof *m);
+    const size_t aligned = (n_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    const size_t pages = (aligned + PAGE - 1) / PAGE * PAGE;
+    char *const block = mmap(NULL, pages + 2 * PAGE, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (!m || block == MAP_FAILED) {
         free(m);
         return OUT_OF_MEMORY;
     }
-    memset(block, GUARD, all);
-    memset(block + GUARD_BYTES, POISON, n_bytes);
-    *m = (struct memory){d.memory, block, n_bytes, is_host};
+    *m = (struct memory){.next = d.memory,
+                         .block = block,
+                         .at = block + PAGE + pages - aligned,
+                         .n_bytes = n_bytes,
+                         .n_mapped = pages + 2 * PAGE,
+                         .is_host = is_host};
+    memset(block + PAGE, GUARD, (size_t)(m->at - block) - PAGE);
+    memset(m->at, POISON, n_bytes);
+    memset(m->at + n_bytes, GUARD, aligned - n_bytes);
+    mprotect(block, PAGE, PROT_NONE);
+    mprotect(block + PAGE + pages, PAGE, PROT_NONE);
     d.memory = m;
     d.n_bytes += is_host ? 0 : n_bytes;
-    *p = block + GUARD_BYTES;
+    *p = m->at;
     return OK;
 }
 
-static int release(void *p, bool is_host)
+static int release(const void *p, bool is_host)
 {
     for (struct memory **at = &d.memory; *at; at = &(*at)->next) {
         struct memory *const m = *at;
-        if (m->block + GUARD_BYTES != p || m->is_host != is_host)
+        if (m->at != p || m->is_host != is_host)
             continue;
         *at = m->next;
         d.n_bytes -= is_host ? 0 : m->n_bytes;
         if (!has_guards(m))
             fprintf(stderr, "emu: bytes around an allocation of %zu were written\n", m->n_bytes);
-        free(m->block);
+        munmap(m->block, m->n_mapped);
         free(m);
         return OK;
     }
@@ -305,7 +326,7 @@ int cuMemAlloc_v2(tro_cu_ptr *p, size_t n_bytes)
 int cuMemFree_v2(tro_cu_ptr p)
 {
     pthread_mutex_lock(&d.mutex);
-    const int rc = p ? release((void *)(uintptr_t)p, false) : OK;
+    const int rc = p ? release((const void *)(uintptr_t)p, false) : OK;
     return leave(d.failure ? d.failure : rc);
 }
 
