@@ -1,55 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* 8-bit convolutions and products of the CPU backend against the reference, on every level. */
-#include "window_kit.h"
+#include "int_kit.h"
 
-struct shape {
-    enum tro_dtype x_type, w_type;
-    int rank;
-    int64_t n, c, in[3], m, group;
-    int64_t kernel, stride, dilation, pad;
-    const char *zero_x, *zero_w; /* of constants; "" = absent, "*" = one for each output channel */
-};
-
-static void put_list(struct tro_buf *b, const char *name, int n, int64_t v)
-{
-    tro_buf_printf(b, "%s = [", name);
-    for (int i = 0; i < n; i++)
-        tro_buf_printf(b, i ? ",%lld" : "%lld", (long long)v);
-    tro_buf_str(b, "], ");
-}
-
-static void put_head(struct tro_buf *b, const struct shape *s)
-{
-    const int64_t x[5] = {s->n, s->c, s->in[0], s->in[1], s->in[2]};
-    const int64_t w[5] = {s->m, s->c / s->group, s->kernel, s->kernel, s->kernel};
-    tro_buf_str(b, "graph \"g\"\ninput %x : ");
-    kit_type(b, s->x_type, s->rank, x);
-    tro_buf_str(b, "\n");
-    kit_const(b, "w", s->w_type, s->rank, w, 7);
-    if (s->zero_x[0])
-        tro_buf_printf(b, "const %%zx : %s[] = %s\n", tro_dtype_name(s->x_type), s->zero_x);
-    if (s->zero_w[0] == '*')
-        kit_const(b, "zw", s->w_type, 1, &s->m, 8);
-    else if (s->zero_w[0])
-        tro_buf_printf(b, "const %%zw : %s[] = %s\n", tro_dtype_name(s->w_type), s->zero_w);
-}
-
-static void put_conv(struct tro_buf *b, const struct shape *s, const char *x)
-{
-    const int n = s->rank - 2;
-    tro_buf_printf(b, "%%c = conv_int(%%%s, %%w, %s, %s) {", x, s->zero_x[0] ? "%zx" : "_",
-                   s->zero_w[0] ? "%zw" : "_");
-    put_list(b, "strides", n, s->stride);
-    put_list(b, "dilations", n, s->dilation);
-    put_list(b, "pads", 2 * n, s->pad);
-    tro_buf_printf(b, "group = %lld}\n", (long long)s->group);
-}
-
-static void check(const struct shape *s, const char *kernel)
+static void check(const struct int_shape *s, const char *kernel)
 {
     struct tro_buf b = {0};
-    put_head(&b, s);
-    put_conv(&b, s, "x");
+    kit_put_head(&b, s);
+    kit_put_conv(&b, s, "x");
     tro_buf_str(&b, "output %c");
     CHECK(kit_run(&b, 0));
     CHECK_HAS(engine_kernels(), kernel);
@@ -60,7 +17,7 @@ TEST(conv_int_types_and_zeros)
     static const enum tro_dtype types[] = {TRO_U8, TRO_I8};
     static const char *const zeros_x[] = {"", "3", "113"}, *const zeros_w[] = {"", "5", "*"};
     for (int i = 0; i < 36; i++) {
-        const struct shape s = {
+        const struct int_shape s = {
             types[i % 2],       types[i / 2 % 2],   4, 1, 5, {6, 7}, 9, 1, 3, 1, 1, 1,
             zeros_x[i / 4 % 3], zeros_w[i / 12 % 3]};
         check(&s, "conv_int8");
@@ -69,7 +26,7 @@ TEST(conv_int_types_and_zeros)
 
 TEST(conv_int_shapes)
 {
-    const struct shape shapes[] = {
+    const struct int_shape shapes[] = {
         {TRO_U8, TRO_I8, 4, 2, 64, {7, 9}, 70, 1, 1, 1, 1, 0, "128", ""},
         {TRO_U8, TRO_I8, 4, 1, 66, {7, 9}, 33, 1, 1, 1, 1, 0, "1", ""},
         {TRO_I8, TRO_I8, 4, 1, 64, {8, 8}, 31, 1, 1, 2, 1, 0, "", ""},
@@ -90,22 +47,22 @@ TEST(conv_int_by_channel)
     static const int64_t channels[] = {3, 16, 20, 64, 67, 130};
     for (int i = 0; i < 24; i++) {
         const int64_t c = channels[i / 4];
-        const struct shape s = {types[i % 2],
-                                types[i / 2 % 2],
-                                4,
-                                1,
-                                c,
-                                {9, 11},
-                                c,
-                                c,
-                                3 + i / 2 % 2,
-                                1 + i / 4 % 2,
-                                1 + (i == 9),
-                                i % 3,
-                                i % 2 ? "-3" : "131",
-                                i % 5 == 0   ? "*"
-                                : i % 5 == 1 ? ""
-                                             : "1"};
+        const struct int_shape s = {types[i % 2],
+                                    types[i / 2 % 2],
+                                    4,
+                                    1,
+                                    c,
+                                    {9, 11},
+                                    c,
+                                    c,
+                                    3 + i / 2 % 2,
+                                    1 + i / 4 % 2,
+                                    1 + (i == 9),
+                                    i % 3,
+                                    i % 2 ? "-3" : "131",
+                                    i % 5 == 0   ? "*"
+                                    : i % 5 == 1 ? ""
+                                                 : "1"};
         check(&s, "depthwise_int8");
     }
 }
@@ -131,21 +88,10 @@ TEST(conv_int_of_extremes)
     }
 }
 
-static void check_tail(const struct shape *s, const char *tail)
+static void check_tail(const struct int_shape *s, const char *tail)
 {
     struct tro_buf b = {0};
-    put_head(&b, s);
-    kit_const(&b, "bias", TRO_I32, 3, (const int64_t[]){s->m, 1, 1}, 21);
-    tro_buf_printf(&b,
-                   "const %%s : f32[%lld,1,1] = splat 0.00173\nconst %%s1 : f32[] = 0.0021\n"
-                   "const %%big : f32[] = 1e38\n"
-                   "const %%z : u8[] = 9\nconst %%zi : i8[] = -3\nconst %%lo : u8[] = 9\n"
-                   "const %%hi : u8[] = 140\nconst %%f : f32[] = 0.5\n"
-                   "%%y = fused(%%x) {\ninput %%a : %s[%lld,%lld,%lld,%lld]\n",
-                   (long long)s->m, tro_dtype_name(s->x_type), (long long)s->n, (long long)s->c,
-                   (long long)s->in[0], (long long)s->in[1]);
-    put_conv(&b, s, "a");
-    tro_buf_printf(&b, "%s\noutput %%r\n}\noutput %%y", tail);
+    kit_put_region(&b, s, tail);
     CHECK(kit_run(&b, strstr(tail, "sigmoid") ? 1e-6 : 0));
     CHECK_HAS(engine_kernels(), s->group == s->c ? "depthwise_int8" : "conv_int8");
 }
@@ -160,7 +106,7 @@ TEST(conv_int_epilogues)
         "%t = dequantize(%c, %s)\n%u = max(%t, %f)\n%r = quantize(%u, %s1, %z) {to = u8}",
         "%q = requantize(%c, %s, %z)\n%t = dequantize(%q, %s1, %z)\n%r = sigmoid(%t)",
     };
-    const struct shape shapes[] = {
+    const struct int_shape shapes[] = {
         {TRO_U8, TRO_I8, 4, 2, 24, {9, 20}, 45, 1, 3, 1, 1, 1, "128", ""},
         {TRO_I8, TRO_I8, 4, 1, 64, {9, 7}, 160, 1, 1, 1, 1, 0, "4", ""},
         {TRO_U8, TRO_I8, 4, 1, 70, {9, 9}, 70, 70, 3, 1, 1, 1, "128", ""},

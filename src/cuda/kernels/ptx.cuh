@@ -105,11 +105,18 @@ static __device__ __forceinline__ uint32_t tro_shared_address(const void *p)
 }
 
 /* 16 bytes from global to shared memory, zeros where is_valid is false (from must still be a valid
- * address); 4-byte form for sources that are not aligned. */
+ * address); 8- and 4-byte forms for sources that are not aligned. */
 static __device__ __forceinline__ void tro_cp_async16(void *to, const void *from, bool is_valid)
 {
     const int n = is_valid ? 16 : 0;
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(tro_shared_address(to)),
+                 "l"(from), "r"(n)
+                 : "memory");
+}
+static __device__ __forceinline__ void tro_cp_async8(void *to, const void *from, bool is_valid)
+{
+    const int n = is_valid ? 8 : 0;
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"(tro_shared_address(to)),
                  "l"(from), "r"(n)
                  : "memory");
 }
