@@ -33,7 +33,9 @@ static int64_t runs_for(const struct tro_profile *p, const struct tro_profile_op
 {
     const int64_t room = MAX_TIMES / (int64_t)(times_of_run(p) / 2 + 1);
     int64_t n = opts->n_runs ? opts->n_runs : ENOUGH_NS / (one_ns + 1);
-    if (!opts->n_runs)
+    if (p->tensor_gflops > 0 && !opts->n_runs)
+        n = MIN_RUNS; /* each of which times every kernel some twenty times */
+    else if (!opts->n_runs)
         n = n < MIN_RUNS ? MIN_RUNS : n > MAX_RUNS ? MAX_RUNS : n;
     return n < room ? n : room > 1 ? room : 1;
 }
@@ -192,6 +194,23 @@ static uint32_t cpu_flags_of(const struct tro_side_opts *opts)
                                                              : tro_cpu_flags();
 }
 
+/* A GPU's rates are those of its clocks, a processor's are measured. */
+static int find_peak(struct tro_profile *p, const struct tro_side *s,
+                     const struct tro_profile_opts *opts, struct tro_err *err)
+{
+    struct tro_session_gpu gpu;
+    const int n_threads = tro_session_n_threads(s->session);
+    if (tro_session_gpu(s->session, &gpu)) {
+        p->machine = tro_arena_strdup(&p->arena, gpu.device->name);
+        p->peak = (struct tro_cpu_peak){gpu.device->fp32_gflops, gpu.device->gbytes, n_threads};
+        p->tensor_gflops = gpu.device->tensor_gflops;
+    } else {
+        p->machine = tro_arena_strdup(&p->arena, tro_cpu_name());
+        p->peak = tro_cpu_peak_measure(cpu_flags_of(&opts->side), n_threads);
+    }
+    return p->machine ? 0 : tro_fail_nomem(err);
+}
+
 static int measure(struct tro_profile *p, struct tro_side *s, const struct tro_profile_opts *opts,
                    struct tro_err *err)
 {
@@ -200,7 +219,7 @@ static int measure(struct tro_profile *p, struct tro_side *s, const struct tro_p
     TRO_TRY(read_inputs(p, s, opts, &inputs, err));
     for (int i = 0; i < 2; i++) /* the second time with warm caches */
         TRO_TRY(tro_side_run(s, inputs, n, err));
-    p->peak = tro_cpu_peak_measure(cpu_flags_of(&opts->side), tro_session_n_threads(s->session));
+    TRO_TRY(find_peak(p, s, opts, err));
     TRO_TRY(tro_profile_describe(p, s->session, err));
     p->n_runs = runs_for(p, opts, s->run_ns);
     p->step_ns = tro_calloc((size_t)p->n_runs * times_of_run(p) + 1, sizeof *p->step_ns);

@@ -57,7 +57,9 @@ struct tro_profile_kernel {
 struct tro_profile {
     struct tro_arena arena;
     const char *path;
+    const char *machine; /* "NVIDIA H200", the processor's name */
     struct tro_cpu_peak peak;
+    double tensor_gflops; /* of a GPU's matrix units; 0: of the processor */
     int n_threads, n_rows, n_kernels;
     struct tro_profile_row *rows;         /* in the order of the run */
     const struct tro_profile_row **worst; /* slowest first */

@@ -107,8 +107,8 @@ static void put_head(const struct tro_profile *p, struct tro_buf *out)
     snprintf(text, sizeof text,
              "%s%s%d thread%s. Peak measured at the start: %.0f GFLOP/s, copies "
              "%.1f GB/s.",
-             tro_cpu_name(), tro_cpu_name()[0] ? ", " : "", p->n_threads,
-             p->n_threads == 1 ? "" : "s", p->peak.gflops, p->peak.gbytes);
+             p->machine, p->machine[0] ? ", " : "", p->n_threads, p->n_threads == 1 ? "" : "s",
+             p->peak.gflops, p->peak.gbytes);
     tro_buf_str(out, style);
     tro_buf_str(out, "<p class=\"note\">");
     tro_html_text(out, text);

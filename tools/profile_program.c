@@ -73,6 +73,9 @@ static double peak_of(const struct tro_profile *p, const struct tro_step *s)
 {
     const uint32_t dot = TRO_CPU_AVXVNNI | TRO_CPU_AVX512VNNI | TRO_CPU_NEONDOT;
     const bool is_int8 = s->n_in && tro_dtype_size(s->in[0].dtype) == 1;
+    const bool is_half = s->n_in && tro_dtype_size(s->in[0].dtype) == 2;
+    if (p->tensor_gflops > 0)
+        return is_int8 ? 2 * p->tensor_gflops : is_half ? p->tensor_gflops : p->peak.gflops;
     return is_int8 && (tro_cpu_flags() & dot) ? 4 * p->peak.gflops : p->peak.gflops;
 }
 

@@ -15,11 +15,15 @@
 static void print_head(const struct tro_profile *p)
 {
     char scratch[32], weights[32];
-    const char *name = tro_cpu_name();
+    const char *name = p->machine;
     printf("%s\n", p->path);
-    printf("%s%s%d thread%s; measured peak %.0f GFLOP/s, copies %.1f GB/s\n", name,
-           name[0] ? ", " : "", p->n_threads, p->n_threads == 1 ? "" : "s", p->peak.gflops,
-           p->peak.gbytes);
+    if (p->tensor_gflops > 0)
+        printf("%s; by its clocks %.0f GFLOP/s of f16, %.0f of f32, memory %.0f GB/s\n", name,
+               p->tensor_gflops, p->peak.gflops, p->peak.gbytes);
+    else
+        printf("%s%s%d thread%s; measured peak %.0f GFLOP/s, copies %.1f GB/s\n", name,
+               name[0] ? ", " : "", p->n_threads, p->n_threads == 1 ? "" : "s", p->peak.gflops,
+               p->peak.gbytes);
     printf("%lld runs: median %.3f ms, least %.3f ms; %d steps take %.3f ms", (long long)p->n_runs,
            p->latency.p50, p->latency.min, p->n_rows, p->steps_ms);
     if (p->n_flops > 0)
@@ -120,7 +124,7 @@ void tro_profile_json(const struct tro_profile *p, struct tro_json *j)
 {
     tro_json_object_begin(j, NULL);
     tro_json_string(j, "engine", p->path);
-    tro_json_string(j, "processor", tro_cpu_name());
+    tro_json_string(j, "processor", p->machine);
     tro_json_int(j, "threads", p->n_threads);
     tro_json_int(j, "runs", p->n_runs);
     tro_json_object_begin(j, "latency_ms");

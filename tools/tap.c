@@ -59,8 +59,25 @@ static void gather(const char *from, const struct tro_arg *a, int axis, size_t s
         gather(from + i * step, a, axis + 1, size, to);
 }
 
-static int take_value(const struct tro_tap *tap, const char *name, const struct tro_arg *a,
-                      const struct tro_step_run *r)
+/* Values that the graph calls f32 may be stored in a narrower type. */
+static int widen(struct tro_tensor *t, enum tro_dtype dtype, struct tro_err *err)
+{
+    struct tro_tensor wide = *t;
+    if (t->dtype == dtype)
+        return 0;
+    wide.dtype = dtype;
+    wide.data = tro_malloc_aligned(tro_tensor_n_bytes(&wide) + 1);
+    if (!wide.data)
+        return tro_fail_nomem(err);
+    for (int64_t i = 0; i < tro_tensor_n_elems(t); i++)
+        tro_store_f64(dtype, wide.data, i, tro_load_f64(t->dtype, t->data, i));
+    tro_free(t->data);
+    *t = wide;
+    return 0;
+}
+
+static int take_value(const struct tro_tap *tap, const char *name, enum tro_dtype dtype,
+                      const struct tro_arg *a, const struct tro_step_run *r)
 {
     struct tro_tensor dense = {.dtype = a->dtype, .rank = a->rank};
     memcpy(dense.shape, a->shape, sizeof dense.shape);
@@ -71,7 +88,9 @@ static int take_value(const struct tro_tap *tap, const char *name, const struct 
     dense.data = to;
     if (n_bytes)
         gather(tro_arg_ptr(r, a), a, 0, tro_dtype_size(a->dtype), &to);
-    const int rc = tap->take(tap->ctx, name, &dense, r->err);
+    int rc = widen(&dense, dtype, r->err);
+    if (rc >= 0)
+        rc = tap->take(tap->ctx, name, &dense, r->err);
     tro_free(dense.data);
     return rc;
 }
@@ -86,9 +105,9 @@ static int tap_step(void *ctx, const struct tro_program *p, int32_t step,
         const struct tro_program_value *v = &p->values[i];
         if (v->step != step)
             continue;
-        const char *name = tro_value_get(p->graph, v->value)->name;
-        if (tap->wants(tap->ctx, name))
-            TRO_TRY(take_value(tap, name, &v->at, r));
+        const struct tro_value *value = tro_value_get(p->graph, v->value);
+        if (tap->wants(tap->ctx, value->name))
+            TRO_TRY(take_value(tap, value->name, value->dtype, &v->at, r));
     }
     return 0;
 }

@@ -111,22 +111,47 @@ static int parse_name(const char *name, int *ordinal, struct tro_err *err)
     return 0;
 }
 
+/* Operations of a multiprocessor in a cycle: NVIDIA's architecture papers (A100, Orin, Ada, H100,
+ * Blackwell); dense f16 products with sums in f32, and f32. */
+static const struct {
+    int arch;
+    double tensor, fp32;
+} rates[] = {{80, 2048, 128}, {86, 512, 256},  {87, 1024, 256},
+             {89, 1024, 256}, {90, 4096, 256}, {100, 8192, 256}};
+
+/* What the chip can do at most, by its clocks. */
+static void set_rates(struct tro_cuda_device *d, int clock_khz, int memory_khz, int memory_bits)
+{
+    const double cycles = 1e-6 * clock_khz * d->n_sms;
+    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+        if (rates[i].arch > d->arch)
+            continue;
+        d->tensor_gflops = rates[i].tensor * cycles;
+        d->fp32_gflops = rates[i].fp32 * cycles;
+    }
+    d->gbytes = 2e-6 * memory_khz * memory_bits / 8;
+}
+
 static int read_attributes(struct tro_cuda_device *d, tro_cu_device device, struct tro_err *err)
 {
     const struct tro_cu *const cu = d->cu;
-    int major = 0, minor = 0;
+    int major = 0, minor = 0, clock_khz = 0, memory_khz = 0, memory_bits = 0;
     const struct {
         int attribute, *value;
     } rows[] = {{TRO_CU_ATTR_MAJOR, &major},
                 {TRO_CU_ATTR_MINOR, &minor},
                 {TRO_CU_ATTR_N_SMS, &d->n_sms},
                 {TRO_CU_ATTR_SHARED_BYTES, &d->shared_bytes},
-                {TRO_CU_ATTR_INTEGRATED, &d->is_integrated}};
+                {TRO_CU_ATTR_INTEGRATED, &d->is_integrated},
+                {TRO_CU_ATTR_CLOCK_KHZ, &clock_khz},
+                {TRO_CU_ATTR_MEMORY_KHZ, &memory_khz},
+                {TRO_CU_ATTR_MEMORY_BITS, &memory_bits}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         TRO_CU(cu, err, cuDeviceGetAttribute, rows[i].value, rows[i].attribute, device);
     TRO_CU(cu, err, cuDeviceGetName, d->name, (int)sizeof d->name, device);
     TRO_CU(cu, err, cuDriverGetVersion, &d->driver_version);
     d->arch = 10 * major + minor;
+    set_rates(d, clock_khz, memory_khz, memory_bits);
     if (d->arch < 80)
         return tro_fail(err, TRO_E_DEVICE,
                         "%s: expected compute capability 8.0 or newer, found %d.%d; use --device "

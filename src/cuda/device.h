@@ -16,7 +16,10 @@ struct tro_cuda_device {
     int n_sms;        /* multiprocessors */
     int shared_bytes; /* most that a block may have */
     int is_integrated;
-    int driver_version; /* 13000 for 13.0 */
+    double tensor_gflops; /* f16 products, at the clock the driver names */
+    double fp32_gflops;   /* multiply-adds of f32, two operations each */
+    double gbytes;        /* of its memory, a second */
+    int driver_version;   /* 13000 for 13.0 */
     struct tro_cuda_pool *pool;
     tro_cu_context context;
 };

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/thread.h"
 #include "cuda/hazards.h"
 #include "lower/dynamic.h"
 
@@ -588,24 +589,19 @@ static int run_tapped(const struct walk *w, int32_t i)
     struct tro_cuda_exec *const x = w->x;
     const struct tro_step *const s = &x->p->steps[i];
     const struct tro_cuda_launch *const l = tro_cuda_launch_of(s);
-    float ms = -1;
     if (!l) {
         TRO_TRY(run_host_step(x, i, w->err));
     } else if (!is_empty(l)) {
         void *args[] = {x->args[i]};
         tro_cu_function f;
         TRO_TRY(tro_cuda_store_function(x->store, l, &f, w->err));
-        TRO_CU(x->cu, w->err, cuEventRecord, x->begin, x->stream);
         TRO_CU(x->cu, w->err, cuLaunchKernel, f, l->grid[0], l->grid[1], l->grid[2], l->block[0],
                l->block[1], l->block[2], l->shared_bytes, x->stream, args, NULL);
-        TRO_CU(x->cu, w->err, cuEventRecord, x->end, x->stream);
         for (int k = 0; k < s->n_out; k++)
             TRO_TRY(fetch_arg(x, &s->out[k], w->err));
         TRO_CU(x->cu, w->err, cuStreamSynchronize, x->stream);
-        TRO_CU(x->cu, w->err, cuEventElapsedTime_v2, &ms, x->begin, x->end);
     }
-    return w->run->tap(w->run->tap_ctx, x->p, i, x->base, ms < 0 ? -1 : (int64_t)((double)ms * 1e6),
-                       w->err);
+    return w->run->tap(w->run->tap_ctx, x->p, i, x->base, w->err);
 }
 
 static int run_segment(const struct walk *w, int32_t i, int32_t *next)
@@ -723,30 +719,51 @@ static int time_graph(struct tro_cuda_exec *x, tro_cu_graph_exec graph, float *m
     return 0;
 }
 
-int tro_cuda_exec_time_node(struct tro_cuda_exec *x, tro_node_id node, int n_times, int64_t *ns,
-                            struct tro_err *err)
+static int time_list(struct tro_cuda_exec *x, const int32_t *list, int n, int n_times, int64_t *ns,
+                     struct tro_err *err)
 {
-    int32_t *const list = tro_calloc((size_t)x->p->n_steps + 1, sizeof *list);
     tro_cu_graph graph = NULL;
     tro_cu_graph_exec exec = NULL;
     float ms = 0;
-    int rc = list ? tro_cuda_device_enter(x->d, err) : tro_fail_nomem(err);
-    const int n = rc >= 0 ? list_node(x, node, list) : 0;
-    *ns = -1;
-    if (n > 0)
-        rc = tro_cu_check(x->cu, x->cu->cuGraphCreate(&graph, 0), "cuGraphCreate", err);
-    if (rc >= 0 && n > 0)
-        rc = fill_rounds(x, graph, list, n, n_times, err);
-    if (rc >= 0 && n > 0)
+    TRO_CU(x->cu, err, cuGraphCreate, &graph, 0);
+    int rc = fill_rounds(x, graph, list, n, n_times, err);
+    if (rc >= 0)
         rc = tro_cu_check(x->cu, x->cu->cuGraphInstantiateWithFlags(&exec, graph, 0),
                           "cuGraphInstantiate", err);
     if (exec) {
         rc = time_graph(x, exec, &ms, err);
         x->cu->cuGraphExecDestroy(exec);
-        *ns = rc >= 0 ? (int64_t)((double)ms * 1e6 / n_times) : -1;
+        *ns = (int64_t)((double)ms * 1e6 / n_times);
     }
-    if (graph)
-        x->cu->cuGraphDestroy(graph);
+    x->cu->cuGraphDestroy(graph);
+    return rc;
+}
+
+int tro_cuda_exec_time_node(struct tro_cuda_exec *x, tro_node_id node, int n_times, int64_t *ns,
+                            struct tro_err *err)
+{
+    int32_t *const list = tro_calloc((size_t)x->p->n_steps + 1, sizeof *list);
+    int rc = list ? tro_cuda_device_enter(x->d, err) : tro_fail_nomem(err);
+    const int n = rc >= 0 ? list_node(x, node, list) : 0;
+    *ns = -1;
+    if (n > 0)
+        rc = time_list(x, list, n, n_times, ns, err);
     tro_free(list);
     return rc;
+}
+
+int tro_cuda_exec_time_step(struct tro_cuda_exec *x, int32_t step, int n_times, int64_t *ns,
+                            struct tro_err *err)
+{
+    const struct tro_cuda_launch *const l = tro_cuda_launch_of(&x->p->steps[step]);
+    *ns = 0;
+    TRO_TRY(tro_cuda_device_enter(x->d, err));
+    if (x->p->steps[step].kind != TRO_STEP_KERNEL || (l && is_empty(l)))
+        return 0;
+    if (l)
+        return time_list(x, &step, 1, n_times, ns, err);
+    const int64_t begin = tro_clock_ns();
+    TRO_TRY(run_host_step(x, step, err));
+    *ns = tro_clock_ns() - begin;
+    return 0;
 }

@@ -37,11 +37,9 @@ int tro_cuda_exec_reset(struct tro_cuda_exec *x, struct tro_err *err);
 /* false: inputs are as the run before left them, outputs stay on the device. */
 void tro_cuda_exec_set_transfers(struct tro_cuda_exec *x, bool has_transfers);
 
-/* After each step, which then runs alone (for comparisons and profiles, not for speed): base is of
- * the host, with the step's outputs in it; ns is the time of the kernel, -1 for a step of the
- * host. */
+/* After each step, which then runs alone: base is of the host, with the step's outputs in it. */
 typedef int tro_cuda_tap(void *ctx, const struct tro_program *p, int32_t step, void *const *base,
-                         int64_t ns, struct tro_err *err);
+                         struct tro_err *err);
 struct tro_cuda_exec_run {
     tro_cuda_tap *tap; /* or NULL */
     void *tap_ctx;
@@ -52,10 +50,15 @@ struct tro_cuda_exec_run {
 /* run may be NULL. After TRO_E_FAULT only destroy may be called. */
 int tro_cuda_exec_run(struct tro_cuda_exec *x, struct tro_cuda_exec_run *run, struct tro_err *err);
 
-/* Nanoseconds of the kernels of a node, but for those whose label begins with "copy", one after the
- * other on whatever their buffers hold: the mean of n_times rounds in one graph. -1 where the node has
- * a step of the host, or none at all. For the tuner, after a whole run. */
+/* Nanoseconds of kernels, one after the other on whatever their buffers hold: the mean of n_times
+ * rounds in one graph. For the tuner and the profiler, after a whole run. */
+
+/* Of a node, but for those whose label begins with "copy"; -1 where it has a step of the host, or
+ * none at all. */
 int tro_cuda_exec_time_node(struct tro_cuda_exec *x, tro_node_id node, int n_times, int64_t *ns,
+                            struct tro_err *err);
+/* Of a step; one of the host is run once, transfers included. */
+int tro_cuda_exec_time_step(struct tro_cuda_exec *x, int32_t step, int n_times, int64_t *ns,
                             struct tro_err *err);
 
 /* Output i of the last run, on the host. */

@@ -41,12 +41,8 @@ void tro_session_set_transfers(struct tro_session *s, bool has_transfers);
  * then tells; -1 where it is not known. */
 void tro_session_set_timed(struct tro_session *s, bool is_timed);
 int64_t tro_session_device_ns(const struct tro_session *s);
-/* Has each run call tap after each step, which then runs alone (cuda/exec.h); NULL = no longer. */
-void tro_session_set_cuda_tap(struct tro_session *s, tro_cuda_tap *tap, void *ctx);
-
 struct tro_session_gpu {
-    const char *name;
-    int arch, n_sms;
+    const struct tro_cuda_device *device;
     struct tro_cuda_store_size store; /* of the plan */
     struct tro_cuda_exec_size exec;   /* of the first prepared sizes */
 };

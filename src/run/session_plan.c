@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/cpu.h"
 #include "base/err.h"
+#include "base/thread.h"
 #include "cpu/cpu.h"
 #include "cuda/cuda.h"
 
@@ -87,13 +88,40 @@ static int prepare_run(struct tro_plan_session *e, struct tro_variant **out, str
     return 0;
 }
 
+static int tap_on_gpu(void *ctx, const struct tro_program *p, int32_t step, void *const *base,
+                      struct tro_err *err)
+{
+    const struct tro_plan_session *const e = ctx;
+    const struct tro_step_run r = {.base = base, .n_parts = 1, .err = err};
+    return e->run.tap(e->run.tap_ctx, p, step, &r);
+}
+
+/* Each step alone, as if they had run one after the other. */
+static int time_on_gpu(const struct tro_plan_session *e, const struct tro_variant *v,
+                       struct tro_err *err)
+{
+    enum { N_ROUNDS = 20 };
+    int64_t now = tro_clock_ns();
+    for (int32_t i = 0; i < v->program->n_steps; i++) {
+        int64_t ns;
+        TRO_TRY(tro_cuda_exec_time_step(v->cuda, i, N_ROUNDS, &ns, err));
+        e->run.step_ns[2 * (size_t)i] = now;
+        e->run.step_ns[2 * (size_t)i + 1] = now += ns;
+    }
+    return 0;
+}
+
 static int run_on_gpu(struct tro_plan_session *e, struct tro_variant *v, struct tro_err *err)
 {
     for (int i = 0; i < v->program->n_inputs; i++)
         tro_cuda_exec_bind(v->cuda, i, e->s.inputs[i].data);
     tro_cuda_exec_set_transfers(v->cuda, e->has_transfers);
     e->cuda_run.is_cancelled = &e->s.is_cancelled;
+    e->cuda_run.tap = e->run.tap ? tap_on_gpu : NULL;
+    e->cuda_run.tap_ctx = e;
     TRO_TRY(tro_cuda_exec_run(v->cuda, &e->cuda_run, err));
+    if (e->run.step_ns)
+        TRO_TRY(time_on_gpu(e, v, err));
     for (int i = 0; i < v->program->n_outputs; i++)
         e->s.outputs[i] = tro_cuda_exec_output(v->cuda, i);
     return 0;
@@ -294,24 +322,12 @@ int64_t tro_session_device_ns(const struct tro_session *s)
     return e && e->cuda_run.is_timed ? e->cuda_run.device_ns : -1;
 }
 
-void tro_session_set_cuda_tap(struct tro_session *s, tro_cuda_tap *tap, void *ctx)
-{
-    struct tro_plan_session *const e = plan_session_of(s);
-    if (!e)
-        return;
-    e->cuda_run.tap = tap;
-    e->cuda_run.tap_ctx = ctx;
-}
-
 bool tro_session_gpu(const struct tro_session *s, struct tro_session_gpu *out)
 {
     const struct tro_plan_session *const e = plan_session_of(s);
     if (!e || !e->store)
         return false;
-    const struct tro_cuda_device *const d = tro_cuda_store_device(e->store);
-    *out = (struct tro_session_gpu){.name = d->name,
-                                    .arch = d->arch,
-                                    .n_sms = d->n_sms,
+    *out = (struct tro_session_gpu){.device = tro_cuda_store_device(e->store),
                                     .store = tro_cuda_store_size(e->store)};
     if (e->n_variants)
         out->exec = tro_cuda_exec_size(e->variants[0].cuda);
