@@ -1,282 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cuda/exec.h"
+#include "cuda/exec_state.h"
 
 #include "base/alloc.h"
 #include "base/err.h"
-#include "base/thread.h"
 #include "cuda/hazards.h"
 #include "lower/dynamic.h"
 
 #include <string.h>
-
-/* Kernels in a row, as one graph. */
-struct segment {
-    int32_t first, end;
-    tro_cu_graph_exec graph;
-};
-
-struct input {
-    const void *data;
-    bool is_on_device;
-    bool is_new;   /* bound since its memory was looked at */
-    int tied_from; /* output that it is, -1: none */
-};
-
-struct tro_cuda_exec {
-    const struct tro_program *p;
-    struct tro_cuda_store *store;
-    struct tro_cuda_device *d;
-    const struct tro_cu *cu;
-    tro_cu_stream stream;
-    tro_cu_event begin, end;
-    tro_cu_ptr block;     /* scratch, inputs, outputs, tables */
-    tro_cu_ptr *at;       /* by buffer, on the device */
-    void **base;          /* by buffer, on the host */
-    char *pinned;         /* inputs and outputs */
-    char *mirror;         /* scratch on the host, where steps of the host need it */
-    char *keep;           /* memory of the host from run to run */
-    char *thread_scratch; /* of steps of the host */
-    char **args;          /* by step: what its kernel gets */
-    struct segment *segments;
-    int32_t *segment_at; /* by step: the segment that begins there, -1 */
-    int n_segments;
-    struct input *inputs;
-    bool has_transfers, is_fresh; /* fresh: no run has filled the inputs yet */
-    bool is_dead;                 /* after a fault */
-    struct tro_cuda_exec_size size;
-};
-
-static size_t aligned(size_t n)
-{
-    return (n + 255) / 256 * 256;
-}
-
-static bool is_host_step(const struct tro_step *s)
-{
-    return s->kind != TRO_STEP_KERNEL || !tro_cuda_launch_of(s);
-}
-
-/* ---- memory ------------------------------------------------------------------------------- */
-
-static bool is_in_block(const struct tro_buffer *b)
-{
-    return b->kind == TRO_BUFFER_INPUT || b->kind == TRO_BUFFER_OUTPUT ||
-           (b->kind == TRO_BUFFER_CONST && b->data && !b->is_shared);
-}
-
-static int place_on_device(struct tro_cuda_exec *x, struct tro_err *err)
-{
-    const struct tro_program *const p = x->p;
-    size_t n = aligned(p->scratch_bytes);
-    for (uint32_t i = 0; i < p->n_buffers; i++)
-        n += is_in_block(&p->buffers[i]) ? aligned(p->buffers[i].n_bytes + 16) : 0;
-    TRO_TRY(tro_cuda_alloc(x->d, n, &x->block, err));
-    x->size.device_bytes = n;
-    tro_cu_ptr next = x->block + aligned(p->scratch_bytes);
-    for (uint32_t i = 1; i < p->n_buffers; i++) {
-        const struct tro_buffer *const b = &p->buffers[i];
-        if (b->kind == TRO_BUFFER_SCRATCH)
-            x->at[i] = x->block + b->offset;
-        if (b->kind == TRO_BUFFER_CONST && b->data && b->is_shared)
-            TRO_TRY(tro_cuda_store_constant(x->store, b, &x->at[i], err));
-        if (!is_in_block(b))
-            continue;
-        x->at[i] = next;
-        next += aligned(b->n_bytes + 16);
-        if (b->kind == TRO_BUFFER_CONST && b->n_bytes)
-            TRO_CU(x->cu, err, cuMemcpyHtoD_v2, x->at[i], b->data, b->n_bytes);
-    }
-    return 0;
-}
-
-/* Inputs and outputs, pinned. */
-static int place_pinned(struct tro_cuda_exec *x, struct tro_err *err)
-{
-    const struct tro_program *const p = x->p;
-    size_t n = 0;
-    for (uint32_t i = 0; i < p->n_buffers; i++)
-        if (p->buffers[i].kind == TRO_BUFFER_INPUT || p->buffers[i].kind == TRO_BUFFER_OUTPUT)
-            n += aligned(p->buffers[i].n_bytes);
-    void *pinned;
-    TRO_CU(x->cu, err, cuMemHostAlloc, &pinned, n + 64, 0);
-    x->pinned = pinned;
-    x->size.pinned_bytes = n;
-    memset(x->pinned, 0, n + 64);
-    size_t at = 0;
-    for (uint32_t i = 0; i < p->n_buffers; i++) {
-        const struct tro_buffer *const b = &p->buffers[i];
-        if (b->kind == TRO_BUFFER_CONST)
-            x->base[i] = (void *)b->data;
-        if (b->kind != TRO_BUFFER_INPUT && b->kind != TRO_BUFFER_OUTPUT)
-            continue;
-        x->base[i] = x->pinned + at;
-        at += aligned(b->n_bytes);
-    }
-    return 0;
-}
-
-/* Scratch on the host, for those who look at it. */
-static int place_mirror(struct tro_cuda_exec *x, struct tro_err *err)
-{
-    if (x->mirror)
-        return 0;
-    x->mirror = tro_malloc_aligned(x->p->scratch_bytes + 64);
-    if (!x->mirror)
-        return tro_fail_nomem(err);
-    memset(x->mirror, 0, x->p->scratch_bytes + 64);
-    for (uint32_t i = 0; i < x->p->n_buffers; i++)
-        if (x->p->buffers[i].kind == TRO_BUFFER_SCRATCH)
-            x->base[i] = x->mirror + x->p->buffers[i].offset;
-    return 0;
-}
-
-/* What only the host touches: the table of values whose sizes a run tells. */
-static int place_keep(struct tro_cuda_exec *x, struct tro_err *err)
-{
-    size_t n = 0, at = 0;
-    for (uint32_t i = 0; i < x->p->n_buffers; i++)
-        n += x->p->buffers[i].kind == TRO_BUFFER_KEEP ? aligned(x->p->buffers[i].n_bytes) : 0;
-    x->keep = tro_calloc(n + 64, 1);
-    x->thread_scratch = tro_malloc_aligned(x->p->thread_bytes + 64);
-    if (!x->keep || !x->thread_scratch)
-        return tro_fail_nomem(err);
-    for (uint32_t i = 0; i < x->p->n_buffers; i++) {
-        if (x->p->buffers[i].kind != TRO_BUFFER_KEEP)
-            continue;
-        x->base[i] = x->keep + at;
-        at += aligned(x->p->buffers[i].n_bytes);
-    }
-    return 0;
-}
-
-/* ---- kernels' arguments ------------------------------------------------------------------- */
-
-static int fill_args(struct tro_cuda_exec *x, int32_t i, struct tro_err *err)
-{
-    const struct tro_step *const s = &x->p->steps[i];
-    const struct tro_cuda_launch *const launch = tro_cuda_launch_of(s);
-    const int n = s->n_in + s->n_out;
-    if (!launch)
-        return 0;
-    x->args[i] = tro_malloc_aligned((size_t)n * sizeof(tro_cu_ptr) + launch->params_size + 64);
-    if (!x->args[i])
-        return tro_fail_nomem(err);
-    tro_cu_ptr *const ptr = (tro_cu_ptr *)(void *)x->args[i];
-    for (int k = 0; k < n; k++) {
-        const struct tro_arg *const a = k < s->n_in ? &s->in[k] : &s->out[k - s->n_in];
-        ptr[k] = a->buffer ? x->at[a->buffer] + (tro_cu_ptr)a->offset : 0;
-    }
-    memcpy(ptr + n, launch->params, launch->params_size);
-    return 0;
-}
-
-static bool is_empty(const struct tro_cuda_launch *l)
-{
-    return l->grid[0] == 0 || l->grid[1] == 0 || l->grid[2] == 0;
-}
-
-/* ---- graphs ------------------------------------------------------------------------------- */
-
-/* A kernel that waits for one other, and waits by itself (tro_wait), may be brought onto the chip
- * before that one has ended. */
-static bool can_overlap(const struct tro_cuda_exec *x, int32_t step, int32_t dep, int n_deps)
-{
-    return x->d->arch >= 90 && n_deps == 1 && !is_empty(tro_cuda_launch_of(&x->p->steps[step])) &&
-           !is_empty(tro_cuda_launch_of(&x->p->steps[dep]));
-}
-
-static int add_node(struct tro_cuda_exec *x, tro_cu_graph graph, int32_t first, int32_t step,
-                    const int32_t *deps, int n_deps, tro_cu_node *nodes, tro_cu_node *wait,
-                    struct tro_cu_edge *edges, struct tro_err *err)
-{
-    const struct tro_cuda_launch *const l = tro_cuda_launch_of(&x->p->steps[step]);
-    void *args[] = {x->args[step]};
-    struct tro_cu_node_params node = {.type = is_empty(l) ? TRO_CU_NODE_EMPTY : TRO_CU_NODE_KERNEL};
-    struct tro_cu_kernel_node *const k = &node.u.kernel;
-    TRO_TRY(tro_cuda_store_function(x->store, l, &k->function, err));
-    if (is_empty(l)) {
-        memset(&node.u, 0, sizeof node.u);
-    } else {
-        memcpy(k->grid, l->grid, sizeof k->grid);
-        memcpy(k->block, l->block, sizeof k->block);
-        k->shared_bytes = l->shared_bytes;
-        k->params = args;
-    }
-    for (int i = 0; i < n_deps; i++) {
-        wait[i] = nodes[first + deps[i]];
-        edges[i] = (struct tro_cu_edge){0};
-        if (can_overlap(x, step, first + deps[i], n_deps))
-            edges[i] = (struct tro_cu_edge){.from_port = TRO_CU_PORT_PROGRAMMATIC,
-                                            .type = TRO_CU_EDGE_PROGRAMMATIC};
-    }
-    TRO_CU(x->cu, err, cuGraphAddNode_v2, &nodes[step], graph, wait, edges, (size_t)n_deps, &node);
-    x->size.n_kernels++;
-    return 0;
-}
-
-static int fill_graph(struct tro_cuda_exec *x, const struct segment *g, tro_cu_graph graph,
-                      const struct tro_hazards *h, struct tro_err *err)
-{
-    const size_t n = (size_t)(g->end - g->first);
-    tro_cu_node *const nodes = tro_calloc(2 * n + 1, sizeof *nodes);
-    struct tro_cu_edge *const edges = tro_calloc(n + 1, sizeof *edges);
-    int rc = nodes && edges ? 0 : tro_fail_nomem(err);
-    for (int32_t i = 0; i < (int32_t)n && rc >= 0; i++)
-        rc = tro_err_prefix(err,
-                            add_node(x, graph, g->first, g->first + i, h->deps + h->offset[i],
-                                     h->offset[i + 1] - h->offset[i], nodes - g->first, nodes + n,
-                                     edges, err),
-                            "node '%s': ", x->p->steps[g->first + i].name);
-    tro_free(nodes);
-    tro_free(edges);
-    return rc;
-}
-
-static int make_graph(struct tro_cuda_exec *x, struct segment *g, struct tro_err *err)
-{
-    tro_cu_graph graph;
-    struct tro_hazards h;
-    TRO_CU(x->cu, err, cuGraphCreate, &graph, 0);
-    int rc = tro_hazards_find(x->p, g->first, g->end, &h, err);
-    if (rc >= 0) {
-        rc = fill_graph(x, g, graph, &h, err);
-        tro_hazards_finish(&h);
-    }
-    if (rc >= 0)
-        rc = tro_cu_check(x->cu, x->cu->cuGraphInstantiateWithFlags(&g->graph, graph, 0),
-                          "cuGraphInstantiate", err);
-    x->cu->cuGraphDestroy(graph);
-    if (rc >= 0)
-        rc = tro_cu_check(x->cu, x->cu->cuGraphUpload(g->graph, x->stream), "cuGraphUpload", err);
-    return rc;
-}
-
-/* Segments end at steps of the host and where a range of a control step ends. */
-static int find_segments(struct tro_cuda_exec *x, int32_t first, int32_t end, struct tro_err *err)
-{
-    for (int32_t i = first; i < end;) {
-        const struct tro_step *const s = &x->p->steps[i];
-        if (s->kind != TRO_STEP_KERNEL) {
-            const int32_t other = i + 1 + s->n_then;
-            TRO_TRY(find_segments(x, i + 1, other, err));
-            TRO_TRY(find_segments(x, other, other + s->n_else, err));
-            i = other + s->n_else;
-            continue;
-        }
-        if (is_host_step(s)) {
-            i++;
-            continue;
-        }
-        struct segment *const g = &x->segments[x->n_segments];
-        *g = (struct segment){.first = i};
-        while (i < end && !is_host_step(&x->p->steps[i]))
-            i++;
-        g->end = i;
-        x->segment_at[g->first] = x->n_segments++;
-        TRO_TRY(make_graph(x, g, err));
-    }
-    return 0;
-}
 
 /* ---- life --------------------------------------------------------------------------------- */
 
@@ -304,7 +34,7 @@ static int allocate(struct tro_cuda_exec *x, struct tro_err *err)
         x->inputs[i].tied_from = -1;
     for (int32_t i = 0; i < x->p->n_steps; i++) {
         x->segment_at[i] = -1;
-        x->size.n_host_steps += is_host_step(&x->p->steps[i]);
+        x->size.n_host_steps += tro_cuda_is_host_step(&x->p->steps[i]);
     }
     return 0;
 }
@@ -315,15 +45,8 @@ static int init(struct tro_cuda_exec *x, const struct tro_cuda_exec_opts *o, str
     TRO_TRY(allocate(x, err));
     TRO_TRY(open_stream(x, o->priority, err));
     TRO_TRY(tro_cuda_store_load(x->store, x->p, err));
-    TRO_TRY(place_on_device(x, err));
-    TRO_TRY(place_pinned(x, err));
-    TRO_TRY(place_keep(x, err));
-    if (x->size.n_host_steps)
-        TRO_TRY(place_mirror(x, err));
-    for (int32_t i = 0; i < x->p->n_steps; i++)
-        TRO_TRY(fill_args(x, i, err));
-    TRO_TRY(find_segments(x, 0, x->p->n_steps, err));
-    x->size.n_graphs = x->n_segments;
+    TRO_TRY(tro_cuda_exec_place(x, err));
+    TRO_TRY(tro_cuda_exec_make_graphs(x, err));
     TRO_CU(x->cu, err, cuStreamSynchronize, x->stream);
     return 0;
 }
@@ -363,19 +86,7 @@ void tro_cuda_exec_destroy(struct tro_cuda_exec *x)
         cu->cuEventDestroy_v2(x->end);
     if (x->stream)
         cu->cuStreamDestroy_v2(x->stream);
-    if (x->pinned)
-        cu->cuMemFreeHost(x->pinned);
-    tro_cuda_free(x->d, x->block);
-    if (x->keep && x->p->dynamic_buffer)
-        tro_dynamic_finish(x->base[x->p->dynamic_buffer]);
-    for (int32_t i = 0; x->args && i < x->p->n_steps; i++)
-        tro_free(x->args[i]);
-    tro_free(x->args);
-    tro_free(x->at);
-    tro_free(x->base);
-    tro_free(x->mirror);
-    tro_free(x->keep);
-    tro_free(x->thread_scratch);
+    tro_cuda_exec_release(x);
     tro_free(x->segments);
     tro_free(x->segment_at);
     tro_free(x->inputs);
@@ -515,7 +226,7 @@ static int send_arg(struct tro_cuda_exec *x, const struct tro_arg *a, struct tro
     return 0;
 }
 
-static int run_host_step(struct tro_cuda_exec *x, int32_t i, struct tro_err *err)
+int tro_cuda_exec_host_step(struct tro_cuda_exec *x, int32_t i, struct tro_err *err)
 {
     const struct tro_step *const s = &x->p->steps[i];
     for (int k = 0; k < s->n_in; k++)
@@ -590,8 +301,8 @@ static int run_tapped(const struct walk *w, int32_t i)
     const struct tro_step *const s = &x->p->steps[i];
     const struct tro_cuda_launch *const l = tro_cuda_launch_of(s);
     if (!l) {
-        TRO_TRY(run_host_step(x, i, w->err));
-    } else if (!is_empty(l)) {
+        TRO_TRY(tro_cuda_exec_host_step(x, i, w->err));
+    } else if (!tro_cuda_is_empty(l)) {
         void *args[] = {x->args[i]};
         tro_cu_function f;
         TRO_TRY(tro_cuda_store_function(x->store, l, &f, w->err));
@@ -633,7 +344,7 @@ static int walk_range(const struct walk *w, int32_t first, int32_t end)
         else if (w->run && w->run->tap)
             TRO_TRY(run_tapped(w, i));
         else
-            TRO_TRY(run_host_step(w->x, i, w->err));
+            TRO_TRY(tro_cuda_exec_host_step(w->x, i, w->err));
         i = next;
     }
     return 0;
@@ -645,7 +356,7 @@ static int run_all(const struct walk *w)
     const bool is_timed = w->run && w->run->is_timed && !w->run->tap;
     TRO_TRY(tro_cuda_device_enter(x->d, w->err));
     if (w->run && w->run->tap)
-        TRO_TRY(place_mirror(x, w->err));
+        TRO_TRY(tro_cuda_exec_place_mirror(x, w->err));
     TRO_TRY(send_inputs(x, w->err));
     if (is_timed)
         TRO_CU(x->cu, w->err, cuEventRecord, x->begin, x->stream);
@@ -672,98 +383,4 @@ int tro_cuda_exec_run(struct tro_cuda_exec *x, struct tro_cuda_exec_run *run, st
     const int rc = run_all(&w);
     x->is_dead = rc == TRO_E_FAULT;
     return rc;
-}
-
-/* ---- the tuner's clock -------------------------------------------------------------------- */
-
-/* Steps of the node into list; -1 where one is not a kernel. */
-static int list_node(const struct tro_cuda_exec *x, tro_node_id node, int32_t *list)
-{
-    int n = 0;
-    for (int32_t i = 0; i < x->p->n_steps; i++) {
-        const struct tro_step *const s = &x->p->steps[i];
-        if (s->node.i != node.i || !strncmp(s->kernel ? s->kernel : "", "copy", 4))
-            continue;
-        if (is_host_step(s))
-            return -1;
-        list[n++] = i;
-    }
-    return n;
-}
-
-static int fill_rounds(struct tro_cuda_exec *x, tro_cu_graph graph, const int32_t *list, int n,
-                       int n_times, struct tro_err *err)
-{
-    struct tro_cu_edge edge;
-    tro_cu_node wait, *const nodes = tro_calloc((size_t)x->p->n_steps + 1, sizeof *nodes);
-    int rc = nodes ? 0 : tro_fail_nomem(err);
-    for (int i = 0; i < n * n_times && rc >= 0; i++) {
-        const int32_t before = list[(i + n - 1) % n];
-        rc = add_node(x, graph, 0, list[i % n], &before, i > 0, nodes, &wait, &edge, err);
-        x->size.n_kernels--;
-    }
-    tro_free(nodes);
-    return rc;
-}
-
-static int time_graph(struct tro_cuda_exec *x, tro_cu_graph_exec graph, float *ms,
-                      struct tro_err *err)
-{
-    for (int i = 0; i < 2; i++) { /* the first brings it onto the chip */
-        TRO_CU(x->cu, err, cuEventRecord, x->begin, x->stream);
-        TRO_CU(x->cu, err, cuGraphLaunch, graph, x->stream);
-        TRO_CU(x->cu, err, cuEventRecord, x->end, x->stream);
-        TRO_CU(x->cu, err, cuStreamSynchronize, x->stream);
-    }
-    TRO_CU(x->cu, err, cuEventElapsedTime_v2, ms, x->begin, x->end);
-    return 0;
-}
-
-static int time_list(struct tro_cuda_exec *x, const int32_t *list, int n, int n_times, int64_t *ns,
-                     struct tro_err *err)
-{
-    tro_cu_graph graph = NULL;
-    tro_cu_graph_exec exec = NULL;
-    float ms = 0;
-    TRO_CU(x->cu, err, cuGraphCreate, &graph, 0);
-    int rc = fill_rounds(x, graph, list, n, n_times, err);
-    if (rc >= 0)
-        rc = tro_cu_check(x->cu, x->cu->cuGraphInstantiateWithFlags(&exec, graph, 0),
-                          "cuGraphInstantiate", err);
-    if (exec) {
-        rc = time_graph(x, exec, &ms, err);
-        x->cu->cuGraphExecDestroy(exec);
-        *ns = (int64_t)((double)ms * 1e6 / n_times);
-    }
-    x->cu->cuGraphDestroy(graph);
-    return rc;
-}
-
-int tro_cuda_exec_time_node(struct tro_cuda_exec *x, tro_node_id node, int n_times, int64_t *ns,
-                            struct tro_err *err)
-{
-    int32_t *const list = tro_calloc((size_t)x->p->n_steps + 1, sizeof *list);
-    int rc = list ? tro_cuda_device_enter(x->d, err) : tro_fail_nomem(err);
-    const int n = rc >= 0 ? list_node(x, node, list) : 0;
-    *ns = -1;
-    if (n > 0)
-        rc = time_list(x, list, n, n_times, ns, err);
-    tro_free(list);
-    return rc;
-}
-
-int tro_cuda_exec_time_step(struct tro_cuda_exec *x, int32_t step, int n_times, int64_t *ns,
-                            struct tro_err *err)
-{
-    const struct tro_cuda_launch *const l = tro_cuda_launch_of(&x->p->steps[step]);
-    *ns = 0;
-    TRO_TRY(tro_cuda_device_enter(x->d, err));
-    if (x->p->steps[step].kind != TRO_STEP_KERNEL || (l && is_empty(l)))
-        return 0;
-    if (l)
-        return time_list(x, &step, 1, n_times, ns, err);
-    const int64_t begin = tro_clock_ns();
-    TRO_TRY(run_host_step(x, step, err));
-    *ns = tro_clock_ns() - begin;
-    return 0;
 }
