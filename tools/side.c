@@ -192,7 +192,7 @@ static int classify(struct tro_side *s, const struct tro_side_opts *opts, struct
     const bool is_ref = strcmp(device, "ref") == 0;
     s->path = s->text;
     s->kind = TRO_SIDE_ENGINE;
-    if (!is_ref && strcmp(device, "cpu") != 0)
+    if (!is_ref && strcmp(device, "cpu") != 0 && strncmp(device, "cuda", 4) != 0)
         return tro_fail(err, TRO_E_DEVICE, "expected device cpu or ref, found '%s'", device);
     if (strncmp(s->text, "ref:", 4) == 0) {
         s->kind = TRO_SIDE_REF;

@@ -541,6 +541,12 @@ int cuDeviceGetAttribute(int *value, int attribute, tro_cu_device device)
     case TRO_CU_ATTR_CLOCK_KHZ:
         *value = 1980000;
         return OK;
+    case TRO_CU_ATTR_MEMORY_KHZ:
+        *value = 3201000;
+        return OK;
+    case TRO_CU_ATTR_MEMORY_BITS:
+        *value = 6144;
+        return OK;
     default:
         fprintf(stderr, "emu: attribute %d of the device is not known\n", attribute);
         return INVALID_VALUE;
