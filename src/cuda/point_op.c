@@ -177,6 +177,8 @@ static int power_float(struct tro_point_build *b, const int *in, enum tro_dtype 
         return done(add_line(b, to, false, "%s * %s", x, x), out);
     if (y->is_number && y->number == 3)
         return done(add_line(b, to, false, "%s * %s * %s", x, x, x), out);
+    if (y->is_number && y->number == 0.5)
+        return done(add_line(b, to, false, "tro_point_root(%s)", x), out);
     if (y->is_number && y->number == -1)
         return done(add_line(b, to, false, "tro_op_div((%s)1, %s)", tro_point_register(to), x),
                     out);

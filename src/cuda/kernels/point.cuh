@@ -157,6 +157,12 @@ TRO_POINT_UNARY(tro_op_sigmoid, tro_point_rcp(1 + tro_point_exp(-x)), 1 / (1 + e
 TRO_POINT_UNARY(tro_op_softplus, tro_max_nan(x, 0) + tro_point_log1p(tro_point_exp(-fabsf(x))),
                 tro_point_max(x, 0) + log1p(exp(-fabs(x))))
 
+/* x ^ 0.5: other than the root of -infinity and -0. */
+template <typename T> TRO_POINT_FN T tro_point_root(T x)
+{
+    return x < 0 && x - x != 0 ? -x : tro_op_sqrt(x + 0);
+}
+
 template <typename T> TRO_POINT_FN bool tro_op_isnan(T x)
 {
     return x != x;
