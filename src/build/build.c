@@ -14,6 +14,7 @@
 #include "build/model.h"
 #include "build/target.h"
 #include "cpu/cpu.h"
+#include "cuda/cuda.h"
 #include "passes/passes.h"
 #include "run/team.h"
 #include "tune/tune.h"
@@ -24,7 +25,7 @@ struct build {
     struct tro_graph *graph; /* a clone of the model's */
     struct tro_buf passes;   /* report, zero-terminated */
     struct tro_golden golden;
-    struct tro_tuned tuned;
+    struct tro_tuned tuned, gpu_tuned;
     struct tro_plan_sizes *sizes;
     size_t n_sizes;
     struct tro_build_targets targets;
@@ -161,15 +162,35 @@ static int tune_for(struct build *s, const struct tro_tensor *shapes)
     return tro_err_prefix(s->err, tro_tune(&opts, &s->tuned, s->err), "tuning: ");
 }
 
+static int tune_gpu_for(struct build *s, const struct tro_tensor *shapes)
+{
+    struct tro_cuda_device *const d = tro_cuda_device_open(s->targets.here, s->err);
+    struct tro_cuda_store *const store = d ? tro_cuda_store_create(d, NULL, NULL, s->err) : NULL;
+    if (!store)
+        return s->err->status;
+    const struct tro_tune_opts opts = {.graph = s->graph,
+                                       .inputs = shapes,
+                                       .backend = &tro_cuda_backend,
+                                       .n_threads = 1,
+                                       .store = store,
+                                       .precision = s->precision,
+                                       .build = s->o};
+    const int rc = tro_tune(&opts, &s->gpu_tuned, s->err);
+    tro_cuda_store_destroy(store);
+    return tro_err_prefix(s->err, rc, "tuning for %s: ", s->targets.here);
+}
+
 static int tune(struct build *s)
 {
-    if (s->o->tune == 0 || !s->targets.has_cpu)
+    if (s->o->tune == 0 || (!s->targets.has_cpu && !s->targets.here[0]))
         return 0;
     const size_t n = tro_block_get(s->b->graph, TRO_MAIN_BLOCK)->n_inputs;
     struct tro_tensor *const shapes = tro_calloc(n + 1, sizeof(*shapes));
     int rc = shapes ? optimal_shapes(s, shapes) : tro_fail_nomem(s->err);
-    if (rc == 0)
+    if (rc == 0 && s->targets.has_cpu)
         rc = tune_for(s, shapes);
+    if (rc == 0 && s->targets.here[0])
+        rc = tune_gpu_for(s, shapes);
     tro_free(shapes);
     return rc;
 }
@@ -216,6 +237,12 @@ static int check_opts(struct build *s)
 
 static int make_bytes(struct build *s, struct tro_buf *out)
 {
+    struct tro_plan_tuned tuned[2];
+    size_t n_tuned = 0;
+    if (s->tuned.plan.n_choices > 0)
+        tuned[n_tuned++] = s->tuned.plan;
+    if (s->gpu_tuned.plan.n_choices > 0)
+        tuned[n_tuned++] = s->gpu_tuned.plan;
     struct tro_plan_parts parts = {
         .graph = s->graph,
         .model = s->graph->name,
@@ -230,8 +257,8 @@ static int make_bytes(struct build *s, struct tro_buf *out)
         .n_states = s->b->n_states,
         .samples = s->golden.samples,
         .n_samples = s->golden.n_samples,
-        .tuned = &s->tuned.plan,
-        .n_tuned = s->tuned.plan.n_choices > 0 ? 1 : 0,
+        .tuned = tuned,
+        .n_tuned = n_tuned,
         .precision = tro_precision_name(s->precision),
     };
     TRO_TRY(tro_build_code_make(s->o, &s->targets, &parts, &s->code, s->err));
@@ -262,6 +289,7 @@ static int build_bytes(struct tro_builder *b, const struct tro_build_opts *opts,
     const int rc = build(&s, out);
     tro_golden_finish(&s.golden);
     tro_tuned_finish(&s.tuned);
+    tro_tuned_finish(&s.gpu_tuned);
     tro_build_code_finish(&s.code);
     tro_buf_finish(&s.passes);
     tro_free(s.sizes);

@@ -19,6 +19,7 @@ struct maker {
     const struct tro_plan_target *target; /* at hand */
     bool is_lowest;
     struct tro_lower_opts lower;
+    struct tro_choices choices;
     struct tro_build_code *out;
     int n_variants;
     int n_steps, n_host; /* of the first variant */
@@ -91,6 +92,17 @@ static void warn_of_target(struct maker *m)
     tro_buf_finish(&m->host);
 }
 
+/* As sessions on the target will choose. */
+static int take_choices(struct maker *m, struct tro_err *err)
+{
+    const struct tro_plan_tuned *const t = tro_plan_gpu_tuned_for(m->parts, "", m->target->arch,
+                                                                  m->target->n_sms);
+    for (size_t i = 0; t && i < t->n_choices; i++)
+        if (tro_choices_set(&m->choices, t->choices[i].problem, t->choices[i].candidate) < 0)
+            return tro_fail_nomem(err);
+    return 0;
+}
+
 static int collect_for(struct maker *m, struct tro_err *err)
 {
     enum tro_precision precision;
@@ -101,12 +113,16 @@ static int collect_for(struct maker *m, struct tro_err *err)
                                        .arch = m->target->arch,
                                        .n_sms = m->target->n_sms,
                                        .n_threads = 1,
+                                       .choices = &m->choices,
                                        .packs = tro_packs_create(err)};
     m->n_variants = m->n_steps = m->n_host = 0;
     if (!m->lower.packs)
         return err->status;
-    const int rc = tro_plan_each_shapes(m->parts, lower_at, m, err);
+    int rc = take_choices(m, err);
+    if (rc >= 0)
+        rc = tro_plan_each_shapes(m->parts, lower_at, m, err);
     tro_packs_destroy(m->lower.packs);
+    tro_choices_finish(&m->choices);
     warn_of_target(m);
     return tro_err_prefix(err, rc, "sm_%d: ", m->target->arch);
 }

@@ -59,6 +59,8 @@ static int add_machine(struct tro_build_targets *t, int ordinal, struct tro_err 
     TRO_CU(cu, err, cuDeviceGetAttribute, &major, TRO_CU_ATTR_MAJOR, device);
     TRO_CU(cu, err, cuDeviceGetAttribute, &minor, TRO_CU_ATTR_MINOR, device);
     TRO_CU(cu, err, cuDeviceGetAttribute, &n_sms, TRO_CU_ATTR_N_SMS, device);
+    if (!t->here[0])
+        snprintf(t->here, sizeof t->here, "cuda:%d", ordinal);
     return add(t, 10 * major + minor, n_sms, err);
 }
 

@@ -14,6 +14,8 @@ struct tro_build_targets {
     bool has_cpu;
     struct tro_plan_target gpu[TRO_BUILD_MAX_TARGETS]; /* by architecture */
     size_t n_gpu;
+    char here[16]; /* "cuda:1": the first GPU of this machine that was named, which can be tuned
+                      for; "" for none */
 };
 
 /* "cpu,sm_80,cuda:1"; NULL is "cpu". */

@@ -32,8 +32,7 @@ static void write_index(struct tro_point_build *b, struct tro_buf *t)
     for (int i = b->rank - 2; i > 0; i--) {
         const struct tro_div div = tro_div_make(b->shape[i] > 0 ? b->shape[i] : 1);
         const int field = tro_point_add_field(b, "struct tro_div", &div, sizeof div);
-        tro_buf_printf(t, "    uint32_t x%d = tro_div_rest(x%d, p.point.f%d);\n", i - 1, i,
-                       field);
+        tro_buf_printf(t, "    uint32_t x%d = tro_div_rest(x%d, p.point.f%d);\n", i - 1, i, field);
     }
 }
 
