@@ -132,6 +132,7 @@ bool tro_view_reshape(const struct tro_arg *a, const struct tro_tensor *to, stru
 {
     int64_t size[TRO_MAX_RANK], stride[TRO_MAX_RANK];
     *out = tro_arg_of(to, TRO_FORM_DENSE);
+    out->dtype = a->dtype;
     out->buffer = a->buffer;
     out->offset = a->offset;
     if (tro_arg_n_elems(a) == 0)
@@ -166,6 +167,7 @@ void tro_view_transpose(const struct tro_arg *a, const struct tro_ints *perm, st
 void tro_view_expand(const struct tro_arg *a, const struct tro_tensor *to, struct tro_arg *out)
 {
     *out = tro_arg_of(to, TRO_FORM_DENSE);
+    out->dtype = a->dtype;
     out->buffer = a->buffer;
     out->offset = a->offset;
     for (int i = 0; i < to->rank; i++) {
