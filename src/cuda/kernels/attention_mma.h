@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TRO_CUDA_KERNELS_ATTENTION_MMA_H
+#define TRO_CUDA_KERNELS_ATTENTION_MMA_H
+
+#include "attention.h"
+
+struct tro_attention_mma_params {
+    struct tro_attention net;
+};
+
+#endif
