@@ -445,7 +445,7 @@ TEST(out_of_memory)
 
 TEST(two_kernels)
 {
-    struct kernel a, b;
+    struct kernel a = {0}, b = {0};
     int x = 0;
     OPEN_OR_SKIP();
     const bool is_loaded = load(&a, KERNEL "{ tro_wait(); *(int *)p.ptr[0] = 1; }\n") &&
@@ -460,6 +460,24 @@ TEST(two_kernels)
     }
     unload(&a);
     unload(&b);
+    close_device();
+}
+
+TEST(launch_bounds)
+{
+    struct kernel k;
+    struct params p = {{0}, 0};
+    OPEN_OR_SKIP();
+    if (load(&k,
+             "#define N (2 * 32)\nextern \"C\" __global__ void __launch_bounds__(max(N, 1), 2)\n"
+             "tro_kernel(const __grid_constant__ tro_params p) { tro_wait(); }\n")) {
+        CHECK_INT(launch(&k, 1, 64, 0, &p), 0);
+        CHECK_INT(launch(&k, 1, 96, 0, &p), 1);
+        CHECK_INT(launch(&k, 1, 32, 50000, &p), 1);
+        CHECK_INT(cu->cuFuncSetAttribute(k.function, TRO_CU_FUNC_MAX_SHARED, 50000), 0);
+        CHECK_INT(launch(&k, 1, 32, 50000, &p), 0);
+    }
+    unload(&k);
     close_device();
 }
 

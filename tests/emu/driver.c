@@ -76,7 +76,7 @@ struct tro_cu_event_s {
 struct tro_cu_function_s {
     struct emu_kernel kernel;
     size_t params_size;
-    unsigned max_shared;
+    unsigned max_shared, max_threads;
 };
 struct tro_cu_module_s {
     void *library;
@@ -663,10 +663,12 @@ static bool fill_function(void *library, struct tro_cu_function_s *f)
 {
     struct emu_state *(*state)(void);
     size_t (*params_size)(void);
+    unsigned (*max_threads)(void);
     uint8_t *(*begin)(void), *(*end)(void);
     if (!find_symbol(library, "emu_entry", &f->kernel.entry) ||
         !find_symbol(library, "emu_get_state", &state) ||
         !find_symbol(library, "emu_get_params_size", &params_size) ||
+        !find_symbol(library, "emu_get_max_threads", &max_threads) ||
         !find_symbol(library, "emu_get_shared", &begin) ||
         !find_symbol(library, "emu_get_shared_end", &end))
         return false;
@@ -677,6 +679,7 @@ static bool fill_function(void *library, struct tro_cu_function_s *f)
     f->kernel.static_shared_end = end();
     f->params_size = params_size();
     f->max_shared = 48 << 10;
+    f->max_threads = max_threads() ? max_threads() : 1024;
     return true;
 }
 
@@ -834,6 +837,8 @@ static int check_launch(const struct tro_cu_function_s *f, const unsigned grid[3
     const char *why = NULL;
     if (n == 0 || n > 1024 || block[2] > 64)
         why = "size of the block";
+    else if (n > f->max_threads)
+        why = "more threads than __launch_bounds__";
     else if (grid[0] == 0 || grid[1] == 0 || grid[2] == 0 || grid[0] > 0x7fffffff ||
              grid[1] > 65535 || grid[2] > 65535)
         why = "size of the grid";

@@ -46,7 +46,7 @@ struct tro_nvrtc_program_s {
     size_t image_size;
 };
 
-/* Stands behind every kernel. */
+/* Stands behind every kernel; the number and "; }" follow. */
 static const char footer[] =
     "\n#define EMU_EXPORT extern \"C\" __attribute__((visibility(\"default\")))\n"
     "EMU_EXPORT void emu_entry(const void *p)\n"
@@ -56,7 +56,8 @@ static const char footer[] =
     "EMU_EXPORT struct emu_state *emu_get_state() { return &emu_state; }\n"
     "EMU_EXPORT size_t emu_get_params_size() { return sizeof(struct tro_params); }\n"
     "EMU_EXPORT uint8_t *emu_get_shared() { return __start_emu_shared; }\n"
-    "EMU_EXPORT uint8_t *emu_get_shared_end() { return __stop_emu_shared; }\n";
+    "EMU_EXPORT uint8_t *emu_get_shared_end() { return __stop_emu_shared; }\n"
+    "EMU_EXPORT unsigned emu_get_max_threads() { return ";
 
 static const char *const flags[] = {"-std=c++17",
                                     "-O2",
@@ -189,11 +190,34 @@ static struct hash hash_program(const struct tro_nvrtc_program_s *p, int arch)
 
 /* ---- running the compiler ----------------------------------------------------------------- */
 
+/* The first argument of the kernel's __launch_bounds__, as it is written; 0 for none. */
+static void find_launch_bounds(const char *text, char *to, size_t size)
+{
+    const char *const at = strstr(text, "__launch_bounds__(");
+    if (!at)
+        return;
+    const char *const begin = at + strlen("__launch_bounds__("), *end = begin;
+    for (int depth = 0; *end && (depth > 0 || (*end != ')' && *end != ',')); end++)
+        depth += (*end == '(') - (*end == ')');
+    snprintf(to, size, "%.*s", (int)(end - begin), begin);
+}
+
+static bool write_main(const struct tro_nvrtc_program_s *p, const char *folder)
+{
+    char bounds[256] = "0", end[sizeof footer + sizeof bounds + 128];
+    find_launch_bounds(p->source, bounds, sizeof bounds);
+    for (int i = 0; i < p->n_headers; i++)
+        if (p->headers[i].is_used)
+            find_launch_bounds(p->headers[i].text, bounds, sizeof bounds);
+    snprintf(end, sizeof end, "%s%s; }\n", footer, bounds);
+    return write_file(folder, "kernel.cpp", p->source, end);
+}
+
 static bool write_sources(const struct tro_nvrtc_program_s *p, const char *folder)
 {
     char path[MAX_PATH];
     size_t n = 0;
-    bool is_written = write_file(folder, "kernel.cpp", p->source, footer);
+    bool is_written = write_main(p, folder);
     for (int i = 0; i < p->n_headers && is_written; i++) {
         const struct text *const h = &p->headers[i];
         if (!h->is_used)
