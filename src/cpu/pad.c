@@ -13,6 +13,7 @@
 #include "cpu/walk.h"
 
 #include "base/dtype.h"
+#include "lower/pads.h"
 #include "lower/view.h"
 
 #define MOST_BOXES (2 * TRO_MAX_RANK)
@@ -43,23 +44,6 @@ struct plan {
     int64_t begin[TRO_MAX_RANK], end[TRO_MAX_RANK]; /* elements added; negative: taken away */
     struct tro_arg x, y;
 };
-
-static bool read_pads(const struct tro_lowering *l, const struct tro_lower_node *n, int rank,
-                      struct plan *q)
-{
-    struct tro_ints pads, axes = {0};
-    if (!tro_lower_ints(l, n->node->in[1], &pads))
-        return false;
-    if (n->node->n_in > 3 && n->node->in[3].i && !tro_lower_ints(l, n->node->in[3], &axes))
-        return false;
-    for (int i = 0; i < pads.n / 2; i++) {
-        const int64_t axis = axes.n ? axes.v[i] : i;
-        const int at = (int)(axis < 0 ? axis + rank : axis);
-        q->begin[at] = pads.v[i];
-        q->end[at] = pads.v[pads.n / 2 + i];
-    }
-    return true;
-}
 
 /* The input's part of both: without what is taken away, inside what is added. False when nothing of
  * an axis is left. */
@@ -212,7 +196,7 @@ int tro_cpu_emit_pad(struct tro_lowering *l, const struct tro_lower_node *n)
     struct tro_tensor t;
     struct plan q = {0};
     if (n->n_epilogue || !tro_lower_type(l, n->out[0], &t) || t.rank == 0 ||
-        tro_tensor_n_elems(&t) == 0 || !read_pads(l, n, t.rank, &q))
+        tro_tensor_n_elems(&t) == 0 || !tro_pads_read(l, n, t.rank, q.begin, q.end))
         return 0;
     enum tro_form form;
     tro_walk_form(l, n->node->in[0], &form);

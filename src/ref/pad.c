@@ -4,14 +4,13 @@
 #include "base/dtype.h"
 #include "base/err.h"
 #include "ref/copy.h"
+#include "ref/pad.h"
 #include "ref/rows.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define OUTSIDE (-1)
-
-/* For each place of the result along an axis the place in x, or OUTSIDE. */
+/* For each place of the result along an axis the place in x, or TRO_PAD_OUTSIDE. */
 struct axis_map {
     int64_t *from;
     int64_t first, n; /* the run that comes from neighbours in x */
@@ -24,7 +23,7 @@ static int64_t fold(enum tro_pad_mode mode, int64_t p, int64_t n)
     if (p >= 0 && p < n)
         return p;
     if (mode == tro_pad_mode_constant)
-        return OUTSIDE;
+        return TRO_PAD_OUTSIDE;
     if (mode == tro_pad_mode_edge)
         return p < 0 ? 0 : n - 1;
     if (period == 0)
@@ -33,27 +32,43 @@ static int64_t fold(enum tro_pad_mode mode, int64_t p, int64_t n)
     return place < n ? place : period - place;
 }
 
+/* Elements before those that are left, and how many are left. */
+static int64_t skipped(int64_t n_in, int64_t begin)
+{
+    return begin < -n_in ? n_in : begin < 0 ? -begin : 0;
+}
+static int64_t kept(int64_t n_in, int64_t begin, int64_t end)
+{
+    return n_in - skipped(n_in, begin) + (end < 0 ? end : 0);
+}
+
+bool tro_pad_map(enum tro_pad_mode mode, int64_t n_in, int64_t n_out, int64_t begin, int64_t end,
+                 int64_t *from)
+{
+    const int64_t left = kept(n_in, begin, end), front = begin > 0 ? begin : 0;
+    if (left <= 0 && n_out > 0 && mode != tro_pad_mode_constant)
+        return false;
+    for (int64_t i = 0; i < n_out; i++) {
+        const int64_t place = fold(mode, i - front, left);
+        from[i] = place == TRO_PAD_OUTSIDE ? TRO_PAD_OUTSIDE : skipped(n_in, begin) + place;
+    }
+    return true;
+}
+
 static int map_axis(struct tro_ref_call *c, enum tro_pad_mode mode, int axis, int64_t begin,
                     int64_t end, struct axis_map *m)
 {
-    const int64_t n_out = c->out[0].shape[axis];
-    const int64_t n_in = c->in[0].shape[axis];
-    const int64_t lo = begin < -n_in ? n_in : begin < 0 ? -begin : 0;
-    const int64_t kept = n_in - lo + (end < 0 ? end : 0);
-    const int64_t front = begin > 0 ? begin : 0;
-    if (kept <= 0 && n_out > 0 && mode != tro_pad_mode_constant)
-        return tro_fail(c->err, TRO_E_INPUT,
-                        "axis %d: expected elements to pad with, found none; use mode constant",
-                        axis);
+    const int64_t n_out = c->out[0].shape[axis], n_in = c->in[0].shape[axis];
+    const int64_t left = kept(n_in, begin, end), front = begin > 0 ? begin : 0;
     m->from = TRO_NEW_N(c->scratch, int64_t, (size_t)n_out);
     if (!m->from)
         return tro_fail_nomem(c->err);
-    for (int64_t i = 0; i < n_out; i++) {
-        const int64_t place = fold(mode, i - front, kept);
-        m->from[i] = place == OUTSIDE ? OUTSIDE : lo + place;
-    }
+    if (!tro_pad_map(mode, n_in, n_out, begin, end, m->from))
+        return tro_fail(c->err, TRO_E_INPUT,
+                        "axis %d: expected elements to pad with, found none; use mode constant",
+                        axis);
     m->first = front < n_out ? front : n_out;
-    m->n = n_out - m->first < kept ? n_out - m->first : kept;
+    m->n = n_out - m->first < left ? n_out - m->first : left;
     if (m->n < 0)
         m->n = 0;
     return 0;
@@ -68,7 +83,7 @@ static void pad_row(const struct axis_map *m, int64_t n, int64_t size, char *dst
             i += m->n - 1;
             continue;
         }
-        memcpy(dst + i * size, m->from[i] == OUTSIDE ? value : src + m->from[i] * size,
+        memcpy(dst + i * size, m->from[i] == TRO_PAD_OUTSIDE ? value : src + m->from[i] * size,
                (size_t)size);
     }
 }
@@ -87,7 +102,7 @@ static void pad_rows(struct tro_ref_call *c, const struct axis_map *maps, const 
         int64_t at = 0;
         bool is_outside = false;
         for (int a = 0; a < last; a++) {
-            is_outside = is_outside || maps[a].from[index[a]] == OUTSIDE;
+            is_outside = is_outside || maps[a].from[index[a]] == TRO_PAD_OUTSIDE;
             at += maps[a].from[index[a]] * strides[a];
         }
         if (is_outside)
