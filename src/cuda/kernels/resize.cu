@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Resizing of channels-last memory, a thread for VECTOR channels of one result. The table has
+ * TAPS_D, TAPS_H, TAPS_W taps for each coordinate of an axis.
+ *
+ * Defined: IN_T, ACC_T; IS_NEAREST (one tap, as it is); TAPS_D, TAPS_H, TAPS_W; UNROLL (rows of
+ * taps at a time), UNROLL_W; VECTOR, ALIGNED, IS_WHOLE.
+ */
+#include "window.cuh"
+
+constexpr int unroll_rows = UNROLL, unroll_taps = UNROLL_W;
+
+#if IS_NEAREST
+static __device__ __forceinline__ void make(ACC_T (&acc)[VECTOR], const IN_T *x,
+                                            const tro_resize_tap *d, const tro_resize_tap *h,
+                                            const tro_resize_tap *w, int n)
+{
+    __align__(16) IN_T raw[VECTOR];
+    tro_load_inside<VECTOR, ALIGNED, IS_WHOLE>(raw, x + d->offset + h->offset + w->offset, true, n,
+                                               IN_T{});
+#pragma unroll
+    for (int i = 0; i < VECTOR; i++)
+        acc[i] = tro_value(raw[i]);
+}
+#else
+static __device__ __forceinline__ void make(ACC_T (&acc)[VECTOR], const IN_T *x,
+                                            const tro_resize_tap *d, const tro_resize_tap *h,
+                                            const tro_resize_tap *w, int n)
+{
+#pragma unroll
+    for (int i = 0; i < VECTOR; i++)
+        acc[i] = 0;
+#pragma unroll unroll_rows
+    for (int k = 0; k < TAPS_D * TAPS_H; k++) {
+        const tro_resize_tap kd = d[k / TAPS_H], kh = h[k % TAPS_H];
+        const float row_weight = kd.weight * kh.weight;
+        const IN_T *const row = x + kd.offset + kh.offset;
+#pragma unroll unroll_taps
+        for (int j = 0; j < TAPS_W; j++) {
+            const tro_resize_tap kw = w[j];
+            const float weight = row_weight * kw.weight;
+            __align__(16) IN_T raw[VECTOR];
+            tro_load_inside<VECTOR, ALIGNED, IS_WHOLE>(raw, row + kw.offset, weight != 0, n,
+                                                       IN_T{});
+#pragma unroll
+            for (int i = 0; i < VECTOR; i++)
+                acc[i] = fmaf(tro_value(raw[i]), weight, acc[i]);
+        }
+    }
+}
+#endif
+
+extern "C" __global__ void __launch_bounds__(128) tro_kernel(const __grid_constant__ tro_params p)
+{
+    const tro_window_space &g = p.own.window;
+    const uint32_t thread = blockIdx.x * 128 + threadIdx.x;
+    const bool is_idle = thread >= g.n_threads;
+    const tro_window_place at = tro_window_find(g, is_idle ? 0 : thread);
+    const tro_resize_tap *const taps = (const tro_resize_tap *)p.ptr[1];
+    const int c = at.vector * VECTOR, left = g.n_channels - c, n = left < VECTOR ? left : VECTOR;
+    ACC_T acc[VECTOR];
+    tro_launch_next();
+    tro_wait();
+    if (is_idle)
+        return;
+    make(acc, (const IN_T *)p.ptr[0] + at.n * g.batch_pitch + c,
+         taps + p.own.first[0] + at.d * TAPS_D, taps + p.own.first[1] + at.h * TAPS_H,
+         taps + p.own.first[2] + at.w * TAPS_W, n);
+    tro_point_row<VECTOR>(p, tro_window_row(g, at, at.w), c, n, acc);
+}
