@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A model of the time that a product takes with each tile and number of splits, in cycles of a
+ * multiprocessor, gives the order in which the tuner tries them. It knows three roofs: the tensor
+ * cores on the busiest multiprocessor, the second-level cache, the latency of one block's steps.
+ */
+#include "cuda/gemm_tiles.h"
+
+#include "base/dtype.h"
+#include "base/err.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAX_CHOICES = 256, MOST_OFFERED = 8, MOST_SPLITS = 32, MAX_GRID_Z = 65535 };
+
+static const struct tro_gemm_tile mma_tiles[] = {
+    {256, 128, 64, 4, 2, 4, 1}, {128, 256, 64, 2, 4, 4, 1}, {128, 128, 64, 2, 2, 4, 2},
+    {128, 64, 64, 2, 2, 4, 3},  {64, 128, 64, 2, 2, 4, 3},  {64, 64, 128, 2, 2, 4, 3},
+    {64, 64, 64, 2, 2, 4, 4},   {128, 32, 64, 4, 1, 4, 4},  {32, 128, 64, 1, 4, 4, 4},
+    {64, 32, 128, 2, 2, 4, 4},  {32, 64, 128, 2, 2, 4, 4},  {32, 32, 128, 2, 1, 4, 4},
+    {16, 64, 128, 1, 2, 4, 4},  {64, 16, 128, 4, 1, 4, 4},
+};
+
+static const struct tro_gemm_tile simt_tiles[] = {
+    {128, 128, 64, 2, 4, 3, 1}, {128, 64, 64, 2, 2, 3, 2}, {64, 64, 64, 1, 2, 3, 4},
+    {64, 32, 64, 2, 1, 4, 6},   {32, 32, 64, 2, 1, 4, 6},
+};
+
+int tro_gemm_tile_bytes(const struct tro_gemm_tile *t)
+{
+    const int ring = t->stages * (t->m + t->n) * t->k_bytes;
+    const int room = t->warps_m * t->warps_n * 16 * (t->n / t->warps_n + 8) * (int)sizeof(float);
+    return ring > room ? ring : room;
+}
+
+int tro_gemv_rows(const struct tro_gemm *g)
+{
+    return g->p.m <= 1 ? 1 : g->p.m <= 2 ? 2 : 4;
+}
+
+static bool takes_gemv(const struct tro_gemm *g)
+{
+    return g->p.m <= 4 && g->n_z == 1 && g->tap_axes == 0 && g->row_axes == 1 && !g->is_b_trans;
+}
+
+/* ---- the model ---------------------------------------------------------------------------- */
+
+struct chip {
+    double n_sms, macs, l2_bytes; /* per cycle: of a multiprocessor; of a multiprocessor's share */
+    int shared_bytes;
+};
+
+static struct chip chip_of(const struct tro_lowering *l, const struct tro_gemm *g)
+{
+    const int arch = tro_lower_arch(l), n_sms = tro_lower_n_sms(l);
+    struct chip c = {.n_sms = n_sms > 0 ? n_sms : 108, .l2_bytes = 32};
+    c.macs = g->math == TRO_GEMM_F32 ? 100 : arch >= 90 ? 1280 : arch == 80 ? 960 : 480;
+    if (g->math == TRO_GEMM_TF32)
+        c.macs /= 2;
+    c.shared_bytes = arch >= 90 ? 227 * 1024 : arch == 80 || arch == 87 ? 163 * 1024 : 99 * 1024;
+    return c;
+}
+
+struct guess {
+    struct tro_gemm_choice choice;
+    double cycles;
+};
+
+static double ceil_div(double a, double b)
+{
+    return ceil(a / b);
+}
+
+static double guess_cycles(const struct chip *chip, const struct tro_gemm *g,
+                           const struct tro_gemm_tile *t, int n_splits)
+{
+    const double size = (double)tro_dtype_size(tro_gemm_dtype(g->math));
+    const double steps = ceil_div(ceil_div((double)g->p.k * size, t->k_bytes), n_splits);
+    const double blocks = ceil_div(g->p.m, t->m) * ceil_div(g->p.n, t->n) * (double)g->n_z *
+                          n_splits;
+    const int fit = chip->shared_bytes / (tro_gemm_tile_bytes(t) + 1024);
+    const double at_once = fit < t->blocks ? fit : t->blocks;
+    const double on_one = ceil_div(blocks, chip->n_sms);
+    const double running = on_one < at_once ? on_one : at_once;
+    const double warps = running * t->warps_m * t->warps_n;
+
+    const double macs = (double)t->m * t->n * t->k_bytes / size;
+    const double shared = (double)(t->m * t->warps_n + t->n * t->warps_m) * t->k_bytes / 100;
+    const double tensor = macs / (chip->macs * (warps >= 8 ? 1 : warps >= 4 ? 0.7 : 0.4));
+    const double cache = (double)(t->m + t->n) * t->k_bytes / chip->l2_bytes;
+    const double step = fmax(fmax(tensor, shared), cache);
+    const double latency = 150 + 0.35 * macs / chip->macs;
+    const double epilogue = 1200 + (double)t->m * t->n / 12;
+    const double rounds = ceil_div(on_one, at_once);
+    const double serial = rounds * (1500 + steps * latency + epilogue);
+    const double busy = 1500 + on_one * steps * step + epilogue * (1 + 0.3 * (on_one - 1));
+    double sum = 0;
+    if (n_splits > 1)
+        sum = 3000 + (double)g->p.m * g->p.n * (double)g->n_z * 4 * n_splits /
+                         (chip->n_sms * chip->l2_bytes);
+    return fmax(serial, busy) + sum;
+}
+
+/* ---- candidates --------------------------------------------------------------------------- */
+
+static bool takes_tile(const struct chip *chip, const struct tro_gemm *g,
+                       const struct tro_gemm_tile *t, int vector)
+{
+    const int chunk = tro_gemm_chunk(g->math), size = 16 / chunk;
+    const int threads = 32 * t->warps_m * t->warps_n, k = t->k_bytes / size;
+    if (t->n / t->warps_n > 32 * vector || tro_gemm_tile_bytes(t) > chip->shared_bytes)
+        return false;
+    return !g->is_b_trans || (t->n / chunk >= 4 && threads / (t->n / chunk) <= k);
+}
+
+static int list_guesses(const struct chip *chip, const struct tro_gemm *g, int vector,
+                        struct guess *list)
+{
+    static const int splits[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, MOST_SPLITS};
+    const bool is_simt = g->math == TRO_GEMM_F32;
+    const struct tro_gemm_tile *const tiles = is_simt ? simt_tiles : mma_tiles;
+    const size_t n_tiles = is_simt ? sizeof simt_tiles / sizeof simt_tiles[0]
+                                   : sizeof mma_tiles / sizeof mma_tiles[0];
+    const int size = (int)tro_dtype_size(tro_gemm_dtype(g->math));
+    int n = 0;
+    for (size_t i = 0; i < n_tiles; i++) {
+        const int n_steps = ((int)g->p.k * size + tiles[i].k_bytes - 1) / tiles[i].k_bytes;
+        for (size_t s = 0; s < sizeof splits / sizeof splits[0]; s++) {
+            const int each = (n_steps + splits[s] - 1) / splits[s];
+            if (!takes_tile(chip, g, &tiles[i], vector) ||
+                (splits[s] > 1 && (each < 2 || (n_steps + each - 1) / each != splits[s])))
+                continue;
+            list[n++] = (struct guess){{&tiles[i], splits[s], NULL},
+                                       guess_cycles(chip, g, &tiles[i], splits[s])};
+        }
+    }
+    return n;
+}
+
+static int by_cycles(const void *a, const void *b)
+{
+    const struct guess *const x = a, *const y = b;
+    if (x->cycles != y->cycles)
+        return x->cycles < y->cycles ? -1 : 1;
+    return x->choice.tile != y->choice.tile ? (x->choice.tile < y->choice.tile ? -1 : 1)
+                                            : x->choice.n_splits - y->choice.n_splits;
+}
+
+static const char *name_of(struct tro_lowering *l, const struct tro_gemm *g,
+                           const struct tro_gemm_choice *c)
+{
+    char name[48];
+    const int size = (int)tro_dtype_size(tro_gemm_dtype(g->math));
+    if (!c->tile)
+        return "gemv";
+    snprintf(name, sizeof name, "%dx%dx%d_k%d", c->tile->m, c->tile->n, c->tile->k_bytes / size,
+             c->n_splits);
+    return tro_arena_strdup(tro_lower_arena(l), name);
+}
+
+/* All that the time depends on. */
+static const char *describe(char *text, size_t size, const struct tro_lowering *l,
+                            const struct tro_gemm *g, const struct tro_point *point,
+                            const char *math)
+{
+    const struct tro_gemm_params *const p = &g->p;
+    int n = snprintf(text, size,
+                     "gemm %s %ux%ux%u z%" PRId64 " b%d%d bias%d rows%d epilogue%d.%d sm%d.%d",
+                     math, p->m, p->n, p->k, g->n_z, g->is_b_trans, g->is_b_const, g->has_bias,
+                     g->row_axes, point->n_in, point->n_out, tro_lower_arch(l), tro_lower_n_sms(l));
+    for (int i = TRO_GEMM_TAP_AXES - g->tap_axes; i < TRO_GEMM_TAP_AXES && n < (int)size; i++)
+        n += snprintf(text + n, size - (size_t)n, " %d:k%us%dd%dp%d", p->in[i], p->taps[i].d,
+                      p->step[i], p->dilation[i], p->pad[i]);
+    return text;
+}
+
+int tro_gemm_choose(struct tro_lowering *l, const struct tro_gemm *g, const struct tro_point *point,
+                    const char *math, int vector, struct tro_gemm_choice *out)
+{
+    struct guess list[MAX_CHOICES];
+    const char *names[MOST_OFFERED + 1] = {NULL};
+    char problem[256];
+    const struct chip chip = chip_of(l, g);
+    if (g->n_z > MAX_GRID_Z || g->p.m == 0 || g->p.n == 0)
+        return 0;
+    int n = list_guesses(&chip, g, vector, list);
+    qsort(list, (size_t)n, sizeof list[0], by_cycles);
+    n = n < MOST_OFFERED ? n : MOST_OFFERED;
+    if (takes_gemv(g)) {
+        n = n < MOST_OFFERED - 1 ? n + 1 : MOST_OFFERED;
+        for (int i = n - 1; i > 0; i--)
+            list[i] = list[i - 1];
+        list[0].choice = (struct tro_gemm_choice){NULL, 1, NULL};
+    }
+    if (n == 0)
+        return 0;
+    for (int i = 0; i < n; i++) {
+        names[i] = list[i].choice.name = name_of(l, g, &list[i].choice);
+        if (!names[i])
+            return tro_fail_nomem(tro_lower_err(l));
+    }
+    const int pick = tro_lower_pick(l, describe(problem, sizeof problem, l, g, point, math), names);
+    if (pick < 0)
+        return pick;
+    *out = list[pick].choice;
+    return 1;
+}

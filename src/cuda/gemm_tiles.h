@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which tiles a matrix product is cut into. */
+#ifndef TRO_CUDA_GEMM_TILES_H
+#define TRO_CUDA_GEMM_TILES_H
+
+#include "cuda/gemm.h"
+
+struct tro_gemm_tile {
+    int m, n, k_bytes, warps_m, warps_n, stages;
+    int blocks; /* that a multiprocessor has registers for */
+};
+
+struct tro_gemm_choice {
+    const struct tro_gemm_tile *tile; /* NULL: the kernel for few rows, gemv */
+    int n_splits;                     /* of k */
+    const char *name;                 /* "128x64x32_k2" */
+};
+
+/* Shared memory of a block. */
+int tro_gemm_tile_bytes(const struct tro_gemm_tile *t);
+
+/* Rows of a block of gemv. */
+int tro_gemv_rows(const struct tro_gemm *g);
+
+/* The tuner's choice, or the best guess. 1: done; 0: beyond what the kernels take. */
+int tro_gemm_choose(struct tro_lowering *l, const struct tro_gemm *g, const struct tro_point *point,
+                    const char *math, int vector, struct tro_gemm_choice *out);
+
+#endif

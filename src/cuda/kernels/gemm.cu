@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Matrix products and convolutions; gemm.h says what they compute. Definitions:
+ *
+ *     MATH_F16, MATH_BF16, MATH_TF32, MATH_F32   elements and how they are multiplied
+ *     TILE_M, TILE_N, TILE_K                     of a block, in elements; TILE_K is 64 or 128 bytes
+ *     WARPS_M, WARPS_N, STAGES, MIN_BLOCKS       MIN_BLOCKS: on a multiprocessor, for registers
+ *     ROW_AXES, TAP_AXES                         TAP_AXES 0: one tap, always inside
+ *     B_TRANS, B_CONST, BIAS, SPLIT, VECTOR      VECTOR: columns handed to the epilogue at a time
+ *
+ * A block multiplies tiles of a and b that cp.async brings into a ring of STAGES stages:
+ *
+ *     a  [TILE_M][TILE_K]    b  [TILE_N][TILE_K], with B_TRANS [TILE_K][TILE_N]
+ *
+ * in chunks of 16 bytes, whose place in a row depends on the row (tro_chunk_at), so that eight rows
+ * of one column of chunks lie in different banks.
+ */
+#include "gemm_math.cuh"
+
+enum {
+    THREADS = 32 * WARPS_M * WARPS_N,
+    ROWS_AT_ONCE = THREADS / K_CHUNKS, /* of a, and of b as [n][k] */
+    A_LOADS = TILE_M / ROWS_AT_ONCE,
+    B_CHUNKS = B_IS_TRANS ? TILE_N / CHUNK : K_CHUNKS,
+    B_ROWS_AT_ONCE = THREADS / B_CHUNKS,
+    B_LOADS = TILE_N * K_CHUNKS / THREADS,
+    STAGE_BYTES = (TILE_M + TILE_N) * TILE_K * (int)sizeof(T)
+};
+static_assert(A_LOADS * ROWS_AT_ONCE == TILE_M && A_LOADS > 0, "a is not loaded evenly");
+static_assert(B_LOADS * THREADS == TILE_N * K_CHUNKS && B_LOADS > 0, "b is not loaded evenly");
+
+/* ---- a ------------------------------------------------------------------------------------ */
+
+/* Rows of a that a thread loads, all at one chunk of k. */
+struct a_rows {
+    const T *base;
+    int32_t offset[A_LOADS];
+#if TAP_AXES
+    int32_t at[A_LOADS][TAP_AXES]; /* of the window's first tap */
+#endif
+};
+
+/* Where in k a thread's next chunk is. */
+struct k_at {
+    int32_t k, channel;
+#if TAP_AXES
+    int32_t offset; /* of the tap in a */
+    int32_t tap[TAP_AXES];
+#endif
+};
+
+static __device__ __forceinline__ void a_row_init(a_rows &a, const tro_gemm_params &g, int i,
+                                                  uint32_t row)
+{
+    const bool is_inside = row < g.m;
+    uint32_t rest = is_inside ? row : 0;
+    a.offset[i] = g.a_origin;
+#pragma unroll
+    for (int axis = TRO_GEMM_ROW_AXES - 1; axis >= TRO_GEMM_ROW_AXES - ROW_AXES; axis--) {
+        uint32_t index = rest;
+        if (axis > TRO_GEMM_ROW_AXES - ROW_AXES)
+            rest = tro_div_rest(index, g.row_size[axis]);
+        a.offset[i] += (int32_t)index * g.row_stride[axis];
+#if TAP_AXES
+        const int tap_axis = axis - (TRO_GEMM_ROW_AXES - TRO_GEMM_TAP_AXES);
+        if (tap_axis >= TRO_GEMM_TAP_AXES - TAP_AXES)
+            a.at[i][tap_axis - (TRO_GEMM_TAP_AXES - TAP_AXES)] =
+                is_inside ? (int32_t)index * g.step[tap_axis] - g.pad[tap_axis] : -(1 << 30);
+#endif
+    }
+}
+
+static __device__ __forceinline__ k_at k_init(const tro_gemm_params &g, uint32_t k)
+{
+    k_at at;
+    at.k = k;
+    at.channel = k;
+#if TAP_AXES
+    uint32_t tap = tro_div(k, g.channels);
+    at.channel -= tap * g.channels.d;
+    at.offset = 0;
+#pragma unroll
+    for (int axis = TAP_AXES - 1; axis >= 0; axis--) {
+        const int i = TRO_GEMM_TAP_AXES - TAP_AXES + axis;
+        uint32_t index = tap;
+        if (axis > 0)
+            tap = tro_div_rest(index, g.taps[i]);
+        at.tap[axis] = index * g.dilation[i];
+        at.offset += index * g.tap_stride[i];
+    }
+#endif
+    return at;
+}
+
+static __device__ __forceinline__ void k_next(k_at &at, const tro_gemm_params &g)
+{
+    at.k += TILE_K;
+    at.channel += TILE_K;
+#if TAP_AXES
+    while (at.channel >= (int32_t)g.channels.d) {
+        at.channel -= g.channels.d;
+#pragma unroll
+        for (int axis = TAP_AXES - 1; axis >= 0; axis--) {
+            const int i = TRO_GEMM_TAP_AXES - TAP_AXES + axis;
+            at.tap[axis] += g.dilation[i];
+            at.offset += g.tap_stride[i];
+            if (axis == 0 || at.tap[axis] < (int32_t)g.taps[i].d * g.dilation[i])
+                break;
+            at.tap[axis] = 0;
+            at.offset -= (int32_t)g.taps[i].d * g.tap_stride[i];
+        }
+    }
+#endif
+}
+
+static __device__ __forceinline__ bool a_is_inside(const a_rows &a, const k_at &at,
+                                                   const tro_gemm_params &g, int i)
+{
+    bool is_inside = at.k < (int32_t)g.k;
+#if TAP_AXES
+#pragma unroll
+    for (int axis = 0; axis < TAP_AXES; axis++)
+        is_inside = is_inside && (uint32_t)(a.at[i][axis] + at.tap[axis]) <
+                                     (uint32_t)g.in[TRO_GEMM_TAP_AXES - TAP_AXES + axis];
+#endif
+    return is_inside;
+}
+
+static __device__ __forceinline__ void a_load(T *tile, const a_rows &a, const k_at &at,
+                                              const tro_gemm_params &g)
+{
+    const int row = threadIdx.x / K_CHUNKS, chunk = threadIdx.x % K_CHUNKS;
+#if TAP_AXES
+    const T *const from = a.base + (at.offset + at.channel);
+#else
+    const T *const from = a.base + at.channel;
+#endif
+#pragma unroll
+    for (int i = 0; i < A_LOADS; i++)
+        tro_cp_async16(tile + tro_chunk_at<K_CHUNKS>(row + i * ROWS_AT_ONCE, chunk),
+                       from + a.offset[i], a_is_inside(a, at, g, i));
+}
+
+/* ---- b ------------------------------------------------------------------------------------ */
+
+/* k is that of the thread's chunk, step the first k of the tile. */
+static __device__ __forceinline__ void b_load(T *tile, const T *b, int32_t k, int32_t step,
+                                              uint32_t col0, const tro_gemm_params &g)
+{
+    const int row = threadIdx.x / B_CHUNKS, chunk = threadIdx.x % B_CHUNKS;
+#pragma unroll
+    for (int i = 0; i < B_LOADS; i++) {
+        const int r = row + i * B_ROWS_AT_ONCE;
+#ifdef B_TRANS
+        const uint32_t col = col0 + chunk * CHUNK;
+        const bool is_inside = step + r < (int32_t)g.b_rows && col < g.n;
+        const T *const from = b + (int32_t)((step + r) * g.b_pitch + col);
+#else
+        const bool is_inside = k < (int32_t)g.k && col0 + r < g.n;
+        const T *const from = b + (int32_t)((col0 + r) * g.b_pitch + k);
+#endif
+        tro_cp_async16(tile + tro_chunk_at<B_CHUNKS>(r, chunk), from, is_inside);
+    }
+}
+
+/* ---- result ------------------------------------------------------------------------------- */
+
+struct place {
+    uint32_t row0, col0; /* of the warp in the product */
+    uint32_t z, split;
+};
+
+static __device__ __forceinline__ void finish_row(const tro_params &p, const place &at,
+                                                  uint32_t row, uint32_t col, int n,
+                                                  float (&acc)[VECTOR])
+{
+    const tro_gemm_params &g = p.own;
+#ifdef SPLIT
+    const uint32_t partial_row = at.split * g.partial_rows + at.z * g.row_z + row;
+    tro_store<VECTOR, VECTOR>((float *)p.ptr[TRO_N_IN] + (uint64_t)partial_row * g.partial_pitch +
+                                  at.z * g.col_z + col,
+                              acc);
+#else
+    tro_point_row<VECTOR>(p, at.z * g.row_z + row, at.z * g.col_z + col, n, acc);
+#endif
+}
+
+/* Sixteen rows at a time go through the warp's own shared memory, f32 [16][WARP_N + 8], so that
+ * each lane has consecutive columns. */
+static __device__ __forceinline__ void finish(const tro_params &p, const place &at, float *room,
+                                              const accumulators &acc)
+{
+    enum { LANES = WARP_N / VECTOR, ROWS = 32 / LANES };
+    const tro_gemm_params &g = p.own;
+    const int lane = threadIdx.x % 32, row = lane / LANES, col = lane % LANES * VECTOR;
+    const int left = (int)(g.n - at.col0) - col, n = left < VECTOR ? left : VECTOR;
+#ifdef BIAS
+    float bias[VECTOR];
+#pragma unroll
+    for (int i = 0; i < VECTOR; i++)
+        bias[i] = i < n ? ((const float *)p.ptr[2])[at.z * g.col_z + at.col0 + col + i] : 0;
+#endif
+#pragma unroll
+    for (int i = 0; i < WARP_M / 16; i++) {
+        acc_put(acc, i, room);
+        __syncwarp();
+#pragma unroll
+        for (int r = row; r < 16; r += ROWS) {
+            const uint32_t to = at.row0 + i * 16 + r;
+            __align__(16) float sum[VECTOR];
+            tro_load<VECTOR, VECTOR>(sum, room + r * ROOM_PITCH + col);
+#ifdef BIAS
+#pragma unroll
+            for (int c = 0; c < VECTOR; c++)
+                sum[c] += bias[c];
+#endif
+            if (to < g.m && n > 0)
+                finish_row(p, at, to, at.col0 + col, n, sum);
+        }
+        __syncwarp();
+    }
+}
+
+/* ---- the product -------------------------------------------------------------------------- */
+
+extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
+    tro_kernel(const __grid_constant__ tro_params p)
+{
+    TRO_SHARED(shared);
+    const tro_gemm_params &g = p.own;
+    tro_launch_next();
+
+    const uint32_t m_tile = tro_div(blockIdx.x, g.n_tiles);
+    const uint32_t n_tile = blockIdx.x - m_tile * g.n_tiles.d;
+    const uint32_t z_outer = tro_div(blockIdx.z, g.z), z_inner = blockIdx.z - z_outer * g.z.d;
+    const T *const b = (const T *)p.ptr[1] + (int64_t)z_outer * g.b_z[0] +
+                       (int64_t)z_inner * g.b_z[1];
+    const int32_t first = blockIdx.y * g.split_steps * TILE_K;
+    const int32_t n_left = ((int32_t)g.k - first + TILE_K - 1) / TILE_K;
+    const int n_steps = n_left < (int32_t)g.split_steps ? n_left : (int32_t)g.split_steps;
+
+    a_rows a;
+    a.base = (const T *)p.ptr[0] + (int64_t)z_outer * g.a_z[0] + (int64_t)z_inner * g.a_z[1];
+#pragma unroll
+    for (int i = 0; i < A_LOADS; i++)
+        a_row_init(a, g, i, m_tile * TILE_M + threadIdx.x / K_CHUNKS + i * ROWS_AT_ONCE);
+    k_at at = k_init(g, first + threadIdx.x % K_CHUNKS * CHUNK);
+
+    const int32_t k0 = at.k;
+#define STAGE_A(stage) ((T *)(shared + (stage)*STAGE_BYTES))
+#define STAGE_B(stage) (STAGE_A(stage) + TILE_M * TILE_K)
+#ifndef B_CONST
+    tro_wait();
+#endif
+#pragma unroll
+    for (int s = 0; s < STAGES - 1; s++)
+        if (s < n_steps)
+            b_load(STAGE_B(s), b, k0 + s * TILE_K, first + s * TILE_K, n_tile * TILE_N, g);
+#ifdef B_CONST
+    tro_wait();
+#endif
+#pragma unroll
+    for (int s = 0; s < STAGES - 1; s++) {
+        if (s < n_steps)
+            a_load(STAGE_A(s), a, at, g);
+        k_next(at, g);
+        tro_cp_async_commit();
+    }
+    tro_cp_async_wait<STAGES - 2>();
+    __syncthreads();
+
+    accumulators acc;
+    acc_clear(acc);
+    fragments f[BUFFERS];
+    if (BUFFERS == 2)
+        fragments_load(f[0], STAGE_A(0), STAGE_B(0), 0);
+    int now = 0, next = STAGES - 1;
+    for (int step = 0; step < n_steps; step++) {
+#pragma unroll
+        for (int slice = 0; slice < SLICES; slice++) {
+            if (BUFFERS == 1)
+                fragments_load(f[0], STAGE_A(now), STAGE_B(now), slice);
+            else if (slice < SLICES - 1)
+                fragments_load(f[(slice + 1) % 2], STAGE_A(now), STAGE_B(now), slice + 1);
+            if (slice == 0) {
+                if (step + STAGES - 1 < n_steps) {
+                    a_load(STAGE_A(next), a, at, g);
+                    b_load(STAGE_B(next), b, at.k, first + (step + STAGES - 1) * TILE_K,
+                           n_tile * TILE_N, g);
+                }
+                k_next(at, g);
+                tro_cp_async_commit();
+                next = next + 1 < STAGES ? next + 1 : 0;
+            }
+            if (slice == SLICES - 1) {
+                tro_cp_async_wait<STAGES - 2>();
+                __syncthreads();
+                now = now + 1 < STAGES ? now + 1 : 0;
+                if (BUFFERS == 2)
+                    fragments_load(f[(slice + 1) % 2], STAGE_A(now), STAGE_B(now), 0);
+            }
+            multiply(acc, f[slice % BUFFERS]);
+        }
+    }
+    tro_cp_async_wait<0>();
+    __syncthreads();
+
+    const int warp = threadIdx.x / 32;
+    const place to = {m_tile * TILE_M + warp / WARPS_N * WARP_M,
+                      n_tile * TILE_N + warp % WARPS_N * WARP_N, blockIdx.z, blockIdx.y};
+    finish(p, to, (float *)shared + warp * 16 * ROOM_PITCH, acc);
+}
