@@ -51,6 +51,16 @@ def build(name, seed=0):
     return define(name, params)
 
 
+def read(path):
+    """The network of a file that was written here, with its weights; the name tells which."""
+    from netkit import onnx_out
+
+    params = record.Params(0)
+    net = define(pathlib.Path(path).stem, params)
+    onnx_out.read_params(net, str(path))
+    return net
+
+
 def to_torch(name, seed=0):
     """The network as a torch.nn.Module on the CPU, in evaluation mode."""
     from netkit import torch_out

@@ -72,3 +72,11 @@ def to_onnx(net):
 
 def save(net, path):
     onnx.save(to_onnx(net), path)
+
+
+def read_params(net, path):
+    """Sets all parameters to those of a file that save wrote."""
+    arrays = {t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
+    for name in net.params.specs:
+        turned = arrays.get(f"{name}_t")
+        net.params.set(name, arrays[name] if turned is None else turned.T)
