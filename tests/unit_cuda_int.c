@@ -88,6 +88,41 @@ TEST(cuda_conv_int_tiles)
     }
 }
 
+TEST(cuda_conv_int_by_channel)
+{
+    static const enum tro_dtype types[] = {TRO_U8, TRO_I8};
+    static const int64_t channels[] = {3, 16, 20, 64, 67, 130};
+    for (int i = 0; i < 24; i++) {
+        const int64_t c = channels[i / 4];
+        const struct int_shape s = {types[i % 2],
+                                    types[i / 2 % 2],
+                                    4,
+                                    1 + i % 2,
+                                    c,
+                                    {9, 11},
+                                    c,
+                                    c,
+                                    3 + i / 2 % 2,
+                                    1 + i / 4 % 2,
+                                    1 + (i == 9),
+                                    i % 3,
+                                    i % 7 == 0 ? ""
+                                    : i % 2    ? "-3"
+                                               : "131",
+                                    i % 5 == 0   ? "*"
+                                    : i % 5 == 1 ? ""
+                                                 : "1"};
+        check(&s, "depthwise_int");
+    }
+    const struct int_shape volume = {TRO_I8, TRO_I8, 5, 1, 8, {4, 5, 6}, 8, 8, 3, 1, 1, 1, "9", ""};
+    const struct int_shape line = {TRO_U8, TRO_I8, 3, 2, 12, {40}, 12, 12, 9, 1, 1, 4, "9", "2"};
+    const struct int_shape large = {TRO_U8, TRO_I8, 4, 2, 96, {90, 90}, 96,
+                                    96,     3,      1, 1, 1,  "9",      ""};
+    check(&volume, "depthwise_int span 1");
+    check(&line, "depthwise_int span 1");
+    check(&large, "depthwise_int span 2");
+}
+
 /* Sums of pairs would leave 16 bits, and sums of all come near the end of float's integers. */
 TEST(cuda_conv_int_of_extremes)
 {
@@ -127,11 +162,13 @@ TEST(cuda_conv_int_epilogues)
     const struct int_shape shapes[] = {
         {TRO_U8, TRO_I8, 4, 2, 24, {9, 20}, 45, 1, 3, 1, 1, 1, "128", ""},
         {TRO_I8, TRO_I8, 4, 1, 64, {9, 7}, 160, 1, 1, 1, 1, 0, "4", ""},
+        {TRO_U8, TRO_I8, 4, 1, 70, {9, 9}, 70, 70, 3, 1, 1, 1, "128", ""},
         {TRO_I8, TRO_I8, 4, 1, 12, {9, 9}, 30, 3, 3, 2, 1, 1, "", "*"},
     };
     for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++)
         for (size_t k = 0; k < sizeof shapes / sizeof shapes[0]; k++)
-            check_tail(&shapes[k], tails[i], "conv_int_mma");
+            check_tail(&shapes[k], tails[i],
+                       shapes[k].group == shapes[k].c ? "depthwise_int" : "conv_int_mma");
 }
 
 /* The zero point may come with the picture. */

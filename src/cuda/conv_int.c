@@ -52,23 +52,6 @@ static bool describe(struct tro_lowering *l, const struct tro_lower_node *n, str
     return tro_int_mma_can_zeros(l, d, 1);
 }
 
-/* Far from 2^31 with all that a window may hang over. */
-static bool is_small(const struct tro_win *win, const struct tro_arg *x)
-{
-    int64_t reach = 0;
-    for (int i = 0; i < TRO_N_SPATIAL; i++) {
-        const int axis = i + x->rank - TRO_N_SPATIAL;
-        const int64_t most = win->in[i] + win->pad[i] + win->pad_end[i] +
-                             win->kernel[i] * win->dilation[i];
-        if (most >= INT32_MAX / 4)
-            return false;
-        if (axis >= 2)
-            reach += most * (x->stride[axis] < 0 ? -x->stride[axis] : x->stride[axis]);
-    }
-    reach += (x->shape[0] - 1) * x->stride[0] + (x->shape[1] - 1) * x->stride[1];
-    return reach < INT32_MAX;
-}
-
 /* Channels last where taps are read in pieces; few channels are read one by one as they lie. */
 static int place_x(struct tro_lowering *l, tro_value_id v, const struct tro_win *win,
                    struct tro_int_mma *d)
@@ -76,7 +59,7 @@ static int place_x(struct tro_lowering *l, tro_value_id v, const struct tro_win 
     const bool has_pieces = d->p.channels.d % 4 == 0;
     struct tro_arg *const x = &d->a;
     TRO_TRY(tro_lower_in(l, v, has_pieces ? TRO_FORM_CHANNELS_LAST : TRO_FORM_ANY, x));
-    if (!is_small(win, x))
+    if (!tro_int_is_small(win, x))
         return 0;
     d->p.a_n = x->shape[0] == 1 ? 0 : (int32_t)x->stride[0];
     d->p.a_channel = x->shape[1] == 1 ? 1 : (int32_t)x->stride[1];

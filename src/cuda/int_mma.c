@@ -52,10 +52,14 @@ bool tro_int_mma_can_zeros(struct tro_lowering *l, const struct tro_int_mma *d, 
     return n == 1 || n == (int64_t)d->p.n * d->p.n_groups;
 }
 
-/* Of a column, as the tensor cores see it. */
-static int32_t zero_b_at(const struct tro_tensor *zeros, enum tro_dtype b, int64_t col)
+uint8_t tro_int_weight(enum tro_dtype d, uint8_t w)
 {
-    int32_t v = b == TRO_U8 ? -128 : 0;
+    return d == TRO_U8 ? w ^ 0x80 : w;
+}
+
+int32_t tro_int_weight_zero(enum tro_dtype d, const struct tro_tensor *zeros, int64_t col)
+{
+    int32_t v = d == TRO_U8 ? -128 : 0;
     if (zeros)
         v += (int32_t)tro_load_i64(zeros->dtype, zeros->data,
                                    tro_tensor_n_elems(zeros) == 1 ? 0 : col);
@@ -67,10 +71,9 @@ static int32_t zero_b_at(const struct tro_tensor *zeros, enum tro_dtype b, int64
 static uint8_t weight_at(const struct tro_int_weights *w, const struct tro_tensor *t, int64_t col,
                          int64_t k)
 {
-    const uint8_t flip = t->dtype == TRO_U8 ? 0x80 : 0;
     const int64_t at = col * w->col_step + k / w->inner * w->outer_step +
                        k % w->inner * w->inner_step;
-    return ((const uint8_t *)t->data)[at] ^ flip;
+    return tro_int_weight(t->dtype, ((const uint8_t *)t->data)[at]);
 }
 
 static void pack(void *dst, const struct tro_tensor *t, const void *ctx)
@@ -107,13 +110,31 @@ static int add_columns(struct tro_lowering *l, const struct tro_int_mma *d, stru
         return tro_fail_nomem(tro_lower_err(l));
     for (int64_t col = 0; col < w->n_cols; col++) {
         uint32_t sum = 0;
-        const int32_t zero = zero_b_at(d->zero_b.i ? &zeros : NULL, b.dtype, col);
+        const int32_t zero = tro_int_weight_zero(b.dtype, d->zero_b.i ? &zeros : NULL, col);
         for (int64_t k = 0; k < w->k; k++)
             sum += (uint32_t)((int8_t)weight_at(w, &b, col, k) - zero);
         v[col] = (int32_t)sum;
         v[w->n_cols + col] = zero;
     }
     return tro_lower_table(l, v, (size_t)(2 * w->n_cols) * sizeof(*v), out);
+}
+
+/* ---- sizes --------------------------------------------------------------------------------- */
+
+bool tro_int_is_small(const struct tro_win *win, const struct tro_arg *x)
+{
+    int64_t reach = 0;
+    for (int i = 0; i < TRO_N_SPATIAL; i++) {
+        const int axis = i + x->rank - TRO_N_SPATIAL;
+        const int64_t most = win->in[i] + win->pad[i] + win->pad_end[i] +
+                             win->kernel[i] * win->dilation[i];
+        if (most >= INT32_MAX / 4)
+            return false;
+        if (axis >= 2)
+            reach += most * (x->stride[axis] < 0 ? -x->stride[axis] : x->stride[axis]);
+    }
+    reach += (x->shape[0] - 1) * x->stride[0] + (x->shape[1] - 1) * x->stride[1];
+    return reach < INT32_MAX;
 }
 
 /* ---- tiles --------------------------------------------------------------------------------- */

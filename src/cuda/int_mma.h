@@ -5,6 +5,7 @@
 
 #include "cuda/cuda.h"
 #include "cuda/kernels/int_mma.h"
+#include "lower/window.h"
 
 /* Where element (k, col) of constant weights lies, columns of all groups:
  * col * col_step + k / inner * outer_step + k % inner * inner_step. */
@@ -34,7 +35,17 @@ bool tro_int_mma_can_zeros(struct tro_lowering *l, const struct tro_int_mma *d, 
 /* Adds the step: as a tro_emit_fn returns. */
 int tro_int_mma_emit(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int_mma *d);
 
+/* ---- zeros and weights, as other kernels want them too --------------------------------------- */
+
 /* Whether v is a constant of zeros, or absent. */
 bool tro_int_is_zero(struct tro_lowering *l, tro_value_id v);
+
+/* Weights of this type as signed bytes: u8 with the sign bit flipped; and the zero of a column that
+ * belongs to that, zeros NULL: none given. */
+uint8_t tro_int_weight(enum tro_dtype d, uint8_t w);
+int32_t tro_int_weight_zero(enum tro_dtype d, const struct tro_tensor *zeros, int64_t col);
+
+/* Whether offsets of windows over x stay far from 2^31. */
+bool tro_int_is_small(const struct tro_win *win, const struct tro_arg *x);
 
 #endif

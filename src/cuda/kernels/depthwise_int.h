@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Depthwise convolution of 8-bit integers, exact in int32, channels last: a thread makes 4 channels
+ * of SPAN results next to each other along the width.
+ *
+ *     thread = ((row * n_spans) + span) * n_vectors + vector      row: of (n, d, h)
+ *
+ *     inputs   x, its channels next to each other
+ *              w, packed: [tap][4 * n_vectors] bytes, signed, zeros behind the last channel
+ *              zero of x, with HAS_ZERO: one byte
+ *              int32 [2][4 * n_vectors]: sums of weights less their zeros, and zeros; where x or w
+ *               has a zero as the multiplier sees them, which flips the sign bit of u8
+ */
+#ifndef TRO_CUDA_KERNELS_DEPTHWISE_INT_H
+#define TRO_CUDA_KERNELS_DEPTHWISE_INT_H
+
+#include "params.h"
+
+struct tro_depthwise_int_params {
+    uint32_t n_threads;
+    int32_t n_channels, out_w;
+    struct tro_div n_vectors, n_spans, out_h, out_d;
+    int32_t in[3], stride[3], dilation[3], pad[3];
+    int32_t x_n, x_at[3]; /* strides of x */
+};
+
+#endif
