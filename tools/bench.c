@@ -12,11 +12,13 @@
 #include "base/err.h"
 #include "base/thread.h"
 #include "memory_use.h"
+#include "run/session.h"
 
 #define WARM_UP_NS INT64_C(300000000)
 #define WARM_UP_MAX_NS INT64_C(2000000000) /* when runs are slow */
 #define TURN_NS INT64_C(200000000)         /* of several sides */
-#define POLL_NS INT64_C(20000000000)       /* of one side: energy counters want to be read */
+#define DEVICE_RUNS 100
+#define POLL_NS INT64_C(20000000000) /* of one side: energy counters want to be read */
 
 /* ---- opening --------------------------------------------------------------------------- */
 
@@ -54,6 +56,8 @@ static int open_streams(struct tro_bench *b, struct tro_bench_side *side, struct
                             side->text);
         TRO_TRY(read_inputs(b, s, err));
         TRO_TRY(run_once(s, err));
+        if (s->side.session && !b->has_transfers)
+            tro_session_set_transfers(s->side.session, false);
         s->idle_ns = b->idle_ms * 1000000;
     }
     side->peak_bytes = tro_memory_of_side(&side->streams[0].side, side->n_streams, before);
@@ -175,6 +179,25 @@ static int warm_up(struct tro_bench_side *side, struct tro_err *err)
     }
 }
 
+/* Runs apart from those that count, since looking at the GPU's clock takes time. */
+static int time_device(struct tro_bench_side *side, struct tro_err *err)
+{
+    struct tro_session *const s = side->streams[0].side.session;
+    struct tro_session_gpu gpu;
+    int64_t ns[DEVICE_RUNS];
+    side->has_device = s && tro_session_gpu(s, &gpu);
+    if (!side->has_device)
+        return 0;
+    tro_session_set_timed(s, true);
+    for (int i = 0; i < DEVICE_RUNS; i++) {
+        TRO_TRY(run_once(&side->streams[0], err));
+        ns[i] = tro_session_device_ns(s);
+    }
+    tro_session_set_timed(s, false);
+    side->device = tro_latency_of(ns, DEVICE_RUNS);
+    return 0;
+}
+
 /* ---- results --------------------------------------------------------------------------- */
 
 static int sum_up(struct tro_bench_side *side, struct tro_err *err)
@@ -216,7 +239,10 @@ int tro_bench_measure(struct tro_bench *b, struct tro_err *err)
         tro_progress_at(&progress, b->sides[0].wall_ns);
     }
     tro_progress_end(&progress);
-    for (int i = 0; i < b->n_sides && rc >= 0; i++)
+    for (int i = 0; i < b->n_sides && rc >= 0; i++) {
         rc = sum_up(&b->sides[i], err);
+        if (rc >= 0)
+            rc = time_device(&b->sides[i], err);
+    }
     return rc;
 }

@@ -32,6 +32,8 @@ struct tro_bench_side {
     int64_t *ns; /* of all streams, sorted */
     size_t n;
     struct tro_latency latency;
+    struct tro_latency device; /* on a GPU, from the first kernel's begin to the last one's end */
+    bool has_device;
     double throughput_hz;
 };
 
@@ -39,7 +41,8 @@ struct tro_bench {
     struct tro_arena arena;
     struct tro_side_opts side_opts;
     struct tro_list shapes;
-    double duration; /* seconds for each side */
+    double duration;    /* seconds for each side */
+    bool has_transfers; /* runs on a GPU bring inputs and fetch outputs */
     int64_t n_streams, idle_ms, seed;
     struct tro_bench_side *sides;
     int n_sides;

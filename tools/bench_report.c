@@ -6,6 +6,7 @@
 #include "base/cpu.h"
 #include "bench.h"
 #include "memory_use.h"
+#include "run/session.h"
 #include "table.h"
 
 #define BAR_WIDTH 50
@@ -79,12 +80,27 @@ static void print_histogram(const struct tro_bench_side *s)
         print_bin(&h, i, i == TRO_HISTOGRAM_BINS - 1);
 }
 
+static void print_device(const struct tro_bench_side *s)
+{
+    struct tro_session_gpu gpu;
+    if (!s->has_device || !tro_session_gpu(s->streams[0].side.session, &gpu))
+        return;
+    printf(
+        "%s: %s on %s: %.4f ms on the device (median), %d kernels in %d graph%s, %d step%s on the "
+        "host\n",
+        s->text, tro_side_precision(&s->streams[0].side), gpu.device->name, s->device.p50,
+        gpu.exec.n_kernels, gpu.exec.n_graphs, gpu.exec.n_graphs == 1 ? "" : "s",
+        gpu.exec.n_host_steps, gpu.exec.n_host_steps == 1 ? "" : "s");
+}
+
 void tro_bench_print(const struct tro_bench *b)
 {
     const char *name = tro_cpu_name();
     printf("%s%s%lld stream%s, %g s each\n\n", name, name[0] ? ": " : "", (long long)b->n_streams,
            b->n_streams == 1 ? "" : "s", b->duration);
     print_table(b);
+    for (int i = 0; i < b->n_sides; i++)
+        print_device(&b->sides[i]);
     for (int i = 0; i < b->n_sides; i++)
         print_histogram(&b->sides[i]);
 }
@@ -107,11 +123,33 @@ static void json_latency(const struct tro_latency *l, struct tro_json *j)
     tro_json_object_end(j);
 }
 
+static void json_gpu(const struct tro_bench_side *s, struct tro_json *j)
+{
+    struct tro_session_gpu gpu;
+    if (!s->has_device || !tro_session_gpu(s->streams[0].side.session, &gpu)) {
+        tro_json_null(j, "gpu");
+        return;
+    }
+    tro_json_object_begin(j, "gpu");
+    tro_json_string(j, "name", gpu.device->name);
+    tro_json_int(j, "arch", gpu.device->arch);
+    tro_json_int(j, "multiprocessors", gpu.device->n_sms);
+    tro_json_number(j, "device_ms_min", s->device.min);
+    tro_json_number(j, "device_ms_p50", s->device.p50);
+    tro_json_number(j, "device_ms_p90", s->device.p90);
+    tro_json_int(j, "kernels", gpu.exec.n_kernels);
+    tro_json_int(j, "graphs", gpu.exec.n_graphs);
+    tro_json_int(j, "host_steps", gpu.exec.n_host_steps);
+    tro_json_int(j, "kernels_compiled", (int64_t)gpu.store.n_compiled);
+    tro_json_int(j, "device_bytes", (int64_t)gpu.exec.device_bytes);
+    tro_json_int(j, "constant_bytes", (int64_t)gpu.store.constant_bytes);
+    tro_json_int(j, "pinned_bytes", (int64_t)gpu.exec.pinned_bytes);
+    tro_json_object_end(j);
+}
+
 static void json_side(const struct tro_bench *b, const struct tro_bench_side *s, struct tro_json *j)
 {
     const struct tro_side *side = &s->streams[0].side;
-    const bool is_ref = side->kind == TRO_SIDE_REF ||
-                        (b->side_opts.device && strcmp(b->side_opts.device, "ref") == 0);
     char hash[32];
     tro_json_string(j, "side", s->text);
     tro_json_string(j, "kind", tro_side_kind_name(side->kind));
@@ -126,8 +164,9 @@ static void json_side(const struct tro_bench *b, const struct tro_bench_side *s,
         tro_json_number(j, "energy_mj", s->energy_mj / (double)s->n);
     else
         tro_json_null(j, "energy_mj");
-    tro_json_string(j, "device", is_ref ? "ref" : "cpu");
-    tro_json_string(j, "precision", "fp32");
+    tro_json_string(j, "device", tro_side_device(side));
+    tro_json_string(j, "precision", tro_side_precision(side));
+    json_gpu(s, j);
     if (tro_side_hash(side, hash))
         tro_json_string(j, "engine_hash", hash);
     else

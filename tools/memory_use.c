@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory_use.h"
 
+#include "run/session.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -23,7 +25,10 @@ size_t tro_memory_of_side(const struct tro_side *s, int n_streams, size_t before
 {
     if (s->kind == TRO_SIDE_ENGINE) {
         struct tro_session_memory m;
+        struct tro_session_gpu gpu;
         tro_session_memory(s->session, &m);
+        if (tro_session_gpu(s->session, &gpu))
+            return gpu.store.constant_bytes + (size_t)n_streams * gpu.exec.device_bytes;
         return m.weights + m.packed + (size_t)n_streams * (m.scratch + m.outputs + m.threads);
     }
     const size_t now = tro_memory_resident();

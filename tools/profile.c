@@ -239,8 +239,7 @@ int tro_profile_open(struct tro_profile *p, const char *path, const struct tro_p
     *p = (struct tro_profile){.path = path};
     int rc = tro_side_open(&side, path, &opts->side, err);
     if (rc >= 0 && (side.kind != TRO_SIDE_ENGINE))
-        rc = tro_fail(err, TRO_E_INPUT, "%s: expected a plan or a model on device cpu, found %s",
-                      path,
+        rc = tro_fail(err, TRO_E_INPUT, "%s: expected a plan or a model to build, found %s", path,
                       side.kind == TRO_SIDE_FOLDER ? "a folder"
                       : side.kind == TRO_SIDE_ORT  ? "a model in ONNX Runtime"
                                                    : "a model on the reference kernels");

@@ -134,8 +134,11 @@ static int open_ref(struct tro_side *s, struct tro_err *err)
 /* Without tuning and golden samples: what a plan needs to last. */
 static int build(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
 {
-    const struct tro_build_opts build = {
-        .passes = opts->passes, .cpu = opts->cpu, .n_threads = opts->n_threads, .n_golden = -1};
+    const struct tro_build_opts build = {.precision = opts->precision,
+                                         .passes = opts->passes,
+                                         .cpu = opts->cpu,
+                                         .n_threads = opts->n_threads,
+                                         .n_golden = -1};
     struct tro_builder *b = tro_builder_create(s->model, err);
     int rc = b ? 0 : err->status;
     if (rc >= 0 && opts->shapes && !opts->tile) /* those are the sizes of whole inputs */
@@ -153,6 +156,9 @@ static int start_engine(struct tro_side *s, const struct tro_side_opts *opts, st
     const struct tro_session_opts session = {
         .device = opts->device, .n_threads = opts->n_threads, .cpu = opts->cpu};
     s->session = tro_session_create(s->plan, &session, err);
+    const char *notice = s->session ? tro_session_notice(s->session) : NULL;
+    if (notice && !s->is_shared)
+        fprintf(stderr, "trocar: warning: %s: %s\n", s->path, notice);
     return tro_err_prefix(err, s->session ? 0 : err->status, "%s: ", s->path);
 }
 
@@ -192,8 +198,10 @@ static int classify(struct tro_side *s, const struct tro_side_opts *opts, struct
     const bool is_ref = strcmp(device, "ref") == 0;
     s->path = s->text;
     s->kind = TRO_SIDE_ENGINE;
+    s->device = device;
     if (!is_ref && strcmp(device, "cpu") != 0 && strncmp(device, "cuda", 4) != 0)
-        return tro_fail(err, TRO_E_DEVICE, "expected device cpu or ref, found '%s'", device);
+        return tro_fail(err, TRO_E_INPUT, "expected device cpu, cuda, cuda:N or ref, found '%s'",
+                        device);
     if (strncmp(s->text, "ref:", 4) == 0) {
         s->kind = TRO_SIDE_REF;
         s->path = s->text + 4;
@@ -259,6 +267,7 @@ int tro_side_open_again(struct tro_side *s, const struct tro_side *first,
                            .path = first->path,
                            .kind = first->kind,
                            .is_plan = first->is_plan,
+                           .device = first->device,
                            .preprocess = first->preprocess,
                            .model = first->model,
                            .plan = first->plan,
@@ -327,6 +336,16 @@ bool tro_side_optimal_shape(const struct tro_side *s, int i, int64_t shape[TRO_M
         return true;
     }
     return false;
+}
+
+const char *tro_side_device(const struct tro_side *s)
+{
+    return s->kind == TRO_SIDE_ENGINE ? s->device : s->kind == TRO_SIDE_REF ? "ref" : "cpu";
+}
+
+const char *tro_side_precision(const struct tro_side *s)
+{
+    return s->session ? tro_precision_name(tro_session_precision(s->session)) : "fp32";
 }
 
 bool tro_side_hash(const struct tro_side *s, char out[32])

@@ -34,11 +34,12 @@ enum tro_side_kind {
 const char *tro_side_kind_name(enum tro_side_kind kind);
 
 struct tro_side_opts {
-    const char *device;            /* NULL or "cpu", or "ref": the reference kernels */
-    const char *cpu;               /* level to stay below; NULL: none */
-    int n_threads;                 /* 0 = default */
-    int ort_optimization;          /* ONNX Runtime's graph optimization level */
-    const char *passes;            /* of models that are built; NULL: all */
+    const char *device;    /* NULL or "cpu"; "cuda", "cuda:N"; "ref": the reference kernels */
+    const char *precision; /* of models that are built: "fp16" ...; NULL: fp32 */
+    const char *cpu;       /* level to stay below; NULL: none */
+    int n_threads;         /* 0 = default */
+    int ort_optimization;  /* ONNX Runtime's graph optimization level */
+    const char *passes;    /* of models that are built; NULL: all */
     const struct tro_list *shapes; /* likewise: "[IN=]SHAPE", "[IN=]MIN:OPT:MAX"; NULL: none */
     const char *tile;              /* "SIZE:OVERLAP": large inputs by windows; NULL: whole */
 };
@@ -47,7 +48,8 @@ struct tro_side {
     const char *text; /* as the user wrote it */
     const char *path;
     enum tro_side_kind kind;
-    bool is_plan; /* an engine from a file, not built here */
+    bool is_plan;       /* an engine from a file, not built here */
+    const char *device; /* of the options */
     struct tro_preprocess preprocess;
     int64_t run_ns; /* of the last run */
     /* private */
@@ -83,6 +85,10 @@ struct tro_io_info tro_side_output_info(const struct tro_side *s, int i);
 
 /* What a plan is best at for an input: its optimal sizes. False when it does not say. */
 bool tro_side_optimal_shape(const struct tro_side *s, int i, int64_t shape[TRO_MAX_RANK]);
+
+/* Where it runs: "cuda:0", "cpu", "ref"; and how it computes there: "fp16" ... */
+const char *tro_side_device(const struct tro_side *s);
+const char *tro_side_precision(const struct tro_side *s);
 
 /* Fingerprint of an engine's plan as 16 hexadecimal digits; false for sides that have none. */
 bool tro_side_hash(const struct tro_side *s, char out[32]);

@@ -9,13 +9,14 @@
 #include "base/file.h"
 #include "base/thread.h"
 #include "compare.h"
+#include "run/session.h"
 #include "verbs.h"
 
 #define NOT_GIVEN (-1.0)
 
 struct verb {
     struct tro_list args, inputs, shapes;
-    const char *data, *gate, *device, *cpu, *passes, *json_path;
+    const char *data, *gate, *device, *precision, *cpu, *passes, *json_path;
     int64_t n_random, seed, n_threads, ort_level;
     struct tro_compare c;
 };
@@ -24,6 +25,7 @@ static int open_sides(struct verb *v, struct tro_err *err)
 {
     struct tro_compare *c = &v->c;
     c->side_opts = (struct tro_side_opts){.device = v->device,
+                                          .precision = v->precision,
                                           .cpu = v->cpu,
                                           .passes = v->passes,
                                           .n_threads = (int)v->n_threads,
@@ -174,9 +176,22 @@ static int write_json(const struct verb *v, struct tro_err *err)
     return rc;
 }
 
+/* What the side with the narrowest precision is allowed. */
+static double quality_of(const struct tro_compare *c)
+{
+    double quality = 0;
+    for (int i = 0; i < c->n_sides; i++) {
+        const struct tro_session *s = c->sides[i].side.session;
+        const double own = tro_precision_allowance(s ? tro_session_precision(s)
+                                                     : TRO_PRECISION_FP32);
+        quality = own > quality ? own : quality;
+    }
+    return quality;
+}
+
 static void set_tolerance(struct tro_compare *c)
 {
-    c->quality = c->rtol == NOT_GIVEN && c->atol == NOT_GIVEN ? 1e-4 : 0;
+    c->quality = c->rtol == NOT_GIVEN && c->atol == NOT_GIVEN ? quality_of(c) : 0;
     if (c->rtol == NOT_GIVEN)
         c->rtol = 1e-3;
     if (c->atol == NOT_GIVEN)
@@ -187,8 +202,8 @@ static int compare(struct verb *v, struct tro_err *err)
 {
     struct tro_compare *c = &v->c;
     tro_threads_set((int)v->n_threads);
-    set_tolerance(c);
     TRO_TRY(prepare(v, err));
+    set_tolerance(c);
     TRO_TRY(run_samples(c, err));
     tro_compare_judge(c);
     const struct tro_compare_check *worst = tro_compare_worst(c);
@@ -223,7 +238,8 @@ static const char about[] =
     "An element is right when |error| <= A + R * |value of the reference|. Where neither is "
     "given,\n"
     "outputs of floating point also pass when no error is above 1e-4 of the largest value, which\n"
-    "is what FP32 means here: sums are added in another order. A gate file replaces all this: a\n"
+    "is what FP32 means here: sums are added in another order (on a GPU at tf32 5e-3, fp16 2e-2,\n"
+    "bf16 0.15). A gate file replaces all this: a\n"
     "line is METRIC [OUTPUT] <= NUMBER, # begins a comment, and a metric is max_abs,\n"
     "max_rel (max |error| / max |value|), rmse or unequal (share of elements that differ).";
 
@@ -244,7 +260,10 @@ int tro_verb_compare(int argc, char **argv)
         {"--gate", TRO_OPT_STRING, &v.gate, "FILE", "limits to keep instead of the tolerance"},
         {"--layers", TRO_OPT_FLAG, &v.c.with_layers, NULL,
          "compare inner tensors too, on the worst sample"},
-        {"--device", TRO_OPT_STRING, &v.device, "D", "cpu, or ref: the reference kernels"},
+        {"--device", TRO_OPT_STRING, &v.device, "D",
+         "cpu, cuda or cuda:N; or ref: the reference kernels"},
+        {"--precision", TRO_OPT_STRING, &v.precision, "P",
+         "of a model on a GPU: fp32 (the default), tf32, fp16, bf16"},
         {"--cpu", TRO_OPT_STRING, &v.cpu, "LEVEL",
          "use no more than this: generic, avx2, avx512 ..."},
         {"--passes", TRO_OPT_STRING, &v.passes, "LIST",

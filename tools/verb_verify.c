@@ -98,7 +98,8 @@ int tro_verb_verify(int argc, char **argv)
     struct tro_err err = {0};
     bool is_help;
     const struct tro_opt opts[] = {
-        {"--device", TRO_OPT_STRING, &v.opts.device, "D", "cpu, or ref: the reference kernels"},
+        {"--device", TRO_OPT_STRING, &v.opts.device, "D",
+         "cpu, cuda or cuda:N; or ref: the reference kernels"},
         {"--cpu", TRO_OPT_STRING, &v.opts.cpu, "LEVEL",
          "use no more than this: generic, avx2, avx512 ..."},
         {"--threads", TRO_OPT_INT, &v.n_threads, "N", "threads (default: one a processor)"},

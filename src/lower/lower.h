@@ -81,6 +81,9 @@ enum tro_precision {
 const char *tro_precision_name(enum tro_precision precision);
 /* False when there is none of that name. */
 bool tro_precision_from_name(const char *name, enum tro_precision *out);
+/* What results may be off, as a part of the greatest value: 1e-4 for FP32. Where results are choices
+ * (the index of the greatest score), as a part of their number. */
+double tro_precision_allowance(enum tro_precision precision);
 
 struct tro_lower_opts {
     const struct tro_backend *backend; /* NULL: everything on the reference kernels */

@@ -24,3 +24,18 @@ bool tro_precision_from_name(const char *name, enum tro_precision *out)
     }
     return false;
 }
+
+double tro_precision_allowance(enum tro_precision precision)
+{
+    switch (precision) {
+    case TRO_PRECISION_TF32:
+        return 5e-3;
+    case TRO_PRECISION_FP16:
+        return 2e-2;
+    case TRO_PRECISION_BF16:
+        return 0.15;
+    case TRO_PRECISION_FP32:
+    default:
+        return 1e-4;
+    }
+}

@@ -48,6 +48,8 @@ struct tro_session_gpu {
 };
 /* false: it does not run on a GPU. */
 bool tro_session_gpu(const struct tro_session *s, struct tro_session_gpu *out);
+/* How it computes: FP32 where it does not run on a GPU. */
+enum tro_precision tro_session_precision(const struct tro_session *s);
 
 /* What value v of the graph is, for users; strings live as long as the graph. */
 struct tro_io_info tro_value_io_info(const struct tro_graph *g, tro_value_id v);

@@ -334,6 +334,12 @@ bool tro_session_gpu(const struct tro_session *s, struct tro_session_gpu *out)
     return true;
 }
 
+enum tro_precision tro_session_precision(const struct tro_session *s)
+{
+    const struct tro_plan_session *const e = plan_session_of(s);
+    return e && e->store ? e->lower.precision : TRO_PRECISION_FP32;
+}
+
 static size_t weight_bytes(const struct tro_graph *g)
 {
     size_t n = 0;

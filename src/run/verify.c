@@ -3,6 +3,7 @@
 #include "base/dtype.h"
 #include "base/err.h"
 #include "plan/plan.h"
+#include "run/session.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,11 +14,12 @@ struct verifier {
     const struct tro_block *block; /* main one */
     struct tro_session *session;
     struct tro_verify_report *report;
+    enum tro_precision precision; /* of the session */
     struct tro_err *err;
 };
 
-/* What an element may be off: a part of the greatest value, or quanta. */
-static double allowance(enum tro_dtype dtype)
+/* What an element may be off by its type: a part of the greatest value, or quanta. */
+static double allowance_of(enum tro_dtype dtype)
 {
     switch (dtype) {
     case TRO_F32:
@@ -37,6 +39,16 @@ static double allowance(enum tro_dtype dtype)
     default:
         return tro_dtype_is_float(dtype) ? 0.13 : 0;
     }
+}
+
+/* At a narrow precision floats may be off as it says, and so many integers may be others, since
+ * they may be choices among floats. */
+static double allowance(const struct verifier *v, enum tro_dtype dtype)
+{
+    const double of_type = allowance_of(dtype), wide = tro_precision_allowance(v->precision);
+    if (v->precision == TRO_PRECISION_FP32)
+        return of_type;
+    return tro_dtype_is_float(dtype) && of_type > wide ? of_type : wide;
 }
 
 static bool has_same_form(const struct tro_tensor *a, const struct tro_tensor *b)
@@ -75,14 +87,33 @@ static double integer_error(const struct tro_tensor *got, const struct tro_tenso
     return error;
 }
 
+/* Share of elements that are others. */
+static double share_of_others(const struct tro_tensor *got, const struct tro_tensor *want)
+{
+    const int64_t n = tro_tensor_n_elems(want);
+    int64_t n_others = 0;
+    for (int64_t i = 0; i < n; i++)
+        n_others += tro_load_i64(got->dtype, got->data, i) !=
+                    tro_load_i64(want->dtype, want->data, i);
+    return n ? (double)n_others / (double)n : 0;
+}
+
+static double error_of(const struct verifier *v, const struct tro_tensor *got,
+                       const struct tro_tensor *want)
+{
+    if (!has_same_form(got, want))
+        return INFINITY;
+    if (tro_dtype_is_float(want->dtype))
+        return float_error(got, want);
+    return v->precision == TRO_PRECISION_FP32 ? integer_error(got, want)
+                                              : share_of_others(got, want);
+}
+
 static void compare(struct verifier *v, int sample, size_t output, const struct tro_tensor *got)
 {
     const struct tro_tensor *const want = &v->parts->samples[sample].out[output];
     struct tro_verify_report *const r = v->report;
-    const double error = !has_same_form(got, want)         ? INFINITY
-                         : tro_dtype_is_float(want->dtype) ? float_error(got, want)
-                                                           : integer_error(got, want);
-    const double allowed = allowance(want->dtype);
+    const double error = error_of(v, got, want), allowed = allowance(v, want->dtype);
     const double ratio = error == 0 ? 0 : allowed > 0 ? error / allowed : INFINITY;
     const bool is_first = r->n_outputs++ == 0;
     r->n_different += ratio > 1;
@@ -143,6 +174,7 @@ int tro_plan_verify(struct tro_plan *p, const struct tro_session_opts *opts,
     v.session = tro_session_create(p, opts, v.err);
     if (!v.session)
         return v.err->status;
+    v.precision = tro_session_precision(v.session);
     int rc = 0;
     for (int s = 0; s < v.report->n_samples && rc == 0; s++)
         rc = tro_err_prefix(v.err, run_sample(&v, s), "golden sample %d: ", s);

@@ -127,7 +127,7 @@ def wrong_use_is_refused():
     refused('bench', says='bench')
     refused('bench', m, '--duration', 0, says='--duration')
     refused('bench', m, '--streams', 0, says='--streams')
-    refused('bench', m, '--device', 'tpu', code=3, says='tpu')
+    refused('bench', m, '--device', 'tpu', says='tpu')
     refused('bench', 'nothing.onnx', says='nothing.onnx')
     os.mkdir('folder')
     refused('bench', 'folder', says='folder')
