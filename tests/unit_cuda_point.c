@@ -293,3 +293,68 @@ TEST(outputs)
                 "%a = neg(%x)\n%b = exp(%z)\n%c = concat(%a, %b) {axis = 1}\n"
                 "%d = mul(%c, %c)\noutput %d\n");
 }
+
+/* ---- copies --------------------------------------------------------------------------------- */
+
+/* %x of the shape, transposed by a copy; `kernel` must do it. */
+static void check_transpose(const char *type, const char *shape, const char *perm,
+                            const char *kernel)
+{
+    char text[512];
+    snprintf(text, sizeof text,
+             "graph \"g\"\ninput %%x : %s[%s]\n%%y = transpose(%%x) {perm = [%s]}\noutput %%y\n",
+             type, shape, perm);
+    CHECK(cuda_check(text, 0, TRO_PRECISION_FP32));
+    CHECK(cuda_kit_device() == NULL || cuda_has(kernel));
+}
+
+TEST(copy_transposes)
+{
+    check_transpose("f32", "2,65,130", "0, 2, 1", "copy transpose");
+    check_transpose("f16", "2,64,128", "0, 2, 1", "copy transpose");
+    check_transpose("u8", "3,20,72", "0, 2, 1", "copy transpose");
+    check_transpose("i64", "33,70", "1, 0", "copy transpose");
+    check_transpose("f32", "2,3,70,40", "1, 3, 0, 2", "copy transpose");
+    check_transpose("f32", "2,3,9,16", "0, 2, 3, 1", "copy planes");
+    check_transpose("f32", "2,9,16,3", "0, 3, 1, 2", "copy planes");
+    check_transpose("u8", "3,13,15", "1, 2, 0", "copy planes");
+    check_transpose("i64", "1,8,9,9", "0, 2, 3, 1", "copy planes");
+    check_transpose("f32", "2,3,4,5,6", "4, 2, 0, 3, 1", "copy");
+}
+
+/* Between networks' inputs and outputs and values stored in 16 bits, channels last. */
+TEST(copy_converts)
+{
+    static const int channels[] = {1, 3, 4, 7, 20, 64};
+    char text[512];
+    for (size_t i = 0; i < sizeof channels / sizeof channels[0]; i++) {
+        const int c = channels[i];
+        snprintf(text, sizeof text,
+                 "graph \"g\"\ninput %%x : f32[2,%d,12,11]\n%%t = transpose(%%x) {perm = [0, 2, 3, "
+                 "1]}\n%%c = concat(%%t, %%t) {axis = 0}\n%%y = neg(%%c)\noutput %%y\n",
+                 c);
+        CHECK(cuda_check(text, 1e-3, TRO_PRECISION_FP16));
+        CHECK(cuda_kit_device() == NULL || c == 1 || cuda_has(c < 9 ? "planes" : "transpose"));
+        snprintf(text, sizeof text,
+                 "graph \"g\"\ninput %%x : f32[2,%d,12,11]\n%%n = neg(%%x)\n"
+                 "%%y = transpose(%%n) {perm = [0, 2, 3, 1]}\noutput %%y\n",
+                 c);
+        CHECK(cuda_check(text, 1e-2, TRO_PRECISION_BF16));
+        snprintf(text, sizeof text,
+                 "graph \"g\"\ninput %%x : f32[2,12,11,%d]\n%%n = neg(%%x)\n"
+                 "%%y = transpose(%%n) {perm = [0, 3, 1, 2]}\noutput %%y\n",
+                 c);
+        CHECK(cuda_check(text, 1e-3, TRO_PRECISION_FP16));
+    }
+}
+
+TEST(copy_views)
+{
+    CUDA_ENGINE(0, FP32,
+                "graph \"g\"\ninput %x : f32[3,40,10]\nconst %s : i64[2] = -1 8\n"
+                "const %e : i64[2] = -100 1\nconst %a : i64[2] = 1 2\nconst %t : i64[2] = -3 -2\n"
+                "%y = slice(%x, %s, %e, %a, %t)\noutput %y\n");
+    CUDA_ENGINE(0, FP32,
+                "graph \"g\"\ninput %x : u8[3,1,10]\nconst %s : i64[3] = 3 7 10\n"
+                "%y = expand(%x, %s)\noutput %y\n");
+}

@@ -338,28 +338,24 @@ static enum tro_dtype bits_of(enum tro_dtype d)
     }
 }
 
-int tro_point_copy(struct tro_lowering *l, const struct tro_arg *to, const struct tro_arg *from,
-                   struct tro_point **out)
+int tro_point_begin_copy(struct tro_lowering *l, const struct tro_arg *to,
+                         const struct tro_arg *from, struct tro_point_build *b)
 {
-    struct tro_point_build b = {.l = l, .rank = to->rank, .cap_values = 1};
-    struct tro_point_value value = {0};
-    b.values = &value;
-    memcpy(b.shape, to->shape, sizeof b.shape);
     struct tro_arg source = *from, target = *to;
     enum tro_dtype dtype = TRO_F32;
+    *b = (struct tro_point_build){.l = l, .rank = to->rank, .cap_values = 1};
+    b->values = TRO_NEW(tro_lower_arena(l), struct tro_point_value);
+    if (!b->values)
+        return tro_fail_nomem(tro_lower_err(l));
+    memcpy(b->shape, to->shape, sizeof b->shape);
     if (to->dtype == from->dtype)
         dtype = source.dtype = target.dtype = bits_of(to->dtype);
-    int rc = add_in(&b, TRO_VALUE_NONE, dtype, false, &source);
-    if (rc >= 0) {
-        b.out[b.n_out++] = (struct tro_point_operand){.arg = target, .dtype = dtype, .value = rc};
-        rc = is_stored_well(dtype, target.dtype) && tro_point_set_strides(&b, &b.out[0])
-                 ? 0
-                 : TRO_POINT_BEYOND;
-    }
-    if (rc >= 0) {
-        tro_point_order(&b, NULL, false);
-        rc = tro_point_finish(&b, out);
-    }
-    tro_point_drop(&b);
-    return rc == TRO_POINT_BEYOND ? 0 : rc < 0 ? rc : 1;
+    const int value = add_in(b, TRO_VALUE_NONE, dtype, false, &source);
+    if (value < 0)
+        return value;
+    b->out[b->n_out++] = (struct tro_point_operand){.arg = target, .dtype = dtype, .value = value};
+    if (!is_stored_well(dtype, target.dtype) || !tro_point_set_strides(b, &b->out[0]))
+        return TRO_POINT_BEYOND;
+    tro_point_order(b, NULL, false);
+    return 0;
 }

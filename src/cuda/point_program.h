@@ -65,6 +65,11 @@ __attribute__((format(printf, 4, 5))) int tro_point_add_value(struct tro_point_b
 /* A member of the parameters with this C++ type: its number. */
 int tro_point_add_field(struct tro_point_build *b, const char *type, const void *data, size_t size);
 
+/* to = from, stored types converted: the axes are in order. TRO_POINT_BEYOND where types differ
+ * otherwise. tro_point_finish makes it a program. */
+int tro_point_begin_copy(struct tro_lowering *l, const struct tro_arg *to,
+                         const struct tro_arg *from, struct tro_point_build *b);
+
 /* ---- point_op.c ---------------------------------------------------------------------------- */
 
 /* The type of a value in registers and of an element in memory: "float", "tro_f16"; NULL for types
@@ -86,6 +91,12 @@ bool tro_point_set_strides(const struct tro_point_build *b, struct tro_point_ope
  * as the first output lies. */
 void tro_point_order(struct tro_point_build *b, const int *axes, bool keep_cols);
 
+/* The greatest power of two up to most that divides v. */
+int tro_point_common(int64_t v, int most);
+
+/* Offsets have at most 31 bits. */
+bool tro_point_is_small(const struct tro_point_build *b, const struct tro_point_operand *o);
+
 /* Classes and vectors; false where an offset has more than 31 bits. */
 bool tro_point_classify(struct tro_point_build *b, int *vector);
 
@@ -96,9 +107,5 @@ int tro_point_finish(struct tro_point_build *b, struct tro_point **out);
 
 /* Frees what the build holds outside of the arena. */
 void tro_point_drop(struct tro_point_build *b);
-
-/* to = from as a program, stored types converted. As tro_point_compile. */
-int tro_point_copy(struct tro_lowering *l, const struct tro_arg *to, const struct tro_arg *from,
-                   struct tro_point **out);
 
 #endif

@@ -136,12 +136,11 @@ void tro_point_order(struct tro_point_build *b, const int *axes, bool keep_cols)
 #define BUFFER_ALIGN 64 /* bytes, of every buffer */
 #define MOST_VECTOR 16  /* elements */
 
-/* The greatest power of two up to this that divides v. */
-static int common(int64_t v, int align)
+int tro_point_common(int64_t v, int most)
 {
-    while (align > 1 && v % align)
-        align /= 2;
-    return align;
+    while (most > 1 && v % most)
+        most /= 2;
+    return most;
 }
 
 static int align_of(const struct tro_point_build *b, const struct tro_point_operand *o)
@@ -149,14 +148,14 @@ static int align_of(const struct tro_point_build *b, const struct tro_point_oper
     const int64_t size = (int64_t)tro_dtype_size(o->arg.dtype);
     int align = BUFFER_ALIGN / (int)size;
     align = align < MOST_VECTOR ? align : MOST_VECTOR;
-    align = common(o->arg.offset / size, align);
+    align = tro_point_common(o->arg.offset / size, align);
     for (int i = 0; i + 1 < b->rank; i++)
         if (b->shape[i] > 1)
-            align = common(o->stride[i], align);
+            align = tro_point_common(o->stride[i], align);
     return align;
 }
 
-static bool has_small_offsets(const struct tro_point_build *b, const struct tro_point_operand *o)
+bool tro_point_is_small(const struct tro_point_build *b, const struct tro_point_operand *o)
 {
     int64_t reach = 0;
     for (int i = 0; i < b->rank; i++) {
@@ -191,7 +190,7 @@ bool tro_point_classify(struct tro_point_build *b, int *vector)
     }
     for (int k = 0; k < n_operands(b); k++) {
         struct tro_point_operand *const o = operand(b, k);
-        if (!has_small_offsets(b, o))
+        if (!tro_point_is_small(b, o))
             return false;
         classify(b, o);
         if (o->class == TRO_POINT_VECTOR && o->align < *vector)

@@ -114,11 +114,12 @@ static void write_load(const struct tro_point_build *b, struct tro_buf *t, int i
     tro_buf_printf(t, "    alignas(16) %s a%d[%s];\n", type, i,
                    o->class == TRO_POINT_SAME ? "1" : "N");
     if (o->class == TRO_POINT_VECTOR)
-        tro_buf_printf(t, "    tro_point_load%s<N, %d>(a%d, in%d, n);\n", suffix, o->align, i, i);
+        tro_buf_printf(t, "    tro_point_load%s<N, %d, is_whole>(a%d, in%d, n);\n", suffix,
+                       o->align, i, i);
     else if (o->class == TRO_POINT_SAME)
         tro_buf_printf(t, "    tro_load%s<1, 1>(a%d, in%d);\n", suffix, i, i);
     else
-        tro_buf_printf(t, "    tro_point_load_strided<N>(a%d, in%d, s%d, n);\n", i, i, i);
+        tro_buf_printf(t, "    tro_point_load_strided<N, is_whole>(a%d, in%d, s%d, n);\n", i, i, i);
 }
 
 /* The value of element i. */
@@ -136,23 +137,29 @@ static void write_store(const struct tro_point_build *b, struct tro_buf *t, int 
 {
     const struct tro_point_operand *const o = &b->out[i];
     if (o->class == TRO_POINT_STRIDED)
-        tro_buf_printf(t, "    tro_point_store_strided<N>(out%d, y%d, s%d, n);\n", i, i,
+        tro_buf_printf(t, "    tro_point_store_strided<N, is_whole>(out%d, y%d, s%d, n);\n", i, i,
                        b->n_in + i);
     else
-        tro_buf_printf(t, "    tro_point_store<N, %d>(out%d, y%d, n);\n", o->align, i, i);
+        tro_buf_printf(t, "    tro_point_store<N, %d, is_whole>(out%d, y%d, n);\n", o->align, i, i);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
+static void write_signature(struct tro_buf *t, const char *name, const char *extra, const char *acc)
+{
+    tro_buf_printf(t,
+                   "template <int N%s>\nstatic __device__ __forceinline__ void\n"
+                   "%s(const tro_params &p, uint32_t row, uint32_t col, int n, %s (&acc)[N])\n{\n",
+                   extra, name, acc);
+}
+
+/* Whole vectors and the rest of a row are two texts, so that neither has a branch. */
 static void write_text(struct tro_point_build *b, struct tro_buf *t)
 {
     const char *const acc = b->acc_dtype == TRO_I32 ? "int32_t" : "float";
-    tro_buf_printf(t,
-                   "%s#include \"point.cuh\"\n#define TRO_POINT_ACC %s\n"
-                   "template <int N>\nstatic __device__ __forceinline__ void\n"
-                   "tro_point_row(const tro_params &p, uint32_t row, uint32_t col, int n, "
-                   "%s (&acc)[N])\n{\n",
-                   b->is_fast ? "#define TRO_FAST_MATH 1\n" : "", acc, acc);
+    tro_buf_printf(t, "%s#include \"point.cuh\"\n#define TRO_POINT_ACC %s\n",
+                   b->is_fast ? "#define TRO_FAST_MATH 1\n" : "", acc);
+    write_signature(t, "tro_point_part", ", bool is_whole", acc);
     write_index(b, t);
     write_steps(b, t);
     write_addresses(b, t);
@@ -171,6 +178,9 @@ static void write_text(struct tro_point_build *b, struct tro_buf *t)
     for (int i = 0; i < b->n_out; i++)
         write_store(b, t, i);
     tro_buf_printf(t, "}\n");
+    write_signature(t, "tro_point_row", "", acc);
+    tro_buf_printf(t, "    if (n == N)\n        tro_point_part<N, true>(p, row, col, n, acc);\n"
+                      "    else\n        tro_point_part<N, false>(p, row, col, n, acc);\n}\n");
 }
 
 static void write_types(struct tro_point_build *b, struct tro_buf *t)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pointwise nodes alone, regions of them, and copies that are as simple. */
+/* Pointwise nodes alone and regions of them. */
 #include "cuda/pointwise.h"
 
 #include "base/dtype.h"
-#include "base/err.h"
 #include "cuda/cuda.h"
 #include "cuda/kernels/pointwise.h"
-#include "cuda/point_program.h"
 
 #include <stdio.h>
 
@@ -58,8 +56,9 @@ int tro_cuda_point_step(struct tro_lowering *l, const struct tro_lower_node *n,
     };
     const struct tro_cuda_source source = {
         .name = "pointwise",
-        .defines = tro_cuda_defines(l, "#define VECTOR %d\n#define IS_ONE_ROW %d\n", vector,
-                                    point->n_rows == 1),
+        .defines = tro_cuda_defines(
+            l, "#define VECTOR %d\n#define IS_ONE_ROW %d\n#define HAS_WHOLE_ROWS %d\n", vector,
+            point->n_rows == 1, point->n_cols % vector == 0),
         .point = point,
         .params = &params,
         .params_size = sizeof params,
@@ -85,19 +84,4 @@ int tro_cuda_emit_pointwise(struct tro_lowering *l, const struct tro_lower_node 
     if (rc <= 0)
         return rc;
     return tro_cuda_point_step(l, n, point, "pointwise");
-}
-
-int tro_cuda_emit_copy(struct tro_lowering *l, const struct tro_lower_node *n,
-                       const struct tro_arg *to, const struct tro_arg *from)
-{
-    struct tro_point *point;
-    int rc = tro_point_copy(l, to, from, &point);
-    if (rc == 0)
-        return tro_fail(tro_lower_err(l), TRO_E_UNSUPPORTED,
-                        "copy from %s to %s on the GPU: expected equal types or floating-point "
-                        "ones, and less than 2^31 elements",
-                        tro_dtype_name(from->dtype), tro_dtype_name(to->dtype));
-    if (rc > 0)
-        rc = tro_cuda_point_step(l, n, point, "copy");
-    return rc < 0 ? rc : 0;
 }

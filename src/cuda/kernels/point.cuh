@@ -399,11 +399,11 @@ template <typename T> TRO_POINT_FN T tro_op_requantize(int32_t x, float scale, T
 
 /* ---- operands ------------------------------------------------------------------------------- */
 
-/* Elements 0 .. n of neighbours, N of which may be loaded A at a time. */
-template <int N, int A, typename S>
+/* Elements 0 .. n of neighbours, which may be loaded A at a time; is_whole: n is N. */
+template <int N, int A, bool is_whole, typename S>
 TRO_POINT_FN void tro_point_load(S (&to)[N], const S *from, int n)
 {
-    if (n == N) {
+    if (is_whole) {
         tro_load<N, (A < N ? A : N)>(to, from);
     } else {
 #pragma unroll
@@ -411,10 +411,10 @@ TRO_POINT_FN void tro_point_load(S (&to)[N], const S *from, int n)
             to[i] = i < n ? from[i] : S{};
     }
 }
-template <int N, int A, typename S>
+template <int N, int A, bool is_whole, typename S>
 TRO_POINT_FN void tro_point_load_const(S (&to)[N], const S *from, int n)
 {
-    if (n == N) {
+    if (is_whole) {
         tro_load_const<N, (A < N ? A : N)>(to, from);
     } else {
 #pragma unroll
@@ -422,15 +422,15 @@ TRO_POINT_FN void tro_point_load_const(S (&to)[N], const S *from, int n)
             to[i] = i < n ? from[i] : S{};
     }
 }
-template <int N, typename S>
+template <int N, bool is_whole, typename S>
 TRO_POINT_FN void tro_point_load_strided(S (&to)[N], const S *from, int stride, int n)
 {
 #pragma unroll
     for (int i = 0; i < N; i++)
-        to[i] = i < n ? from[i * stride] : S{};
+        to[i] = is_whole || i < n ? from[i * stride] : S{};
 }
 
-/* As the type in memory. */
+/* As the type in memory; to is aligned to 16. */
 template <typename S, typename T> struct tro_point_narrow {
     template <int N> static __device__ __forceinline__ void of(S (&to)[N], const T (&from)[N])
     {
@@ -447,8 +447,7 @@ template <typename S, typename T> struct tro_point_narrow {
             _Pragma("unroll") for (int i = 0; i + 1 < N; i += 2)                      \
             {                                                                         \
                 const uint32_t two = pack(from[i], from[i + 1]);                      \
-                to[i].bits = (uint16_t)two;                                           \
-                to[i + 1].bits = (uint16_t)(two >> 16);                               \
+                tro_copy_bytes<4>(&to[i], &two);                                      \
             }                                                                         \
             if (N % 2)                                                                \
                 to[N - 1] = tro_from_float<S>(from[N - 1]);                           \
@@ -457,12 +456,12 @@ template <typename S, typename T> struct tro_point_narrow {
 TRO_POINT_NARROW_HALF(tro_f16, tro_f32_to_f16x2)
 TRO_POINT_NARROW_HALF(tro_bf16, tro_f32_to_bf16x2)
 
-template <int N, int A, typename S, typename T>
+template <int N, int A, bool is_whole, typename S, typename T>
 TRO_POINT_FN void tro_point_store(S *to, const T (&from)[N], int n)
 {
-    S narrow[N];
+    alignas(16) S narrow[N];
     tro_point_narrow<S, T>::of(narrow, from);
-    if (n == N) {
+    if (is_whole) {
         tro_store<N, (A < N ? A : N)>(to, narrow);
     } else {
 #pragma unroll
@@ -471,14 +470,14 @@ TRO_POINT_FN void tro_point_store(S *to, const T (&from)[N], int n)
                 to[i] = narrow[i];
     }
 }
-template <int N, typename S, typename T>
+template <int N, bool is_whole, typename S, typename T>
 TRO_POINT_FN void tro_point_store_strided(S *to, const T (&from)[N], int stride, int n)
 {
-    S narrow[N];
+    alignas(16) S narrow[N];
     tro_point_narrow<S, T>::of(narrow, from);
 #pragma unroll
     for (int i = 0; i < N; i++)
-        if (i < n)
+        if (is_whole || i < n)
             to[i * stride] = narrow[i];
 }
 
