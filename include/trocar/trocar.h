@@ -168,6 +168,8 @@ struct tro_session_opts {
     int blocks;         /* 1: threads sleep between steps; 0: they spin while a run lasts, which
                               is faster where the processors are theirs alone */
     struct tro_scratch *scratch; /* NULL: scratch memory of its own */
+    int priority; /* of a session on a GPU among others there: 0, or less for more urgent ones (down
+                     to -5 on an H200); beyond what the device has is the most it has */
     const char *cpu; /* NULL: all the processor has; else a level to stay below: "generic",
                               "avx2", "avx512" ... */
 };
@@ -191,8 +193,17 @@ TRO_API int tro_session_n_outputs(const struct tro_session *s);
 TRO_API struct tro_io_info tro_session_input_info(const struct tro_session *s, int i);
 TRO_API struct tro_io_info tro_session_output_info(const struct tro_session *s, int i);
 
-/* Binds the caller's memory to an input, read at each run; it must stay valid until the next
- * bind of that input or the session's end. The element type must be equal and the shape must
+/* Memory of the host that a GPU reads by itself: inputs bound from it are not copied before they are
+ * sent. Several of them in turn let a frame arrive while the one before is worked on. NULL with the
+ * reason in err. */
+struct tro_pinned;
+TRO_API struct tro_pinned *tro_pinned_create(const char *device, size_t n_bytes,
+                                             struct tro_err *err);
+TRO_API void *tro_pinned_data(const struct tro_pinned *p);
+TRO_API void tro_pinned_destroy(struct tro_pinned *p);
+
+/* Binds the caller's memory to an input, read at each run: of the host, pinned, or of the session's
+ * GPU. It must stay valid until the next bind of that input or the session's end. The element type must be equal and the shape must
  * fit the input's; TRO_E_INPUT otherwise, and the former binding stays. */
 TRO_API int tro_session_bind(struct tro_session *s, const char *input, const struct tro_tensor *t,
                              struct tro_err *err);

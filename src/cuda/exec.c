@@ -12,6 +12,9 @@
 
 static int open_stream(struct tro_cuda_exec *x, int priority, struct tro_err *err)
 {
+    int least = 0, greatest = 0;
+    TRO_CU(x->cu, err, cuCtxGetStreamPriorityRange, &least, &greatest);
+    priority = priority < greatest ? greatest : priority > least ? least : priority;
     TRO_CU(x->cu, err, cuStreamCreateWithPriority, &x->stream, TRO_CU_STREAM_NON_BLOCKING,
            priority);
     TRO_CU(x->cu, err, cuEventCreate, &x->begin, 0);
@@ -132,6 +135,17 @@ void tro_cuda_exec_set_transfers(struct tro_cuda_exec *x, bool has_transfers)
     x->has_transfers = has_transfers;
 }
 
+/* What kind of memory the caller bound. */
+static void look_at(const struct tro_cuda_exec *x, struct input *in)
+{
+    int type = 0;
+    if (x->cu->cuPointerGetAttribute(&type, TRO_CU_POINTER_MEMORY_TYPE,
+                                     (tro_cu_ptr)(uintptr_t)in->data) != TRO_CU_SUCCESS)
+        type = 0;
+    in->memory = type;
+    in->is_new = false;
+}
+
 static int send_input(struct tro_cuda_exec *x, int i, struct tro_err *err)
 {
     struct input *const in = &x->inputs[i];
@@ -140,20 +154,19 @@ static int send_input(struct tro_cuda_exec *x, int i, struct tro_err *err)
     const tro_cu_ptr to = x->at[a->buffer];
     if (n == 0)
         return 0;
-    if (in->is_new) {
-        int type = 0;
-        in->is_on_device = x->cu->cuPointerGetAttribute(&type, TRO_CU_POINTER_MEMORY_TYPE,
-                                                        (tro_cu_ptr)(uintptr_t)in->data) ==
-                               TRO_CU_SUCCESS &&
-                           type == TRO_CU_MEMORY_DEVICE;
-        in->is_new = false;
-    }
-    if (in->is_on_device) {
+    if (in->is_new)
+        look_at(x, in);
+    if (in->memory == TRO_CU_MEMORY_DEVICE) {
         TRO_CU(x->cu, err, cuMemcpyDtoDAsync_v2, to, (tro_cu_ptr)(uintptr_t)in->data, n, x->stream);
         return 0;
     }
-    memcpy(x->base[a->buffer], in->data, n);
-    TRO_CU(x->cu, err, cuMemcpyHtoDAsync_v2, to, x->base[a->buffer], n, x->stream);
+    const bool is_pinned = in->memory == TRO_CU_MEMORY_HOST && !x->d->is_integrated;
+    if (!is_pinned)
+        memcpy(x->base[a->buffer], in->data, n);
+    if (x->d->is_integrated) /* the device reads it there */
+        return 0;
+    TRO_CU(x->cu, err, cuMemcpyHtoDAsync_v2, to, is_pinned ? in->data : x->base[a->buffer], n,
+           x->stream);
     return 0;
 }
 
@@ -170,7 +183,7 @@ static int fetch_outputs(struct tro_cuda_exec *x, struct tro_err *err)
 {
     for (int i = 0; i < x->p->n_outputs && x->has_transfers; i++) {
         const struct tro_arg *const a = &x->p->outputs[i];
-        if (x->p->output_slots[i] >= 0 || tro_arg_n_bytes(a) == 0)
+        if (x->p->output_slots[i] >= 0 || tro_arg_n_bytes(a) == 0 || x->d->is_integrated)
             continue;
         TRO_CU(x->cu, err, cuMemcpyDtoHAsync_v2, x->base[a->buffer], x->at[a->buffer],
                tro_arg_n_bytes(a), x->stream);
@@ -201,7 +214,8 @@ struct tro_tensor tro_cuda_exec_output(const struct tro_cuda_exec *x, int i)
 static bool has_two_copies(const struct tro_cuda_exec *x, const struct tro_arg *a)
 {
     const enum tro_buffer_kind kind = x->p->buffers[a->buffer].kind;
-    return a->buffer && kind != TRO_BUFFER_CONST && kind != TRO_BUFFER_KEEP;
+    return a->buffer && kind != TRO_BUFFER_CONST && kind != TRO_BUFFER_KEEP &&
+           x->at[a->buffer] != (tro_cu_ptr)(uintptr_t)x->base[a->buffer];
 }
 
 static int fetch_arg(struct tro_cuda_exec *x, const struct tro_arg *a, struct tro_err *err)

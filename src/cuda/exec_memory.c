@@ -15,9 +15,15 @@ static size_t aligned(size_t n)
 
 /* ---- memory ------------------------------------------------------------------------------- */
 
-static bool is_in_block(const struct tro_buffer *b)
+static bool is_io(const struct tro_buffer *b)
 {
-    return b->kind == TRO_BUFFER_INPUT || b->kind == TRO_BUFFER_OUTPUT ||
+    return b->kind == TRO_BUFFER_INPUT || b->kind == TRO_BUFFER_OUTPUT;
+}
+
+/* An integrated GPU works in the host's memory: inputs and outputs are there alone. */
+static bool is_in_block(const struct tro_cuda_exec *x, const struct tro_buffer *b)
+{
+    return (is_io(b) && !x->d->is_integrated) ||
            (b->kind == TRO_BUFFER_CONST && b->data && !b->is_shared);
 }
 
@@ -26,7 +32,7 @@ static int place_on_device(struct tro_cuda_exec *x, struct tro_err *err)
     const struct tro_program *const p = x->p;
     size_t n = aligned(p->scratch_bytes);
     for (uint32_t i = 0; i < p->n_buffers; i++)
-        n += is_in_block(&p->buffers[i]) ? aligned(p->buffers[i].n_bytes + 16) : 0;
+        n += is_in_block(x, &p->buffers[i]) ? aligned(p->buffers[i].n_bytes + 16) : 0;
     TRO_TRY(tro_cuda_alloc(x->d, n, &x->block, err));
     x->size.device_bytes = n;
     tro_cu_ptr next = x->block + aligned(p->scratch_bytes);
@@ -34,9 +40,11 @@ static int place_on_device(struct tro_cuda_exec *x, struct tro_err *err)
         const struct tro_buffer *const b = &p->buffers[i];
         if (b->kind == TRO_BUFFER_SCRATCH)
             x->at[i] = x->block + b->offset;
+        if (is_io(b) && x->d->is_integrated)
+            x->at[i] = (tro_cu_ptr)(uintptr_t)x->base[i];
         if (b->kind == TRO_BUFFER_CONST && b->data && b->is_shared)
             TRO_TRY(tro_cuda_store_constant(x->store, b, &x->at[i], err));
-        if (!is_in_block(b))
+        if (!is_in_block(x, b))
             continue;
         x->at[i] = next;
         next += aligned(b->n_bytes + 16);
@@ -52,7 +60,7 @@ static int place_pinned(struct tro_cuda_exec *x, struct tro_err *err)
     const struct tro_program *const p = x->p;
     size_t n = 0;
     for (uint32_t i = 0; i < p->n_buffers; i++)
-        if (p->buffers[i].kind == TRO_BUFFER_INPUT || p->buffers[i].kind == TRO_BUFFER_OUTPUT)
+        if (is_io(&p->buffers[i]))
             n += aligned(p->buffers[i].n_bytes);
     void *pinned;
     TRO_CU(x->cu, err, cuMemHostAlloc, &pinned, n + 64, 0);
@@ -64,7 +72,7 @@ static int place_pinned(struct tro_cuda_exec *x, struct tro_err *err)
         const struct tro_buffer *const b = &p->buffers[i];
         if (b->kind == TRO_BUFFER_CONST)
             x->base[i] = (void *)b->data;
-        if (b->kind != TRO_BUFFER_INPUT && b->kind != TRO_BUFFER_OUTPUT)
+        if (!is_io(b))
             continue;
         x->base[i] = x->pinned + at;
         at += aligned(b->n_bytes);
@@ -128,8 +136,8 @@ static int fill_args(struct tro_cuda_exec *x, int32_t i, struct tro_err *err)
 
 int tro_cuda_exec_place(struct tro_cuda_exec *x, struct tro_err *err)
 {
-    TRO_TRY(place_on_device(x, err));
     TRO_TRY(place_pinned(x, err));
+    TRO_TRY(place_on_device(x, err));
     TRO_TRY(place_keep(x, err));
     if (x->size.n_host_steps)
         TRO_TRY(tro_cuda_exec_place_mirror(x, err));

@@ -13,7 +13,7 @@ struct segment {
 
 struct input {
     const void *data;
-    bool is_on_device;
+    int memory;    /* TRO_CU_MEMORY_..., 0: of the host, pageable */
     bool is_new;   /* bound since its memory was looked at */
     int tied_from; /* output that it is, -1: none */
 };

@@ -244,6 +244,7 @@ static int init_plan(struct tro_plan_session *e, struct tro_plan *p,
         return err->status;
     e->lower.packs = tro_plan_shared_packs(e->shared);
     e->has_transfers = true;
+    e->priority = o->priority;
     TRO_TRY(choose_device(e, p, o, err));
     e->team = tro_team_create(tro_team_default_size(o->n_threads), o->blocks, err);
     e->thread_scratch = tro_scratch_create(err);

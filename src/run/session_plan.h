@@ -33,6 +33,7 @@ struct tro_plan_session {
     struct tro_choices choices;
     struct tro_cuda_store *store; /* of the plan on the GPU that the session runs on, or NULL */
     struct tro_cuda_exec_run cuda_run;
+    int priority;
     bool has_transfers;
     char notice[384]; /* for tro_session_notice */
     struct tro_team *team;

@@ -55,7 +55,8 @@ static int reserve(struct tro_plan_session *e, const struct tro_program *p, stru
 
 static int make_cuda_exec(struct tro_plan_session *e, struct tro_variant *v, struct tro_err *err)
 {
-    const struct tro_cuda_exec_opts o = {.program = v->program, .store = e->store};
+    const struct tro_cuda_exec_opts o = {
+        .program = v->program, .store = e->store, .priority = e->priority};
     v->cuda = tro_cuda_exec_create(&o, err);
     if (!v->cuda)
         return err->status;
