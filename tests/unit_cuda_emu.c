@@ -386,7 +386,8 @@ static void check_fails(const char *body, unsigned block, int rc)
     if (load(&k, body)) {
         struct params p = {{put(NULL, 64)}, 0};
         size_t n_free, n_total;
-        CHECK_INT(launch(&k, 1, block, 256, &p), rc);
+        CHECK_INT(launch(&k, 1, block, 256, &p), 0);
+        CHECK_INT(cu->cuCtxSynchronize(), rc);
         CHECK_INT(cu->cuMemGetInfo_v2(&n_free, &n_total), rc);
         CHECK_INT(cu->cuMemFree_v2(p.ptr[0]), rc);
     }
@@ -498,9 +499,10 @@ TEST(fault_of_a_launch)
     setenv("TRO_EMU_FAULT", "launch:2", 1);
     if (load(&k, KERNEL "{ tro_wait(); }\n")) {
         CHECK_INT(launch(&k, 1, 1, 0, &p), 0);
-        CHECK_INT(launch(&k, 1, 1, 0, &p), 700);
-        CHECK_INT(launch(&k, 1, 1, 0, &p), 700);
+        CHECK_INT(cu->cuCtxSynchronize(), 0);
+        CHECK_INT(launch(&k, 1, 1, 0, &p), 0);
         CHECK_INT(cu->cuCtxSynchronize(), 700);
+        CHECK_INT(launch(&k, 1, 1, 0, &p), 700);
     }
     unload(&k);
     close_device();
@@ -532,6 +534,51 @@ TEST(log_of_the_compiler)
     OPEN_OR_SKIP();
     CHECK(!compile(&k, KERNEL "{ nonsense; }\n", 90, TRO_CODE_CUBIN, &err));
     CHECK_HAS(err.text, "nonsense");
+    close_device();
+}
+
+/* ---- streams ------------------------------------------------------------------------------ */
+
+/* What is read before it was waited for is old. */
+TEST(streams_are_late)
+{
+    enum { N = 4 };
+    tro_cu_stream stream = NULL;
+    tro_cu_event begin = NULL, end = NULL;
+    void *pinned = NULL;
+    float ms = -1;
+    OPEN_OR_SKIP();
+    CHECK_INT(cu->cuMemHostAlloc(&pinned, N, 0), 0);
+    const tro_cu_ptr at = put(NULL, N);
+    CHECK_INT(cu->cuStreamCreateWithPriority(&stream, TRO_CU_STREAM_NON_BLOCKING, 0), 0);
+    CHECK_INT(cu->cuEventCreate(&begin, 0), 0);
+    CHECK_INT(cu->cuEventCreate(&end, 0), 0);
+    unsigned char *const bytes = pinned;
+    memset(bytes, 1, N);
+    CHECK_INT(cu->cuEventRecord(begin, stream), 0);
+    CHECK_INT(cu->cuMemsetD8Async(at, 7, N, stream), 0);
+    CHECK_INT(cu->cuMemcpyDtoHAsync_v2(bytes, at, N, stream), 0);
+    CHECK_INT(cu->cuEventRecord(end, stream), 0);
+    CHECK_INT(bytes[0], 1);
+    CHECK_INT(cu->cuEventElapsedTime_v2(&ms, begin, end), TRO_CU_NOT_READY);
+    CHECK_INT(cu->cuEventQuery(end), TRO_CU_NOT_READY);
+    CHECK_INT(bytes[0], 1);
+    CHECK_INT(cu->cuEventQuery(end), 0);
+    CHECK_INT(bytes[0], 7);
+    CHECK_INT(cu->cuEventElapsedTime_v2(&ms, begin, end), 0);
+    CHECK(ms >= 0);
+    CHECK_INT(cu->cuMemsetD8Async(at, 8, N, stream), 0);
+    CHECK_INT(cu->cuMemcpyDtoH_v2(bytes, at, N), 0);
+    CHECK_INT(bytes[0], 7);
+    CHECK_INT(cu->cuStreamSynchronize(stream), 0);
+    CHECK_INT(cu->cuMemcpyDtoH_v2(bytes, at, N), 0);
+    CHECK_INT(bytes[0], 8);
+    cu->cuEventDestroy_v2(begin);
+    cu->cuEventDestroy_v2(end);
+    CHECK_INT(cu->cuStreamDestroy_v2(stream), 0);
+    CHECK_INT(cu->cuStreamSynchronize(stream), 400);
+    CHECK_INT(cu->cuMemFree_v2(at), 0);
+    CHECK_INT(cu->cuMemFreeHost(pinned), 0);
     close_device();
 }
 
