@@ -57,9 +57,9 @@ TEST(cuda_conv_int_shapes)
 /* Every tile, whatever is the best guess. */
 TEST(cuda_conv_int_tiles)
 {
-    static const char *const tiles[] = {"128x64x64", "128x32x64", "128x16x64",
-                                        "64x64x64",  "64x32x128", "32x32x128",
-                                        "32x16x128", "16x64x128", "16x16x128"};
+    static const char *const tiles[] = {
+        "128x64x64", "128x64x32", "128x32x64", "128x32x32", "128x16x64", "64x64x64", "64x64x32",
+        "64x32x128", "64x32x32",  "32x32x128", "32x16x128", "16x64x128", "16x16x128"};
     static const enum tro_dtype types[] = {TRO_U8, TRO_I8};
     for (size_t i = 0; i < sizeof tiles / sizeof tiles[0]; i++) {
         struct tro_choices choices = {0};
@@ -176,10 +176,13 @@ TEST(cuda_conv_int_of_a_zero_made_at_run_time)
 {
     CUDA_ENGINE(0, FP32,
                 "graph \"g\"\ninput %x : u8[1,8,6,6]\ninput %z : u8[]\nconst %w : i8[9,8,3,3] = "
-                "splat -77\nconst %o : u8[] = 1\n%v = add(%z, %o)\n"
+                "splat -77\nconst %u : i8[8,1,3,3] = splat 5\nconst %o : u8[] = 1\n"
+                "%v = add(%z, %o)\n"
                 "%c = conv_int(%x, %w, %v) {strides = [1,1], dilations = [1,1], "
-                "pads = [1,1,1,1], group = 1}\noutput %c");
-    CHECK(!cuda_kit_device() || cuda_has("conv_int_mma"));
+                "pads = [1,1,1,1], group = 1}\n"
+                "%d = conv_int(%x, %u, %v) {strides = [1,1], dilations = [1,1], "
+                "pads = [1,1,1,1], group = 8}\noutput %c\noutput %d");
+    CHECK(!cuda_kit_device() || (cuda_has("conv_int_mma") && cuda_has("depthwise_int")));
 }
 
 TEST(cuda_conv_int_in_and_into_concatenations)

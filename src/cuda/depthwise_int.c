@@ -15,7 +15,8 @@ enum { VECTOR = 4, BLOCK = 128, MAX_TAPS = 64, GOOD_THREADS_SM = 1024 };
 struct depthwise {
     struct tro_win win;
     struct tro_tensor x, w, y, zeros; /* zeros: of w, has_zeros */
-    bool has_zeros, has_zero_x, has_zero_w;
+    bool has_zeros, is_zero_live, has_sums, has_zero_w;
+    uint8_t zero; /* of x, unless live */
     struct tro_arg in[4];
     int n_in;
     const struct tro_point *point;
@@ -77,7 +78,8 @@ static bool read_zeros(struct tro_lowering *l, const struct tro_node *node, stru
     if (is_given && (!tro_lower_type(l, node->in[2], &zero) || tro_tensor_n_elems(&zero) != 1 ||
                      zero.dtype != d->x.dtype))
         return false;
-    d->has_zero_x = is_given && !tro_int_is_zero(l, node->in[2]);
+    d->is_zero_live = is_given && !tro_int_known_zero(l, node->in[2], &d->zero);
+    d->has_sums = d->is_zero_live || d->zero != 0 || d->x.dtype == TRO_U8;
     d->has_zeros = node->n_in > 3 && node->in[3].i;
     if (d->has_zeros && (!tro_lower_const(l, node->in[3], &d->zeros) || !is_8bit(d->zeros.dtype)))
         return false;
@@ -107,16 +109,15 @@ static bool is_ours(struct tro_lowering *l, const struct tro_lower_node *n, stru
 static int add_inputs(struct tro_lowering *l, const struct tro_lower_node *n, struct depthwise *d)
 {
     const struct form f = {d->win.n_taps, n_vectors(d) * VECTOR};
-    const bool has_table = d->has_zero_x || d->x.dtype == TRO_U8 || d->has_zero_w;
     TRO_TRY(tro_lower_in(l, n->node->in[0], TRO_FORM_CHANNELS_LAST, &d->in[0]));
     if (!tro_int_is_small(&d->win, &d->in[0]))
         return 0;
     TRO_TRY(tro_lower_pack(l, n->node->in[1], "depthwise_int_4", (size_t)(f.n_taps * f.pitch), pack,
                            &f, &d->in[1]));
     d->n_in = 2;
-    if (d->has_zero_x)
+    if (d->is_zero_live)
         TRO_TRY(tro_lower_in(l, n->node->in[2], TRO_FORM_DENSE, &d->in[d->n_in++]));
-    if (has_table)
+    if (d->has_sums || d->has_zero_w)
         TRO_TRY(add_table(l, d, &d->in[d->n_in++]));
     return 1;
 }
@@ -164,6 +165,7 @@ static void fill(const struct depthwise *d, int span, struct tro_depthwise_int_p
     const struct tro_arg *const x = &d->in[0];
     const int64_t n_spans = (g->out[TRO_W] + span - 1) / span;
     p->n_threads = (uint32_t)(n_rows(d) * n_spans * n_vectors(d));
+    p->zero = d->zero;
     p->n_channels = (int32_t)d->x.shape[1];
     p->out_w = (int32_t)g->out[TRO_W];
     p->n_vectors = tro_div_make(n_vectors(d));
@@ -193,11 +195,11 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n,
     const char *const defines = tro_cuda_defines(
         l,
         "#define KD %d\n#define KH %d\n#define KW %d\n#define STRIDE %d\n#define DILATION %d\n"
-        "#define SPAN %d\n#define CHUNK %d\n#define IS_SIGNED %d\n#define HAS_ZERO %d\n"
-        "#define HAS_ZERO_W %d\n",
+        "#define SPAN %d\n#define CHUNK %d\n#define IS_SIGNED %d\n#define IS_ZERO_LIVE %d\n"
+        "#define HAS_SUMS %d\n#define HAS_ZERO_W %d\n",
         (int)g->kernel[TRO_D], (int)g->kernel[TRO_H], (int)g->kernel[TRO_W], (int)g->stride[TRO_W],
         (int)g->dilation[TRO_W], span, can_read_fours(d) ? VECTOR : 1, d->x.dtype == TRO_I8,
-        d->has_zero_x, d->has_zero_w);
+        d->is_zero_live, d->has_sums, d->has_zero_w);
     if (!defines)
         return tro_lower_err(l)->status;
     const struct tro_cuda_source source = {"depthwise_int", defines, d->point, &params,

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { W_ALIGN = 16, SUMS_GAP = 4, ROW_BYTES = 16 };
+enum { W_ALIGN = 16, TABLE_ALIGN = 16, SUMS_GAP = 8, ROW_BYTES = 16 };
 
 static int64_t round_up(int64_t n, int64_t to)
 {
@@ -24,16 +24,19 @@ static bool is_8bit(enum tro_dtype d)
 
 /* ---- zeros --------------------------------------------------------------------------------- */
 
-bool tro_int_is_zero(struct tro_lowering *l, tro_value_id v)
+bool tro_int_known_zero(struct tro_lowering *l, tro_value_id v, uint8_t *out)
 {
     struct tro_tensor t;
+    *out = 0;
     if (!v.i)
         return true;
-    if (!tro_lower_const(l, v, &t))
+    if (!tro_lower_const(l, v, &t) || tro_tensor_n_elems(&t) == 0)
         return false;
-    for (int64_t i = 0; i < tro_tensor_n_elems(&t); i++)
-        if (tro_load_i64(t.dtype, t.data, i) != 0)
+    const uint8_t *const bytes = t.data;
+    for (int64_t i = 1; i < tro_tensor_n_elems(&t); i++)
+        if (bytes[i] != bytes[0])
             return false;
+    *out = bytes[0];
     return true;
 }
 
@@ -105,7 +108,8 @@ static int add_columns(struct tro_lowering *l, const struct tro_int_mma *d, stru
     if (!tro_lower_const(l, d->b_value, &b) ||
         (d->zero_b.i && !tro_lower_const(l, d->zero_b, &zeros)))
         return tro_fail(tro_lower_err(l), TRO_E_INTERNAL, "weights are no constant");
-    int32_t *const v = TRO_NEW_N(tro_lower_arena(l), int32_t, (size_t)(2 * w->n_cols));
+    const int64_t pitch = round_up(w->n_cols, TABLE_ALIGN);
+    int32_t *const v = TRO_NEW_N(tro_lower_arena(l), int32_t, (size_t)(2 * pitch));
     if (!v)
         return tro_fail_nomem(tro_lower_err(l));
     for (int64_t col = 0; col < w->n_cols; col++) {
@@ -114,9 +118,9 @@ static int add_columns(struct tro_lowering *l, const struct tro_int_mma *d, stru
         for (int64_t k = 0; k < w->k; k++)
             sum += (uint32_t)((int8_t)weight_at(w, &b, col, k) - zero);
         v[col] = (int32_t)sum;
-        v[w->n_cols + col] = zero;
+        v[pitch + col] = zero;
     }
-    return tro_lower_table(l, v, (size_t)(2 * w->n_cols) * sizeof(*v), out);
+    return tro_lower_table(l, v, (size_t)(2 * pitch) * sizeof(*v), out);
 }
 
 /* ---- sizes --------------------------------------------------------------------------------- */
@@ -144,9 +148,11 @@ struct tile {
     int m, n, k, stages, warps_m, warps_n, warps_k;
 };
 static const struct tile tiles[] = {
-    {"128x64x64", 128, 64, 64, 4, 2, 2, 1}, {"128x32x64", 128, 32, 64, 4, 4, 1, 1},
+    {"128x64x64", 128, 64, 64, 4, 2, 2, 1}, {"128x64x32", 128, 64, 32, 3, 2, 2, 1},
+    {"128x32x64", 128, 32, 64, 4, 4, 1, 1}, {"128x32x32", 128, 32, 32, 3, 4, 1, 1},
     {"128x16x64", 128, 16, 64, 4, 4, 1, 1}, {"64x64x64", 64, 64, 64, 4, 2, 2, 1},
-    {"64x32x128", 64, 32, 128, 3, 2, 1, 2}, {"32x32x128", 32, 32, 128, 4, 1, 1, 4},
+    {"64x64x32", 64, 64, 32, 3, 2, 2, 1},   {"64x32x128", 64, 32, 128, 3, 2, 1, 2},
+    {"64x32x32", 64, 32, 32, 3, 2, 2, 1},   {"32x32x128", 32, 32, 128, 4, 1, 1, 4},
     {"32x16x128", 32, 16, 128, 4, 1, 1, 4}, {"16x64x128", 16, 64, 128, 3, 1, 2, 2},
     {"16x16x128", 16, 16, 128, 4, 1, 1, 4},
 };
@@ -168,11 +174,12 @@ static uint32_t shared_bytes(const struct tile *t)
     return (uint32_t)((pipe > sums ? pipe : sums) + t->m * ROW_BYTES + (t->m + t->n) * 4);
 }
 
-/* In cycles, as far as the sizes tell: steps wait for memory or share the machine's rate with the
- * other blocks of the multiprocessor. */
+/* In cycles, as far as the sizes tell: steps wait for memory or share the multiprocessor's rates
+ * with its other blocks, as the epilogues do. */
 static double guess_time(const struct tro_int_mma *d, const struct tile *t, int n_sms)
 {
-    const double macs_each_cycle = 2048, bytes_each_cycle = 48, wait = 350, ends = 2500;
+    const double macs_each_cycle = 2048, bytes_each_cycle = 48, results_each_cycle = 8;
+    const double wait = 250, ends = 2500;
     const double together = 200 * 1024 / (double)shared_bytes(t);
     const double places = (double)n_sms * (together < 8 ? together : 8);
     const double n = (double)n_blocks(d, t);
@@ -182,7 +189,7 @@ static double guess_time(const struct tro_int_mma *d, const struct tile *t, int 
                         (double)(t->m + t->n) * t->k / bytes_each_cycle;
     const double steps = (double)((d->p.k + t->k - 1) / t->k);
     const double step = work * busy > wait ? work * busy : wait;
-    return waves * (steps * step + ends);
+    return waves * (steps * step + ends + t->m * t->n / results_each_cycle * busy);
 }
 
 /* The tiles by their guessed time, as tro_lower_pick wants them: names, then NULL. */
@@ -253,8 +260,13 @@ static int find_vector(const struct tro_int_mma *d, const struct tile *t)
     return n;
 }
 
+/* What is known of the zeros. */
+struct zeros {
+    bool has_a, is_a_live, has_b;
+};
+
 static int add_step(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int_mma *d,
-                    const struct tro_arg *own, int n_own, bool has_zero_a, bool has_zero_b)
+                    const struct tro_arg *own, int n_own, struct zeros zeros)
 {
     const int chunk = find_chunk(d);
     const struct tile *const t = pick_tile(l, d, chunk);
@@ -267,9 +279,10 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n, stru
         "#define BM %d\n#define BN %d\n#define BK %d\n#define STAGES %d\n#define WARPS_M %d\n"
         "#define WARPS_N %d\n#define WARPS_K %d\n#define POINT_N %d\n#define CHUNK %d\n"
         "#define IS_A_SIGNED %d\n#define IS_B_LIVE %d\n#define IS_B_SIGNED %d\n"
-        "#define HAS_ZERO_A %d\n#define HAS_ZERO_B %d\n",
+        "#define HAS_ZERO_A %d\n#define IS_ZERO_A_LIVE %d\n#define HAS_ZERO_B %d\n",
         t->m, t->n, t->k, t->stages, t->warps_m, t->warps_n, t->warps_k, find_vector(d, t), chunk,
-        d->a_dtype == TRO_I8, d->is_b_live, d->b_dtype == TRO_I8, has_zero_a, has_zero_b);
+        d->a_dtype == TRO_I8, d->is_b_live, d->b_dtype == TRO_I8, zeros.has_a, zeros.is_a_live,
+        zeros.has_b);
     if (!defines)
         return tro_lower_err(l)->status;
     const struct tro_cuda_source source = {"int_mma", defines, d->point, &d->p, sizeof d->p};
@@ -288,27 +301,34 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n, stru
     return 1;
 }
 
+/* Zeros that memory holds. */
+static int place_zeros(struct tro_lowering *l, tro_value_id v, struct tro_arg *out, int64_t *n)
+{
+    struct tro_tensor t;
+    *n = tro_lower_type(l, v, &t) ? tro_tensor_n_elems(&t) : 1;
+    return tro_lower_in(l, v, TRO_FORM_DENSE, out);
+}
+
 int tro_int_mma_emit(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int_mma *d)
 {
-    const bool has_zero_a = !tro_int_is_zero(l, d->zero_a);
-    const bool has_zero_b = d->b_dtype == TRO_U8 || !tro_int_is_zero(l, d->zero_b);
+    uint8_t zero_a, zero_b;
+    struct zeros zeros = {.is_a_live = !tro_int_known_zero(l, d->zero_a, &zero_a)};
+    zeros.has_a = zeros.is_a_live || zero_a != 0;
+    zeros.has_b = d->b_dtype == TRO_U8 || !tro_int_known_zero(l, d->zero_b, &zero_b) || zero_b != 0;
     struct tro_arg own[4] = {d->a, d->b};
-    struct tro_tensor t;
+    int64_t n_zeros = 1;
     int n_own = 2;
-    d->p.n_zeros_a = tro_div_make(1);
+    d->p.zero_a = zero_a;
     if (!d->is_b_live)
         TRO_TRY(add_weights(l, d, &own[1]));
-    if (has_zero_a) {
-        TRO_TRY(tro_lower_in(l, d->zero_a, TRO_FORM_DENSE, &own[n_own++]));
-        if (tro_lower_type(l, d->zero_a, &t))
-            d->p.n_zeros_a = tro_div_make(tro_tensor_n_elems(&t));
-    }
-    if (!d->is_b_live && (has_zero_a || has_zero_b))
+    if (zeros.is_a_live)
+        TRO_TRY(place_zeros(l, d->zero_a, &own[n_own++], &n_zeros));
+    d->p.n_zeros_a = tro_div_make(n_zeros);
+    if (!d->is_b_live && (zeros.has_a || zeros.has_b))
         TRO_TRY(add_columns(l, d, &own[n_own++]));
-    if (d->is_b_live && has_zero_b && d->zero_b.i) {
-        TRO_TRY(tro_lower_in(l, d->zero_b, TRO_FORM_DENSE, &own[n_own++]));
-        if (tro_lower_type(l, d->zero_b, &t))
-            d->p.n_zeros_b = (uint32_t)tro_tensor_n_elems(&t);
+    if (d->is_b_live && zeros.has_b && d->zero_b.i) {
+        TRO_TRY(place_zeros(l, d->zero_b, &own[n_own++], &n_zeros));
+        d->p.n_zeros_b = (uint32_t)n_zeros;
     }
-    return add_step(l, n, d, own, n_own, has_zero_a, has_zero_b);
+    return add_step(l, n, d, own, n_own, zeros);
 }

@@ -17,7 +17,7 @@ struct tro_int_weights {
 /* A product as its emitter describes it. */
 struct tro_int_mma {
     const char *name;            /* of the operator, for labels: "conv_int" */
-    struct tro_int_mma_params p; /* but for what tro_int_mma_emit fills in: n_zeros, w_pitch */
+    struct tro_int_mma_params p; /* but for zeros and w_pitch, which tro_int_mma_emit fills in */
     struct tro_arg a;
     struct tro_int_weights weights; /* constant b */
     bool is_b_live;
@@ -37,8 +37,8 @@ int tro_int_mma_emit(struct tro_lowering *l, const struct tro_lower_node *n, str
 
 /* ---- zeros and weights, as other kernels want them too --------------------------------------- */
 
-/* Whether v is a constant of zeros, or absent. */
-bool tro_int_is_zero(struct tro_lowering *l, tro_value_id v);
+/* Whether v is a constant of equal bytes, or absent, which is a zero; the byte in *out. */
+bool tro_int_known_zero(struct tro_lowering *l, tro_value_id v, uint8_t *out);
 
 /* Weights of this type as signed bytes: u8 with the sign bit flipped; and the zero of a column that
  * belongs to that, zeros NULL: none given. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Definitions: KD KH KW, STRIDE and DILATION along the width, SPAN; CHUNK: 4 where 4 channels of x
- * may be read at once, else 1; IS_SIGNED: x; HAS_ZERO, HAS_ZERO_W.
+ * may be read at once, else 1; IS_SIGNED: x; IS_ZERO_LIVE, HAS_SUMS, HAS_ZERO_W.
  *
  * __dp4a with all but one byte of one factor zero is a product of two bytes that need not be taken
  * out of their words. Unsigned x has its sign bit flipped, which moves its zero by 128.
@@ -9,7 +9,6 @@
 #define BLOCK 128
 #define PLACES ((SPAN - 1) * STRIDE + (KW - 1) * DILATION + 1)
 #define FLIP (IS_SIGNED ? 0 : 0x80808080u)
-#define HAS_SUMS (HAS_ZERO || !IS_SIGNED)
 
 /* What a thread makes. */
 struct place {
@@ -78,7 +77,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK) tro_kernel(const __grid_cons
     const bool is_idle = index >= o.n_threads;
     const place t = find_place(o, is_idle ? 0 : index);
     const uint8_t *const w = (const uint8_t *)p.ptr[1] + t.channel;
-    const int32_t *const table = (const int32_t *)p.ptr[2 + HAS_ZERO] + t.channel;
+    const int32_t *const table = (const int32_t *)p.ptr[2 + IS_ZERO_LIVE] + t.channel;
     const int pitch = (int)o.n_vectors.d * 4, n = o.n_channels - t.channel;
     int32_t sums[4] = {0}, zeros[4] = {0}, acc[SPAN][4];
     if (HAS_SUMS)
@@ -89,9 +88,9 @@ extern "C" __global__ void __launch_bounds__(BLOCK) tro_kernel(const __grid_cons
     tro_launch_next();
     if (is_idle)
         return;
-    uint32_t pad = FLIP;
-#if HAS_ZERO
-    pad ^= 0x01010101u * *(const uint8_t *)p.ptr[2];
+    uint32_t pad = 0x01010101u * o.zero ^ FLIP;
+#if IS_ZERO_LIVE
+    pad = 0x01010101u * *(const uint8_t *)p.ptr[2] ^ FLIP;
 #endif
 #pragma unroll
     for (int s = 0; s < SPAN; s++)

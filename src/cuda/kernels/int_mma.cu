@@ -2,12 +2,12 @@
 /*
  * Definitions: BM BN BK STAGES WARPS_M WARPS_N WARPS_K, POINT_N;
  * CHUNK: bytes of k that lie together in a and at a multiple of that, 4, 8 or 16, or 1: none;
- * IS_A_SIGNED IS_B_LIVE IS_B_SIGNED HAS_ZERO_A HAS_ZERO_B.
+ * IS_A_SIGNED IS_B_LIVE IS_B_SIGNED HAS_ZERO_A IS_ZERO_A_LIVE HAS_ZERO_B.
  */
 #define THREADS (32 * WARPS_M * WARPS_N * WARPS_K)
 #define PIECES (BK / 16)
 #define STAGE_BYTES ((BM + BN) * BK)
-#define SUMS_PITCH (BN + 4)
+#define SUMS_PITCH (BN + 8)
 #define SUMS_BYTES (BM * SUMS_PITCH * 4)
 #define PIPE_BYTES (STAGES * STAGE_BYTES > SUMS_BYTES ? STAGES * STAGE_BYTES : SUMS_BYTES)
 #define WARP_M (BM / WARPS_M)
@@ -258,6 +258,16 @@ static __device__ __forceinline__ void put(int32_t *to, int32_t v, bool is_first
     *to = is_first ? v : *to + v;
 }
 
+static __device__ __forceinline__ void put_pair(int32_t *to, int32_t v, int32_t w, bool is_first)
+{
+    int32_t pair[2] = {0, 0};
+    if (!is_first)
+        tro_load<2, 2>(pair, to);
+    pair[0] += v;
+    pair[1] += w;
+    tro_store<2, 2>(to, pair);
+}
+
 static __device__ __forceinline__ void put_sums(const block_sums &b, const sums &s, int m0, int n0,
                                                 bool is_first)
 {
@@ -267,9 +277,9 @@ static __device__ __forceinline__ void put_sums(const block_sums &b, const sums 
 #pragma unroll
         for (int j = 0; j < N_TILES; j++)
 #pragma unroll
-            for (int e = 0; e < 4; e++)
-                put(&b.c[(m0 + i * 16 + row + e / 2 * 8) * SUMS_PITCH + n0 + j * 8 + col + e % 2],
-                    s.c[i][j][e], is_first);
+            for (int e = 0; e < 4; e += 2)
+                put_pair(&b.c[(m0 + i * 16 + row + e * 4) * SUMS_PITCH + n0 + j * 8 + col],
+                         s.c[i][j][e], s.c[i][j][e + 1], is_first);
     if (HAS_ROW_SUMS && n0 == 0 && col == 0)
 #pragma unroll
         for (int i = 0; i < M_TILES; i++)
@@ -279,52 +289,63 @@ static __device__ __forceinline__ void put_sums(const block_sums &b, const sums 
     if (HAS_COL_SUMS && m0 == 0 && row == 0)
 #pragma unroll
         for (int j = 0; j < N_TILES; j++)
-#pragma unroll
-            for (int e = 0; e < 2; e++)
-                put(&b.cols[n0 + j * 8 + col + e], s.cols[j][e], is_first);
+            put_pair(&b.cols[n0 + j * 8 + col], s.cols[j][0], s.cols[j][1], is_first);
 }
 
 static __device__ __forceinline__ int32_t zero_a_at(const tro_params &p, uint32_t row)
 {
-#if HAS_ZERO_A
+    uint8_t v = (uint8_t)p.own.zero_a;
+#if IS_ZERO_A_LIVE
     tro_div_rest(row, p.own.n_zeros_a);
-    const uint8_t v = ((const uint8_t *)p.ptr[2])[row];
-    return IS_A_SIGNED ? (int32_t)(int8_t)v : (int32_t)v;
-#else
-    return 0;
+    v = ((const uint8_t *)p.ptr[2])[row];
 #endif
+    return IS_A_SIGNED ? (int32_t)(int8_t)v : (int32_t)v;
 }
 
-/* As the tensor cores see it. */
-static __device__ __forceinline__ int32_t zero_b_at(const tro_params &p, const part &t,
-                                                    uint32_t col)
+/* Of the columns from c of the block on: zeros, as the tensor cores see them, and sums of b less
+ * its zeros. */
+struct columns {
+    int32_t zeros[POINT_N], sums[POINT_N];
+};
+
+#if IS_B_LIVE
+static __device__ __forceinline__ int32_t zero_b_at(const tro_params &p, uint32_t col)
 {
-#if !HAS_ZERO_B
-    return 0;
-#elif IS_B_LIVE
     const uint8_t flip = IS_B_SIGNED ? 0 : 0x80;
     if (p.own.n_zeros_b == 0)
         return (int8_t)flip;
-    const uint8_t v = ((const uint8_t *)p.ptr[2 + HAS_ZERO_A])[p.own.n_zeros_b == 1 ? 0 : col];
+    const uint8_t v = ((const uint8_t *)p.ptr[2 + IS_ZERO_A_LIVE])[p.own.n_zeros_b == 1 ? 0 : col];
     return (int8_t)(v ^ flip);
-#else
-    const int32_t *const zeros = (const int32_t *)p.ptr[2 + HAS_ZERO_A];
-    return zeros[p.own.n_groups * p.own.n + t.group * p.own.n + col];
-#endif
 }
 
-/* The sum of a column of b, each less its zero. */
-static __device__ __forceinline__ uint32_t col_sum_at(const tro_params &p, const part &t,
-                                                      const block_sums &b, uint32_t c)
+static __device__ __forceinline__ void find_columns(const tro_params &p, const part &t,
+                                                    const block_sums &b, uint32_t c, int n,
+                                                    columns &to)
 {
-#if !HAS_ZERO_A
-    return 0;
-#elif IS_B_LIVE
-    return (uint32_t)b.cols[c] - p.own.k * (uint32_t)zero_b_at(p, t, t.col + c);
+#pragma unroll
+    for (int e = 0; e < POINT_N; e++) {
+        to.zeros[e] = HAS_ZERO_B && e < n ? zero_b_at(p, t.col + c + e) : 0;
+        to.sums[e] = 0;
+        if (HAS_ZERO_A)
+            to.sums[e] = (int32_t)((uint32_t)b.cols[c + e] - p.own.k * (uint32_t)to.zeros[e]);
+    }
+}
 #else
-    return ((const uint32_t *)p.ptr[2 + HAS_ZERO_A])[t.group * p.own.n + t.col + c];
+static __device__ __forceinline__ void find_columns(const tro_params &p, const part &t,
+                                                    const block_sums &b, uint32_t c, int n,
+                                                    columns &to)
+{
+#if HAS_ZERO_A || HAS_ZERO_B
+    const uint32_t pitch = (p.own.n_groups * p.own.n + 15) / 16 * 16;
+    const int32_t *const table = (const int32_t *)p.ptr[2 + IS_ZERO_A_LIVE] + t.group * p.own.n +
+                                 t.col + c;
+    if (HAS_ZERO_A)
+        tro_load_const<POINT_N, POINT_N>(to.sums, table);
+    if (HAS_ZERO_B)
+        tro_load_const<POINT_N, POINT_N>(to.zeros, table + pitch);
 #endif
 }
+#endif
 
 static __device__ __forceinline__ void finish(const tro_params &p, const part &t,
                                               const block_sums &b)
@@ -341,14 +362,17 @@ static __device__ __forceinline__ void finish(const tro_params &p, const part &t
         const uint32_t all_row = row, all_col = t.group * p.own.n + col;
 #endif
         const uint32_t zero_a = (uint32_t)zero_a_at(p, all_row);
+        columns cols;
         int32_t acc[POINT_N];
+        find_columns(p, t, b, c, n, cols);
+        tro_load<POINT_N, POINT_N>(acc, &b.c[r * SUMS_PITCH + c]);
 #pragma unroll
         for (int e = 0; e < POINT_N; e++) {
-            uint32_t v = (uint32_t)b.c[r * SUMS_PITCH + c + e];
-            if (HAS_ZERO_A && e < n)
-                v -= zero_a * col_sum_at(p, t, b, c + e);
-            if (HAS_ZERO_B && e < n)
-                v -= (uint32_t)zero_b_at(p, t, col + e) * (uint32_t)b.rows[r];
+            uint32_t v = (uint32_t)acc[e];
+            if (HAS_ZERO_A)
+                v -= zero_a * (uint32_t)cols.sums[e];
+            if (HAS_ZERO_B)
+                v -= (uint32_t)cols.zeros[e] * (uint32_t)b.rows[r];
             acc[e] = (int32_t)v;
         }
         tro_point_row<POINT_N>(p, all_row, all_col, n, acc);

@@ -11,15 +11,15 @@
  *     inputs   a
  *              b, packed: [group][n][w_pitch] bytes, signed, zeros from k on; or, with IS_B_LIVE,
  *                 k x n bytes of any strides, of which each matrix of a batch has its own
- *              zero_a, with HAS_ZERO_A: one byte, or n_zeros_a of them for rows in turn
- *              packed b: int32 [2][groups * n]: of each column the sum less k times its zero, and
+ *              zero_a, with IS_ZERO_A_LIVE: one byte, or n_zeros_a of them for rows in turn
+ *              packed b: int32 [2][groups * n, up to a multiple of 16]: of each column the sum less k times its zero, and
  *                 the zero; where there is a zero. IS_B_LIVE with HAS_ZERO_B: zeros as bytes
  *
  * A block makes BM x BN results of a group or batch; k is taken in steps of BK, of which STAGES are
  * in shared memory. Of its warps WARPS_M x WARPS_N share the results and WARPS_K each step.
  *
  *     shared   stages: [BM][BK] of a, [BN][BK] of b, 16-byte pieces of a row exchanged so that
- *              eight rows are read without conflicts; then sums: int32 [BM][BN + 4]
+ *              eight rows are read without conflicts; then sums: int32 [BM][BN + 8]
  *              rows of a: int32 [BM][4], where the window begins
  *              sums of rows: int32 [BM], sums of columns: int32 [BN]
  */
@@ -39,6 +39,7 @@ struct tro_int_mma_params {
     int32_t b_k, b_n;               /* IS_B_LIVE */
     struct tro_div batch[2];        /* inner axes of a batch: sizes of the last two of three */
     int32_t a_batch[3], b_batch[3]; /* strides */
+    uint32_t zero_a;                /* a byte, 0 where there is none, unless IS_ZERO_A_LIVE */
     struct tro_div n_zeros_a;
     uint32_t n_zeros_b; /* IS_B_LIVE: 1 or n */
 };
