@@ -236,11 +236,11 @@ static const char *defines_of(struct tro_lowering *l, const struct tro_gemm *g,
         l,
         "#define %s\n#define TILE_M %d\n#define TILE_N %d\n#define TILE_K %d\n"
         "#define WARPS_M %d\n#define WARPS_N %d\n#define STAGES %d\n#define MIN_BLOCKS %d\n"
-        "#define ROW_AXES %d\n#define TAP_AXES %d\n#define VECTOR %d\n%s%s%s%s",
+        "#define ROW_AXES %d\n#define TAP_AXES %d\n#define VECTOR %d\n%s%s%s%s%s",
         maths[g->math].define, t->m, t->n, t->k_bytes / size, t->warps_m, t->warps_n, t->stages,
         t->blocks, g->row_axes, g->tap_axes, vector_of(g), g->is_b_trans ? "#define B_TRANS\n" : "",
         g->is_b_const ? "#define B_CONST\n" : "", g->has_bias && !is_split ? "#define BIAS\n" : "",
-        is_split ? "#define SPLIT\n" : "");
+        is_split ? "#define SPLIT\n" : "", t->is_wgmma ? "#define WGMMA\n" : "");
 }
 
 static int add_sum(struct tro_lowering *l, const struct tro_lower_node *n, const struct tro_gemm *g,

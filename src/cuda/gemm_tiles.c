@@ -14,26 +14,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_CHOICES = 256, MOST_OFFERED = 8, MOST_SPLITS = 32, MAX_GRID_Z = 65535 };
+enum {
+    MAX_CHOICES = 256,
+    MOST_OFFERED = 8,
+    MOST_SPLITS = 32,
+    MAX_GRID_Z = 65535,
+    TILE_ALIGN = 1024
+};
 
 static const struct tro_gemm_tile mma_tiles[] = {
-    {256, 128, 64, 4, 2, 4, 1}, {128, 256, 64, 2, 4, 4, 1}, {128, 128, 64, 2, 2, 4, 2},
-    {128, 64, 64, 2, 2, 4, 3},  {64, 128, 64, 2, 2, 4, 3},  {64, 64, 128, 2, 2, 4, 3},
-    {64, 64, 64, 2, 2, 4, 4},   {128, 32, 64, 4, 1, 4, 4},  {32, 128, 64, 1, 4, 4, 4},
-    {64, 32, 128, 2, 2, 4, 4},  {32, 64, 128, 2, 2, 4, 4},  {32, 32, 128, 2, 1, 4, 4},
-    {16, 64, 128, 1, 2, 4, 4},  {64, 16, 128, 4, 1, 4, 4},
+    {128, 256, 128, 8, 1, 4, 1, true}, {256, 128, 128, 8, 1, 4, 1, true},
+    {128, 128, 128, 8, 1, 3, 2, true}, {256, 64, 128, 8, 1, 5, 1, true},
+    {128, 64, 128, 8, 1, 4, 2, true},  {64, 256, 128, 4, 1, 5, 1, true},
+    {64, 128, 128, 4, 1, 4, 2, true},  {64, 64, 128, 4, 1, 6, 2, true},
+    {256, 128, 64, 4, 2, 4, 1, false}, {128, 256, 64, 2, 4, 4, 1, false},
+    {128, 128, 64, 2, 2, 4, 2, false}, {128, 64, 64, 2, 2, 5, 3, false},
+    {64, 128, 64, 2, 2, 5, 3, false},  {64, 64, 128, 2, 2, 6, 3, false},
+    {64, 64, 64, 2, 2, 6, 4, false},   {128, 32, 64, 4, 1, 6, 4, false},
+    {32, 128, 64, 1, 4, 6, 4, false},  {64, 32, 128, 2, 2, 8, 4, false},
+    {32, 64, 128, 2, 2, 8, 4, false},  {32, 32, 128, 2, 1, 8, 4, false},
+    {16, 64, 128, 1, 2, 8, 4, false},  {64, 16, 128, 4, 1, 8, 4, false},
 };
 
 static const struct tro_gemm_tile simt_tiles[] = {
-    {128, 128, 64, 2, 4, 3, 1}, {128, 64, 64, 2, 2, 3, 2}, {64, 64, 64, 1, 2, 3, 4},
-    {64, 32, 64, 2, 1, 4, 6},   {32, 32, 64, 2, 1, 4, 6},
+    {128, 128, 64, 2, 4, 3, 1, false}, {128, 64, 64, 2, 2, 3, 2, false}, {64, 64, 64, 1, 2, 3, 4, false},
+    {64, 32, 64, 2, 1, 4, 6, false},   {32, 32, 64, 2, 1, 4, 6, false},
 };
 
 int tro_gemm_tile_bytes(const struct tro_gemm_tile *t)
 {
     const int ring = t->stages * (t->m + t->n) * t->k_bytes;
     const int room = t->warps_m * t->warps_n * 16 * (t->n / t->warps_n + 8) * (int)sizeof(float);
-    return ring > room ? ring : room;
+    return (ring > room ? ring : room) + (t->is_wgmma ? TILE_ALIGN : 0);
 }
 
 int tro_gemv_rows(const struct tro_gemm *g)
@@ -48,15 +60,18 @@ static bool takes_gemv(const struct tro_gemm *g)
 
 /* ---- the model ---------------------------------------------------------------------------- */
 
+enum { WGMMA_MACS = 2048, MEMORY_LATENCY = 800 }; /* cycles */
+
 struct chip {
     double n_sms, macs, l2_bytes; /* per cycle: of a multiprocessor; of a multiprocessor's share */
     int shared_bytes;
+    bool has_wgmma;
 };
 
 static struct chip chip_of(const struct tro_lowering *l, const struct tro_gemm *g)
 {
     const int arch = tro_lower_arch(l), n_sms = tro_lower_n_sms(l);
-    struct chip c = {.n_sms = n_sms > 0 ? n_sms : 108, .l2_bytes = 32};
+    struct chip c = {.n_sms = n_sms > 0 ? n_sms : 108, .l2_bytes = 32, .has_wgmma = arch == 90};
     c.macs = g->math == TRO_GEMM_F32 ? 100 : arch >= 90 ? 1280 : arch == 80 ? 960 : 480;
     if (g->math == TRO_GEMM_TF32)
         c.macs /= 2;
@@ -74,6 +89,17 @@ static double ceil_div(double a, double b)
     return ceil(a / b);
 }
 
+/* Multiply-adds of a multiprocessor in a cycle, with so many warps at work. Few warps leave gaps;
+ * small tiles wait for shared memory, which gives 128 bytes a cycle. */
+static double rate_of(const struct chip *chip, const struct tro_gemm_tile *t, double warps)
+{
+    if (t->is_wgmma)
+        return WGMMA_MACS * (warps >= 8 ? 1 : 0.8) * (t->n >= 128 ? 0.85 : 0.6);
+    const double bytes = (double)(t->m * t->warps_n + t->n * t->warps_m) * 2;
+    const double shared = (double)t->m * t->n * 110 / bytes;
+    return fmin(chip->macs * (warps >= 8 ? 1 : warps >= 4 ? 0.7 : 0.4), shared);
+}
+
 static double guess_cycles(const struct chip *chip, const struct tro_gemm *g,
                            const struct tro_gemm_tile *t, int n_splits)
 {
@@ -88,11 +114,10 @@ static double guess_cycles(const struct chip *chip, const struct tro_gemm *g,
     const double warps = running * t->warps_m * t->warps_n;
 
     const double macs = (double)t->m * t->n * t->k_bytes / size;
-    const double shared = (double)(t->m * t->warps_n + t->n * t->warps_m) * t->k_bytes / 100;
-    const double tensor = macs / (chip->macs * (warps >= 8 ? 1 : warps >= 4 ? 0.7 : 0.4));
-    const double cache = (double)(t->m + t->n) * t->k_bytes / chip->l2_bytes;
-    const double step = fmax(fmax(tensor, shared), cache);
-    const double latency = 150 + 0.35 * macs / chip->macs;
+    const double step = fmax(macs / rate_of(chip, t, warps),
+                             (double)(t->m + t->n) * t->k_bytes / chip->l2_bytes);
+    const double latency = fmax(150 + 0.35 * macs / chip->macs,
+                                MEMORY_LATENCY / (t->stages - (t->is_wgmma ? 2 : 1)));
     const double epilogue = 1200 + (double)t->m * t->n / 12;
     const double rounds = ceil_div(on_one, at_once);
     const double serial = rounds * (1500 + steps * latency + epilogue);
@@ -111,6 +136,8 @@ static bool takes_tile(const struct chip *chip, const struct tro_gemm *g,
 {
     const int chunk = tro_gemm_chunk(g->math), size = 16 / chunk;
     const int threads = 32 * t->warps_m * t->warps_n, k = t->k_bytes / size;
+    if (t->is_wgmma && (!chip->has_wgmma || size != 2 || g->is_b_trans))
+        return false;
     if (t->n / t->warps_n > 32 * vector || tro_gemm_tile_bytes(t) > chip->shared_bytes)
         return false;
     return !g->is_b_trans || (t->n / chunk >= 4 && threads / (t->n / chunk) <= k);
@@ -156,8 +183,8 @@ static const char *name_of(struct tro_lowering *l, const struct tro_gemm *g,
     const int size = (int)tro_dtype_size(tro_gemm_dtype(g->math));
     if (!c->tile)
         return "gemv";
-    snprintf(name, sizeof name, "%dx%dx%d_k%d", c->tile->m, c->tile->n, c->tile->k_bytes / size,
-             c->n_splits);
+    snprintf(name, sizeof name, "%s%dx%dx%d_k%d", c->tile->is_wgmma ? "w" : "", c->tile->m,
+             c->tile->n, c->tile->k_bytes / size, c->n_splits);
     return tro_arena_strdup(tro_lower_arena(l), name);
 }
 

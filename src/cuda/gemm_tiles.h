@@ -7,7 +7,8 @@
 
 struct tro_gemm_tile {
     int m, n, k_bytes, warps_m, warps_n, stages;
-    int blocks; /* that a multiprocessor has registers for */
+    int blocks;    /* that a multiprocessor has registers for */
+    bool is_wgmma; /* Hopper's warpgroups: 16-bit elements, b not turned */
 };
 
 struct tro_gemm_choice {

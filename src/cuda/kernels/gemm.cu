@@ -7,6 +7,7 @@
  *     WARPS_M, WARPS_N, STAGES, MIN_BLOCKS       MIN_BLOCKS: on a multiprocessor, for registers
  *     ROW_AXES, TAP_AXES                         TAP_AXES 0: one tap, always inside
  *     B_TRANS, B_CONST, BIAS, SPLIT, VECTOR      VECTOR: columns handed to the epilogue at a time
+ *     WGMMA                                      products of warpgroups: WARPS_M 4 or 8, WARPS_N 1
  *
  * A block multiplies tiles of a and b that cp.async brings into a ring of STAGES stages:
  *
@@ -163,6 +164,71 @@ static __device__ __forceinline__ void b_load(T *tile, const T *b, int32_t k, in
     }
 }
 
+/* ---- steps along k ------------------------------------------------------------------------ */
+
+/* What a thread brings into shared memory, step by step. */
+struct source {
+    a_rows a;
+    k_at at;
+    const T *b;
+    uint32_t col0;
+    int32_t first; /* k of the block */
+    int n_steps;
+    T *ring;
+};
+
+static __device__ __forceinline__ T *stage_a(const source &s, int stage)
+{
+    return s.ring + stage * (STAGE_BYTES / (int)sizeof(T));
+}
+static __device__ __forceinline__ T *stage_b(const source &s, int stage)
+{
+    return stage_a(s, stage) + TILE_M * TILE_K;
+}
+
+/* Fills a stage with the next step, if there is one. */
+static __device__ __forceinline__ void load_step(source &s, int stage, int step,
+                                                 const tro_gemm_params &g)
+{
+    if (step < s.n_steps) {
+        a_load(stage_a(s, stage), s.a, s.at, g);
+        b_load(stage_b(s, stage), s.b, s.at.k, s.first + step * TILE_K, s.col0, g);
+    }
+    k_next(s.at, g);
+    tro_cp_async_commit();
+}
+
+/* The first N steps into stages 0 .. N - 1. A constant b is under way while the kernel before
+ * still runs. */
+template <int N>
+static __device__ __forceinline__ void load_first(source &s, const tro_gemm_params &g)
+{
+    const int32_t k = s.at.k;
+#ifndef B_CONST
+    tro_wait();
+#endif
+#pragma unroll
+    for (int i = 0; i < N; i++)
+        if (i < s.n_steps)
+            b_load(stage_b(s, i), s.b, k + i * TILE_K, s.first + i * TILE_K, s.col0, g);
+#ifdef B_CONST
+    tro_wait();
+#endif
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+        if (i < s.n_steps)
+            a_load(stage_a(s, i), s.a, s.at, g);
+        k_next(s.at, g);
+        tro_cp_async_commit();
+    }
+}
+
+#ifdef WGMMA
+#include "gemm_wgmma.cuh"
+#else
+#include "gemm_ring.cuh"
+#endif
+
 /* ---- result ------------------------------------------------------------------------------- */
 
 struct place {
@@ -205,8 +271,8 @@ static __device__ __forceinline__ void finish(const tro_params &p, const place &
         acc_put(acc, i, room);
         __syncwarp();
 #pragma unroll
-        for (int r = row; r < 16; r += ROWS) {
-            const uint32_t to = at.row0 + i * 16 + r;
+        for (int r = row; r < 16 && row < ROWS; r += ROWS) {
+            const uint32_t to = at.row0 + i * SLICE_ROWS + r;
             __align__(16) float sum[VECTOR];
             tro_load<VECTOR, VECTOR>(sum, room + r * ROOM_PITCH + col);
 #ifdef BIAS
@@ -221,7 +287,7 @@ static __device__ __forceinline__ void finish(const tro_params &p, const place &
     }
 }
 
-/* ---- the product -------------------------------------------------------------------------- */
+/* ---- the kernel --------------------------------------------------------------------------- */
 
 extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     tro_kernel(const __grid_constant__ tro_params p)
@@ -233,80 +299,24 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     const uint32_t m_tile = tro_div(blockIdx.x, g.n_tiles);
     const uint32_t n_tile = blockIdx.x - m_tile * g.n_tiles.d;
     const uint32_t z_outer = tro_div(blockIdx.z, g.z), z_inner = blockIdx.z - z_outer * g.z.d;
-    const T *const b = (const T *)p.ptr[1] + (int64_t)z_outer * g.b_z[0] +
-                       (int64_t)z_inner * g.b_z[1];
-    const int32_t first = blockIdx.y * g.split_steps * TILE_K;
-    const int32_t n_left = ((int32_t)g.k - first + TILE_K - 1) / TILE_K;
-    const int n_steps = n_left < (int32_t)g.split_steps ? n_left : (int32_t)g.split_steps;
-
-    a_rows a;
-    a.base = (const T *)p.ptr[0] + (int64_t)z_outer * g.a_z[0] + (int64_t)z_inner * g.a_z[1];
+    source s;
+    s.ring = (T *)ring_of(shared);
+    s.a.base = (const T *)p.ptr[0] + (int64_t)z_outer * g.a_z[0] + (int64_t)z_inner * g.a_z[1];
+    s.b = (const T *)p.ptr[1] + (int64_t)z_outer * g.b_z[0] + (int64_t)z_inner * g.b_z[1];
+    s.col0 = n_tile * TILE_N;
+    s.first = blockIdx.y * g.split_steps * TILE_K;
+    const int n_left = ((int32_t)g.k - s.first + TILE_K - 1) / TILE_K;
+    s.n_steps = n_left < (int)g.split_steps ? n_left : (int)g.split_steps;
 #pragma unroll
     for (int i = 0; i < A_LOADS; i++)
-        a_row_init(a, g, i, m_tile * TILE_M + threadIdx.x / K_CHUNKS + i * ROWS_AT_ONCE);
-    k_at at = k_init(g, first + threadIdx.x % K_CHUNKS * CHUNK);
-
-    const int32_t k0 = at.k;
-#define STAGE_A(stage) ((T *)(shared + (stage)*STAGE_BYTES))
-#define STAGE_B(stage) (STAGE_A(stage) + TILE_M * TILE_K)
-#ifndef B_CONST
-    tro_wait();
-#endif
-#pragma unroll
-    for (int s = 0; s < STAGES - 1; s++)
-        if (s < n_steps)
-            b_load(STAGE_B(s), b, k0 + s * TILE_K, first + s * TILE_K, n_tile * TILE_N, g);
-#ifdef B_CONST
-    tro_wait();
-#endif
-#pragma unroll
-    for (int s = 0; s < STAGES - 1; s++) {
-        if (s < n_steps)
-            a_load(STAGE_A(s), a, at, g);
-        k_next(at, g);
-        tro_cp_async_commit();
-    }
-    tro_cp_async_wait<STAGES - 2>();
-    __syncthreads();
+        a_row_init(s.a, g, i, m_tile * TILE_M + threadIdx.x / K_CHUNKS + i * ROWS_AT_ONCE);
+    s.at = k_init(g, s.first + threadIdx.x % K_CHUNKS * CHUNK);
 
     accumulators acc;
-    acc_clear(acc);
-    fragments f[BUFFERS];
-    if (BUFFERS == 2)
-        fragments_load(f[0], STAGE_A(0), STAGE_B(0), 0);
-    int now = 0, next = STAGES - 1;
-    for (int step = 0; step < n_steps; step++) {
-#pragma unroll
-        for (int slice = 0; slice < SLICES; slice++) {
-            if (BUFFERS == 1)
-                fragments_load(f[0], STAGE_A(now), STAGE_B(now), slice);
-            else if (slice < SLICES - 1)
-                fragments_load(f[(slice + 1) % 2], STAGE_A(now), STAGE_B(now), slice + 1);
-            if (slice == 0) {
-                if (step + STAGES - 1 < n_steps) {
-                    a_load(STAGE_A(next), a, at, g);
-                    b_load(STAGE_B(next), b, at.k, first + (step + STAGES - 1) * TILE_K,
-                           n_tile * TILE_N, g);
-                }
-                k_next(at, g);
-                tro_cp_async_commit();
-                next = next + 1 < STAGES ? next + 1 : 0;
-            }
-            if (slice == SLICES - 1) {
-                tro_cp_async_wait<STAGES - 2>();
-                __syncthreads();
-                now = now + 1 < STAGES ? now + 1 : 0;
-                if (BUFFERS == 2)
-                    fragments_load(f[(slice + 1) % 2], STAGE_A(now), STAGE_B(now), 0);
-            }
-            multiply(acc, f[slice % BUFFERS]);
-        }
-    }
+    multiply_steps(acc, s, g);
     tro_cp_async_wait<0>();
     __syncthreads();
 
-    const int warp = threadIdx.x / 32;
-    const place to = {m_tile * TILE_M + warp / WARPS_N * WARP_M,
-                      n_tile * TILE_N + warp % WARPS_N * WARP_N, blockIdx.z, blockIdx.y};
-    finish(p, to, (float *)shared + warp * 16 * ROOM_PITCH, acc);
+    const place to = {m_tile * TILE_M + warp_row(), s.col0 + warp_col(), blockIdx.z, blockIdx.y};
+    finish(p, to, (float *)s.ring + threadIdx.x / 32 * 16 * ROOM_PITCH, acc);
 }

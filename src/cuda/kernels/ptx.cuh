@@ -207,6 +207,107 @@ static __device__ __forceinline__ void tro_mma_u8s8_16832(int32_t (&c)[4], const
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+/* ---- products of a warpgroup: four warps, Hopper alone -------------------------------------- */
+
+#if __CUDA_ARCH__ == 900
+
+/* What tro_wgmma reads a tile of rows of 128 bytes by; p: the first row at a multiple of 1024, or 32,
+ * 64, 96 bytes behind it for the next slices of k. Chunk c of 16 bytes of row r lies at r * 128 +
+ * (c ^ r % 8) * 16. */
+static __device__ __forceinline__ uint64_t tro_wgmma_tile(const void *p)
+{
+    const uint64_t pitch = 1024 >> 4, swizzle = 1;
+    return (tro_shared_address(p) & 0x3ffff) >> 4 | (uint64_t)1 << 16 | pitch << 32 |
+           swizzle << 62;
+}
+/* Before the tensor cores read what this thread wrote to shared memory, before the barrier. */
+static __device__ __forceinline__ void tro_wgmma_publish()
+{
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+/* Before the first product after other code had the sums. */
+static __device__ __forceinline__ void tro_wgmma_begin()
+{
+    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+static __device__ __forceinline__ void tro_wgmma_commit()
+{
+    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
+/* Until at most N groups are under way. */
+template <int N> static __device__ __forceinline__ void tro_wgmma_wait()
+{
+    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
+}
+/* The compiler must not move uses of a sum across this. */
+static __device__ __forceinline__ void tro_wgmma_hold(float &x)
+{
+    asm volatile("" : "+f"(x)::"memory");
+}
+
+#define TRO_WGMMA_NAMES_0 \
+    "%0, %1, %2, %3, %4, %5, %6, %7, " \
+    "%8, %9, %10, %11, %12, %13, %14, %15, " \
+    "%16, %17, %18, %19, %20, %21, %22, %23, " \
+    "%24, %25, %26, %27, %28, %29, %30, %31"
+
+#define TRO_WGMMA_NAMES_1 \
+    "%32, %33, %34, %35, %36, %37, %38, %39, " \
+    "%40, %41, %42, %43, %44, %45, %46, %47, " \
+    "%48, %49, %50, %51, %52, %53, %54, %55, " \
+    "%56, %57, %58, %59, %60, %61, %62, %63"
+
+#define TRO_WGMMA_NAMES_2 \
+    "%64, %65, %66, %67, %68, %69, %70, %71, " \
+    "%72, %73, %74, %75, %76, %77, %78, %79, " \
+    "%80, %81, %82, %83, %84, %85, %86, %87, " \
+    "%88, %89, %90, %91, %92, %93, %94, %95"
+
+#define TRO_WGMMA_NAMES_3 \
+    "%96, %97, %98, %99, %100, %101, %102, %103, " \
+    "%104, %105, %106, %107, %108, %109, %110, %111, " \
+    "%112, %113, %114, %115, %116, %117, %118, %119, " \
+    "%120, %121, %122, %123, %124, %125, %126, %127"
+
+#define TRO_WGMMA_4(d, i) "+f"(d[i][0]), "+f"(d[i][1]), "+f"(d[i][2]), "+f"(d[i][3])
+#define TRO_WGMMA_16(d, i) \
+    TRO_WGMMA_4(d, i), TRO_WGMMA_4(d, i + 1), TRO_WGMMA_4(d, i + 2), TRO_WGMMA_4(d, i + 3)
+#define TRO_WGMMA_32(d, i) TRO_WGMMA_16(d, i), TRO_WGMMA_16(d, i + 4)
+#define TRO_WGMMA(type, n, names, tiles, adds, ...)                                           \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " adds ", 0;\n"                            \
+                 "wgmma.mma_async.sync.aligned.m64n" n "k16.f32." type "." type " {" names     \
+                 "}, " tiles ", p, 1, 1, 0, 0;\n}"                                            \
+                 : __VA_ARGS__                                                                \
+                 : "l"(a), "l"(b), "r"((int)is_sum))
+/* d = a b', or d += a b' where is_sum is true: 64 rows of a, N rows of b, 16 elements of k, from
+ * tro_wgmma_tile. Warp w of the four has rows 16 w .. 16 w + 15, as fragments of m16n8. Runs until
+ * tro_wgmma_wait. */
+#define TRO_WGMMA_ALL(type)                                                                    \
+    static __device__ __forceinline__ void tro_wgmma_##type(float (&d)[8][4], uint64_t a,      \
+                                                            uint64_t b, bool is_sum)           \
+    {                                                                                          \
+        TRO_WGMMA(#type, "64", TRO_WGMMA_NAMES_0, "%32, %33", "%34", TRO_WGMMA_32(d, 0));      \
+    }                                                                                          \
+    static __device__ __forceinline__ void tro_wgmma_##type(float (&d)[16][4], uint64_t a,     \
+                                                            uint64_t b, bool is_sum)           \
+    {                                                                                          \
+        TRO_WGMMA(#type, "128", TRO_WGMMA_NAMES_0 ", " TRO_WGMMA_NAMES_1, "%64, %65", "%66",   \
+                  TRO_WGMMA_32(d, 0), TRO_WGMMA_32(d, 8));                                     \
+    }                                                                                          \
+    static __device__ __forceinline__ void tro_wgmma_##type(float (&d)[32][4], uint64_t a,     \
+                                                            uint64_t b, bool is_sum)           \
+    {                                                                                          \
+        TRO_WGMMA(#type, "256",                                                                \
+                  TRO_WGMMA_NAMES_0 ", " TRO_WGMMA_NAMES_1 ", " TRO_WGMMA_NAMES_2              \
+                                    ", " TRO_WGMMA_NAMES_3,                                    \
+                  "%128, %129", "%130", TRO_WGMMA_32(d, 0), TRO_WGMMA_32(d, 8),                \
+                  TRO_WGMMA_32(d, 16), TRO_WGMMA_32(d, 24));                                   \
+    }
+TRO_WGMMA_ALL(f16)
+TRO_WGMMA_ALL(bf16)
+
+#endif
+
 /* ---- arithmetic --------------------------------------------------------------------------- */
 
 /* NaN if either is; -0 is less than 0. */
