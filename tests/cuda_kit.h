@@ -19,6 +19,7 @@
 #include "engine_kit.h"
 
 static bool cuda_kit_host; /* steps of the host are fine */
+static int cuda_kit_n_sms; /* lowered for so many multiprocessors; 0: those of the device */
 
 /* Opened once; NULL: no device, the reason was printed. */
 static inline struct tro_cuda_device *cuda_kit_device(void)
@@ -97,7 +98,7 @@ static inline bool cuda_kit_lower(const struct engine_kit *k, enum tro_precision
     const struct tro_lower_opts opts = {.backend = &tro_cuda_backend,
                                         .precision = precision,
                                         .arch = d->arch,
-                                        .n_sms = d->n_sms,
+                                        .n_sms = cuda_kit_n_sms ? cuda_kit_n_sms : d->n_sms,
                                         .n_threads = 1,
                                         .choices = k->choices,
                                         .packs = packs};

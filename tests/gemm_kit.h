@@ -55,4 +55,64 @@ static inline bool check_precisions(const char *kernel)
     return true;
 }
 
+/* Names of what the tuner may choose from for the one problem of the text, in arena; NULL: none. */
+static inline const char *const *list_candidates(struct tro_graph *g, struct tro_arena *arena,
+                                                 enum tro_precision precision, const char **problem)
+{
+    struct tro_err err = {0};
+    struct tro_dim_env env;
+    const char *const *names = NULL;
+    struct tro_packs *const packs = tro_packs_create(&err);
+    const struct tro_lower_opts opts = {.backend = &tro_cuda_backend,
+                                        .precision = precision,
+                                        .arch = cuda_kit_device()->arch,
+                                        .n_sms = cuda_kit_n_sms,
+                                        .n_threads = 1,
+                                        .packs = packs};
+    if (tro_dim_env_init(&env, &g->dims) < 0)
+        return NULL;
+    struct tro_program *const p = tro_lower(g, &env, &opts, &err);
+    for (int i = 0; p && !names && i < p->n_steps; i++) {
+        size_t n = 0;
+        while (p->steps[i].candidates && p->steps[i].candidates[n])
+            n++;
+        if (n == 0)
+            continue;
+        const char **const copy = TRO_NEW_N(arena, const char *, n + 1);
+        for (size_t c = 0; c < n; c++)
+            copy[c] = tro_arena_strdup(arena, p->steps[i].candidates[c]);
+        *problem = tro_arena_strdup(arena, p->steps[i].problem);
+        names = copy;
+    }
+    tro_program_destroy(p);
+    tro_packs_destroy(packs);
+    tro_dim_env_finish(&env);
+    return names;
+}
+
+/* Every candidate on a chip of n_sms multiprocessors: few of them want large tiles. */
+static inline bool check_candidates(int n_sms, enum tro_precision precision, double tolerance)
+{
+    struct tro_err err = {0};
+    struct tro_arena arena = {0};
+    const char *problem = NULL;
+    struct tro_graph *const g = tro_graph_parse((struct tro_str){gemm_text, strlen(gemm_text)},
+                                                "test", &err);
+    if (!cuda_kit_device())
+        return true;
+    cuda_kit_n_sms = n_sms;
+    const char *const *const names = list_candidates(g, &arena, precision, &problem);
+    bool ok = names != NULL;
+    for (size_t i = 0; ok && names[i]; i++) {
+        struct tro_choices choices = {0};
+        ok = tro_choices_set(&choices, problem, names[i]) >= 0 &&
+             cuda_check_graph(g, tolerance, precision, &choices) && cuda_has(names[i]);
+        tro_choices_finish(&choices);
+    }
+    cuda_kit_n_sms = 0;
+    tro_arena_finish(&arena);
+    tro_graph_destroy(g);
+    return ok;
+}
+
 #endif

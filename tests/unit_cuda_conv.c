@@ -128,3 +128,20 @@ TEST(inside_concatenations)
         POINT, BORDER, BORDER);
     CHECK(check_precisions("gemm"));
 }
+
+static void check_all_candidates(int n_sms, const struct shape *s)
+{
+    put_conv(s);
+    put("%%y = conv(%%x, %%w, %%b) {%s, group = %d}\noutput %%y\n", s->attrs, s->group);
+    CHECK(check_candidates(n_sms, TRO_PRECISION_FP16, 4e-3));
+    CHECK(check_candidates(n_sms, TRO_PRECISION_BF16, 3e-2));
+    CHECK(check_candidates(n_sms, TRO_PRECISION_TF32, 3e-3));
+    CHECK(check_candidates(n_sms, TRO_PRECISION_FP32, 2e-6));
+}
+
+TEST(candidates)
+{
+    check_all_candidates(1, &(struct shape){2, 24, 11, 12, 260, 3, 3, 1, BORDER});
+    check_all_candidates(2, &(struct shape){1, 136, 17, 19, 70, 1, 1, 1, POINT});
+    check_all_candidates(20, &(struct shape){1, 80, 7, 7, 40, 3, 3, 1, BORDER});
+}

@@ -37,8 +37,9 @@ static const struct tro_gemm_tile mma_tiles[] = {
 };
 
 static const struct tro_gemm_tile simt_tiles[] = {
-    {128, 128, 64, 2, 4, 3, 1, false}, {128, 64, 64, 2, 2, 3, 2, false}, {64, 64, 64, 1, 2, 3, 4, false},
-    {64, 32, 64, 2, 1, 4, 6, false},   {32, 32, 64, 2, 1, 4, 6, false},
+    {128, 128, 64, 2, 4, 3, 1, false}, {128, 64, 64, 2, 2, 3, 2, false},
+    {64, 64, 64, 1, 2, 3, 4, false},   {64, 32, 64, 2, 1, 4, 6, false},
+    {32, 32, 64, 2, 1, 4, 6, false},
 };
 
 int tro_gemm_tile_bytes(const struct tro_gemm_tile *t)
