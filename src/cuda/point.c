@@ -203,10 +203,10 @@ static int add_acc(struct tro_point_build *b, const struct tro_lower_node *n)
     TRO_TRY(value);
     const char *const name = b->values[value].name;
     if (x.dtype == TRO_F16 || x.dtype == TRO_BF16)
-        tro_buf_printf(&b->lines, "        const float %s = tro_point_round<%s>(acc[i]);\n", name,
-                       tro_point_memory(x.dtype));
+        tro_buf_printf(&b->lines, "            const float %s = tro_point_round<%s>(acc[r][i]);\n",
+                       name, tro_point_memory(x.dtype));
     else
-        tro_buf_printf(&b->lines, "        const %s %s = (%s)acc[i];\n",
+        tro_buf_printf(&b->lines, "            const %s %s = (%s)acc[r][i];\n",
                        tro_point_register(x.dtype), name, tro_point_register(x.dtype));
     return 0;
 }

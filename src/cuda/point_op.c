@@ -138,10 +138,10 @@ __attribute__((format(printf, 4, 5))) static int add_line(struct tro_point_build
     if (v < 0)
         return v;
     if (is_narrow(to) && !is_rounded)
-        tro_buf_printf(&b->lines, "        const float %s = tro_point_round<%s>(%s);\n",
+        tro_buf_printf(&b->lines, "            const float %s = tro_point_round<%s>(%s);\n",
                        b->values[v].name, tro_point_memory(to), text);
     else
-        tro_buf_printf(&b->lines, "        const %s %s = %s;\n", tro_point_register(to),
+        tro_buf_printf(&b->lines, "            const %s %s = %s;\n", tro_point_register(to),
                        b->values[v].name, text);
     return v;
 }

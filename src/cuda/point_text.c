@@ -8,31 +8,50 @@
 
 #include <string.h>
 
-/* ---- addresses ------------------------------------------------------------------------------ */
+/* ---- operands ------------------------------------------------------------------------------- */
 
-static bool needs_index(const struct tro_point_build *b)
+static const struct tro_point_operand *operand(const struct tro_point_build *b, int i)
 {
-    for (int i = 0; i + 1 < b->rank; i++) {
-        for (int k = 0; k < b->n_in; k++)
-            if (b->in[k].stride[i])
-                return true;
-        for (int k = 0; k < b->n_out; k++)
-            if (b->out[k].stride[i])
-                return true;
-    }
+    return i < b->n_in ? &b->in[i] : &b->out[i - b->n_in];
+}
+
+/* Lies elsewhere in every row. */
+static bool is_by_row(const struct tro_point_build *b, const struct tro_point_operand *o)
+{
+    for (int i = 0; i + 1 < b->rank; i++)
+        if (o->stride[i])
+            return true;
     return false;
 }
+
+static bool has_same_offset(const struct tro_point_build *b, const struct tro_point_operand *x,
+                            const struct tro_point_operand *y)
+{
+    return x->class == y->class && !memcmp(x->stride, y->stride, sizeof(int64_t) * (size_t)b->rank);
+}
+
+/* Operands that lie alike share the offset of the first one. */
+static int offset_of(const struct tro_point_build *b, int i)
+{
+    int k = 0;
+    while (!has_same_offset(b, operand(b, k), operand(b, i)))
+        k++;
+    return k;
+}
+
+/* ---- addresses ------------------------------------------------------------------------------ */
 
 /* x0, x1 ..: the row's index along each axis but the last. */
 static void write_index(struct tro_point_build *b, struct tro_buf *t)
 {
-    if (!needs_index(b))
+    if (b->rank == 2 && b->shape[0] == 1)
         return;
-    tro_buf_printf(t, "    uint32_t x%d = row;\n", b->rank - 2);
+    tro_buf_printf(t, "        uint32_t x%d = row[r];\n", b->rank - 2);
     for (int i = b->rank - 2; i > 0; i--) {
         const struct tro_div div = tro_div_make(b->shape[i] > 0 ? b->shape[i] : 1);
         const int field = tro_point_add_field(b, "struct tro_div", &div, sizeof div);
-        tro_buf_printf(t, "    uint32_t x%d = tro_div_rest(x%d, p.point.f%d);\n", i - 1, i, field);
+        tro_buf_printf(t, "        uint32_t x%d = tro_div_rest(x%d, p.point.f%d);\n", i - 1, i,
+                       field);
     }
 }
 
@@ -42,58 +61,7 @@ static int add_stride(struct tro_point_build *b, int64_t stride)
     return tro_point_add_field(b, "int32_t", &s, sizeof s);
 }
 
-/* o<at>: elements from the operand's first to the row's column `col`. */
-static void write_offset(struct tro_point_build *b, struct tro_buf *t,
-                         const struct tro_point_operand *o, int at)
-{
-    tro_buf_printf(t, "    const int o%d = 0", at);
-    for (int i = 0; i + 1 < b->rank; i++)
-        if (o->stride[i])
-            tro_buf_printf(t, " + (int)x%d * p.point.f%d", i, add_stride(b, o->stride[i]));
-    if (o->class == TRO_POINT_VECTOR)
-        tro_buf_printf(t, " + (int)col");
-    tro_buf_printf(t, ";\n");
-}
-
-static bool has_same_offset(const struct tro_point_build *b, const struct tro_point_operand *x,
-                            const struct tro_point_operand *y)
-{
-    return x->class == y->class && !memcmp(x->stride, y->stride, sizeof(int64_t) * (size_t)b->rank);
-}
-
-static const struct tro_point_operand *operand(const struct tro_point_build *b, int i)
-{
-    return i < b->n_in ? &b->in[i] : &b->out[i - b->n_in];
-}
-
-/* The offset's name of operand i, written at its first use; operands that lie alike share it. */
-static int offset_of(struct tro_point_build *b, struct tro_buf *t, int i)
-{
-    const struct tro_point_operand *const o = operand(b, i);
-    for (int k = 0; k < i; k++)
-        if (has_same_offset(b, operand(b, k), o))
-            return k;
-    write_offset(b, t, o, i);
-    return i;
-}
-
-static void write_addresses(struct tro_point_build *b, struct tro_buf *t)
-{
-    for (int i = 0; i < b->n_in + b->n_out; i++) {
-        const struct tro_point_operand *const o = operand(b, i);
-        const bool is_in = i < b->n_in;
-        const char *const type = tro_point_memory(o->arg.dtype);
-        const int offset = offset_of(b, t, i);
-        tro_buf_printf(t, "    %s%s *const %s%d = (%s%s *)p.ptr[TRO_POINT_%s + %d] + o%d",
-                       is_in ? "const " : "", type, is_in ? "in" : "out", is_in ? i : i - b->n_in,
-                       is_in ? "const " : "", type, is_in ? "IN" : "OUT", is_in ? i : i - b->n_in,
-                       offset);
-        if (o->class == TRO_POINT_STRIDED)
-            tro_buf_printf(t, " + (int)col * s%d", i);
-        tro_buf_printf(t, ";\n");
-    }
-}
-
+/* s<i>: from column to column. */
 static void write_steps(struct tro_point_build *b, struct tro_buf *t)
 {
     for (int i = 0; i < b->n_in + b->n_out; i++) {
@@ -104,83 +72,159 @@ static void write_steps(struct tro_point_build *b, struct tro_buf *t)
     }
 }
 
+/* Elements from the operand's first to column `col` of the row. */
+static void write_offset(struct tro_point_build *b, struct tro_buf *t, int at)
+{
+    const struct tro_point_operand *const o = operand(b, at);
+    const char *plus = "";
+    for (int i = 0; i + 1 < b->rank; i++)
+        if (o->stride[i]) {
+            tro_buf_printf(t, "%s(int)x%d * p.point.f%d", plus, i, add_stride(b, o->stride[i]));
+            plus = " + ";
+        }
+    if (o->class == TRO_POINT_VECTOR)
+        tro_buf_printf(t, "%s(int)col", plus);
+    else if (o->class == TRO_POINT_STRIDED)
+        tro_buf_printf(t, "%s(int)col * s%d", plus, at);
+    else if (!*plus)
+        tro_buf_printf(t, "0");
+}
+
+/* o<i>: offsets, of those that change from row to row an array. */
+static void write_offsets(struct tro_point_build *b, struct tro_buf *t, bool by_row)
+{
+    for (int i = 0; i < b->n_in + b->n_out; i++) {
+        if (offset_of(b, i) != i || is_by_row(b, operand(b, i)) != by_row)
+            continue;
+        tro_buf_printf(t, by_row ? "        o%d[r] = " : "    const int o%d = ", i);
+        write_offset(b, t, i);
+        tro_buf_printf(t, ";\n");
+    }
+}
+
+static void write_address(const struct tro_point_build *b, struct tro_buf *t, int i)
+{
+    const struct tro_point_operand *const o = operand(b, i);
+    const bool is_in = i < b->n_in;
+    tro_buf_printf(t, "(%s%s *)p.ptr[TRO_POINT_%s + %d] + o%d%s", is_in ? "const " : "",
+                   tro_point_memory(o->arg.dtype), is_in ? "IN" : "OUT", is_in ? i : i - b->n_in,
+                   offset_of(b, i), is_by_row(b, o) ? "[r]" : "");
+}
+
 /* ---- loads and stores ----------------------------------------------------------------------- */
+
+/* a<i>: elements as they lie in memory; y<i> those to be stored. */
+static void write_arrays(const struct tro_point_build *b, struct tro_buf *t)
+{
+    for (int i = 0; i < b->n_in; i++) {
+        const struct tro_point_operand *const o = &b->in[i];
+        tro_buf_printf(t, "    alignas(16) %s a%d%s[%s];\n", tro_point_memory(o->arg.dtype), i,
+                       is_by_row(b, o) ? "[R]" : "", o->class == TRO_POINT_SAME ? "1" : "N");
+    }
+    for (int i = 0; i < b->n_in + b->n_out; i++)
+        if (offset_of(b, i) == i && is_by_row(b, operand(b, i)))
+            tro_buf_printf(t, "    int o%d[R];\n", i);
+}
 
 static void write_load(const struct tro_point_build *b, struct tro_buf *t, int i)
 {
     const struct tro_point_operand *const o = &b->in[i];
-    const char *const type = tro_point_memory(o->arg.dtype);
-    const char *const suffix = o->is_const ? "_const" : "";
-    tro_buf_printf(t, "    alignas(16) %s a%d[%s];\n", type, i,
-                   o->class == TRO_POINT_SAME ? "1" : "N");
+    const bool by_row = is_by_row(b, o);
+    const char *const indent = by_row ? "        " : "    ", *const index = by_row ? "[r]" : "";
     if (o->class == TRO_POINT_VECTOR)
-        tro_buf_printf(t, "    tro_point_load%s<N, %d, is_whole>(a%d, in%d, n);\n", suffix,
-                       o->align, i, i);
+        tro_buf_printf(t, "%stro_point_load%s<N, %d, is_whole>(a%d%s, ", indent,
+                       o->is_const ? "_const" : "", o->align, i, index);
     else if (o->class == TRO_POINT_SAME)
-        tro_buf_printf(t, "    tro_load%s<1, 1>(a%d, in%d);\n", suffix, i, i);
+        tro_buf_printf(t, "%stro_point_load_same%s<is_whole>(a%d%s, ", indent,
+                       o->is_const ? "_const" : "", i, index);
     else
-        tro_buf_printf(t, "    tro_point_load_strided<N, is_whole>(a%d, in%d, s%d, n);\n", i, i, i);
+        tro_buf_printf(t, "%stro_point_load_strided<N, is_whole>(a%d%s, ", indent, i, index);
+    write_address(b, t, i);
+    if (o->class == TRO_POINT_STRIDED)
+        tro_buf_printf(t, ", s%d", i);
+    tro_buf_printf(t, ", %s);\n", by_row ? "n[r]" : "n_most");
+}
+
+static void write_loads(const struct tro_point_build *b, struct tro_buf *t, bool by_row)
+{
+    for (int i = 0; i < b->n_in; i++)
+        if (is_by_row(b, &b->in[i]) == by_row)
+            write_load(b, t, i);
 }
 
 /* The value of element i. */
 static void write_value(const struct tro_point_build *b, struct tro_buf *t, int i)
 {
     const struct tro_point_operand *const o = &b->in[i];
-    const char *const index = o->class == TRO_POINT_SAME ? "0" : "i";
     const enum tro_dtype d = o->dtype;
     const bool is_single = d == TRO_F32 || d == TRO_F16 || d == TRO_BF16;
-    tro_buf_printf(t, "        const %s %s = ", tro_point_register(d), b->values[o->value].name);
-    tro_buf_printf(t, is_single ? "tro_float(a%d[%s]);\n" : "a%d[%s];\n", i, index);
+    tro_buf_printf(t, "            const %s %s = ", tro_point_register(d),
+                   b->values[o->value].name);
+    tro_buf_printf(t, is_single ? "tro_float(a%d%s[%s]);\n" : "a%d%s[%s];\n", i,
+                   is_by_row(b, o) ? "[r]" : "", o->class == TRO_POINT_SAME ? "0" : "i");
 }
 
 static void write_store(const struct tro_point_build *b, struct tro_buf *t, int i)
 {
     const struct tro_point_operand *const o = &b->out[i];
     if (o->class == TRO_POINT_STRIDED)
-        tro_buf_printf(t, "    tro_point_store_strided<N, is_whole>(out%d, y%d, s%d, n);\n", i, i,
-                       b->n_in + i);
+        tro_buf_printf(t, "        tro_point_store_strided<N, is_whole>(");
     else
-        tro_buf_printf(t, "    tro_point_store<N, %d, is_whole>(out%d, y%d, n);\n", o->align, i, i);
+        tro_buf_printf(t, "        tro_point_store<N, %d, is_whole>(", o->align);
+    write_address(b, t, b->n_in + i);
+    tro_buf_printf(t, ", y%d", i);
+    if (o->class == TRO_POINT_STRIDED)
+        tro_buf_printf(t, ", s%d", b->n_in + i);
+    tro_buf_printf(t, ", n[r]);\n");
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-static void write_signature(struct tro_buf *t, const char *name, const char *extra, const char *acc)
+static void write_compute(const struct tro_point_build *b, struct tro_buf *t)
 {
-    tro_buf_printf(t,
-                   "template <int N%s>\nstatic __device__ __forceinline__ void\n"
-                   "%s(const tro_params &p, uint32_t row, uint32_t col, int n, %s (&acc)[N])\n{\n",
-                   extra, name, acc);
-}
-
-/* Whole vectors and the rest of a row are two texts, so that neither has a branch. */
-static void write_text(struct tro_point_build *b, struct tro_buf *t)
-{
-    const char *const acc = b->acc_dtype == TRO_I32 ? "int32_t" : "float";
-    tro_buf_printf(t, "%s#include \"point.cuh\"\n#define TRO_POINT_ACC %s\n",
-                   b->is_fast ? "#define TRO_FAST_MATH 1\n" : "", acc);
-    write_signature(t, "tro_point_part", ", bool is_whole", acc);
-    write_index(b, t);
-    write_steps(b, t);
-    write_addresses(b, t);
-    for (int i = 0; i < b->n_in; i++)
-        write_load(b, t, i);
     for (int i = 0; i < b->n_out; i++)
-        tro_buf_printf(t, "    alignas(16) %s y%d[N];\n",
+        tro_buf_printf(t, "        alignas(16) %s y%d[N];\n",
                        tro_point_register(b->values[b->out[i].value].dtype), i);
-    tro_buf_printf(t, "#pragma unroll\n    for (int i = 0; i < N; i++) {\n");
+    tro_buf_printf(t, "#pragma unroll\n        for (int i = 0; i < N; i++) {\n");
     for (int i = 0; i < b->n_in; i++)
         write_value(b, t, i);
     tro_buf_put(t, b->lines.p, b->lines.n);
     for (int i = 0; i < b->n_out; i++)
-        tro_buf_printf(t, "        y%d[i] = %s;\n", i, b->values[b->out[i].value].name);
-    tro_buf_printf(t, "    }\n");
+        tro_buf_printf(t, "            y%d[i] = %s;\n", i, b->values[b->out[i].value].name);
+    tro_buf_printf(t, "        }\n");
+}
+
+/* Some rows at a time: everything is loaded before anything is computed or stored. */
+static void write_part(struct tro_point_build *b, struct tro_buf *t)
+{
+    tro_buf_printf(t,
+                   "template <int N, int R, bool is_whole>\n"
+                   "static __device__ __forceinline__ void\n"
+                   "tro_point_part(const tro_params &p, const uint32_t (&row)[R], uint32_t col,\n"
+                   "               const int (&n)[R], TRO_POINT_ACC (&acc)[R][N])\n{\n"
+                   "    const int n_most = is_whole ? N : tro_point_greatest(n);\n");
+    write_steps(b, t);
+    write_arrays(b, t);
+    write_offsets(b, t, false);
+    write_loads(b, t, false);
+    tro_buf_printf(t, "#pragma unroll\n    for (int r = 0; r < R; r++) {\n");
+    write_index(b, t);
+    write_offsets(b, t, true);
+    write_loads(b, t, true);
+    tro_buf_printf(t, "    }\n#pragma unroll\n    for (int r = 0; r < R; r++) {\n");
+    write_compute(b, t);
     for (int i = 0; i < b->n_out; i++)
         write_store(b, t, i);
-    tro_buf_printf(t, "}\n");
-    write_signature(t, "tro_point_row", "", acc);
-    tro_buf_printf(t, "    if (n == N)\n        tro_point_part<N, true>(p, row, col, n, acc);\n"
-                      "    else\n        tro_point_part<N, false>(p, row, col, n, acc);\n}\n");
+    tro_buf_printf(t, "    }\n}\n");
+}
+
+static void write_text(struct tro_point_build *b, struct tro_buf *t)
+{
+    tro_buf_printf(t, "%s#define TRO_POINT_ACC %s\n#include \"point.cuh\"\n",
+                   b->is_fast ? "#define TRO_FAST_MATH 1\n" : "",
+                   b->acc_dtype == TRO_I32 ? "int32_t" : "float");
+    write_part(b, t);
+    tro_buf_printf(t, "#include \"point_rows.cuh\"\n");
 }
 
 static void write_types(struct tro_point_build *b, struct tro_buf *t)

@@ -422,12 +422,35 @@ TRO_POINT_FN void tro_point_load_const(S (&to)[N], const S *from, int n)
             to[i] = i < n ? from[i] : S{};
     }
 }
+/* One element for all columns. */
+template <bool is_whole, typename S>
+TRO_POINT_FN void tro_point_load_same(S (&to)[1], const S *from, int n)
+{
+    to[0] = is_whole || n > 0 ? *from : S{};
+}
+template <bool is_whole, typename S>
+TRO_POINT_FN void tro_point_load_same_const(S (&to)[1], const S *from, int n)
+{
+    if (is_whole || n > 0)
+        tro_load_const<1, 1>(to, from);
+    else
+        to[0] = S{};
+}
 template <int N, bool is_whole, typename S>
 TRO_POINT_FN void tro_point_load_strided(S (&to)[N], const S *from, int stride, int n)
 {
 #pragma unroll
     for (int i = 0; i < N; i++)
         to[i] = is_whole || i < n ? from[i * stride] : S{};
+}
+
+template <int R> TRO_POINT_FN int tro_point_greatest(const int (&n)[R])
+{
+    int most = n[0];
+#pragma unroll
+    for (int r = 1; r < R; r++)
+        most = n[r] > most ? n[r] : most;
+    return most;
 }
 
 /* As the type in memory; to is aligned to 16. */

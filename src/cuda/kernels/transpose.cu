@@ -16,20 +16,25 @@
 #define CONVERT(x) (x)
 #endif
 
+/* All is loaded before any of it is waited for. */
 static __device__ __forceinline__ void load_tile(OUT_T (&tile)[TILE_B][TILE_A + PAD],
                                                  const IN_T *in, int stride, int n_a, int n_b)
 {
-    constexpr int per_row = TILE_A / IN_VECTOR;
+    constexpr int per_row = TILE_A / IN_VECTOR, n_loads = TILE_B * per_row / BLOCK;
+    alignas(16) IN_T x[n_loads][IN_VECTOR];
 #pragma unroll
-    for (int k = 0; k < TILE_B * per_row / BLOCK; k++) {
+    for (int k = 0; k < n_loads; k++) {
         const int i = k * BLOCK + threadIdx.x, a = i % per_row * IN_VECTOR, b = i / per_row;
-        alignas(16) IN_T x[IN_VECTOR];
-        if (a >= n_a || b >= n_b)
-            continue;
-        tro_load<IN_VECTOR, IN_VECTOR>(x, in + b * stride + a);
+        if (a < n_a && b < n_b)
+            tro_load<IN_VECTOR, IN_VECTOR>(x[k], in + b * stride + a);
+    }
 #pragma unroll
-        for (int v = 0; v < IN_VECTOR; v++)
-            tile[b][a + v] = CONVERT(x[v]);
+    for (int k = 0; k < n_loads; k++) {
+        const int i = k * BLOCK + threadIdx.x, a = i % per_row * IN_VECTOR, b = i / per_row;
+        if (a < n_a && b < n_b)
+#pragma unroll
+            for (int v = 0; v < IN_VECTOR; v++)
+                tile[b][a + v] = CONVERT(x[k][v]);
     }
 }
 
