@@ -3,6 +3,12 @@
 #include "cuda_kit.h"
 #include "test.h"
 
+/* A chip that is full with less: kernels are chosen for many elements. */
+__attribute__((constructor)) static void set_small_chip(void)
+{
+    setenv("TRO_EMU_SMS", "4", 0);
+}
+
 /* ---- graphs of several operators ------------------------------------------------------------ */
 
 enum { MOST_RESULTS = 8 };
@@ -96,6 +102,37 @@ TEST(integers)
             CHECK_ALL(types[i], one, 0, FP32);
     }
     CHECK_ALL("bool", logic, 0, FP32);
+}
+
+/* Values of all bits. */
+TEST(integers_wrap)
+{
+    static const char *const types[] = {"i16", "u16", "i32", "u32", "i64", "u64"};
+    static const char *const factors[] = {
+        "259", "259", "16843009", "16843009", "72340172838076673", "72340172838076673"};
+    static const char *const ops[] = {"add", "sub", "mul", "div", "mod", "fmod",
+                                      "min", "max", "lt",  "le",  "and", "shr"};
+    char text[4096];
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        const char *const t = types[i];
+        int n = snprintf(text, sizeof text,
+                         "graph \"g\"\ninput %%x : %s[300]\ninput %%y : %s[300]\n"
+                         "const %%k : %s[] = %s\n%%u, %%v",
+                         t, t, t, factors[i]);
+        for (size_t k = 2; k < 8; k++)
+            n += snprintf(text + n, sizeof text - (size_t)n, ", %%r%zu", k);
+        n += snprintf(text + n, sizeof text - (size_t)n,
+                      " = fused(%%x, %%y) {\n  input %%a : %s[300]\n  input %%b : %s[300]\n"
+                      "  %%c = mul(%%a, %%k)\n  %%d = mul(%%b, %%k)\n",
+                      t, t);
+        for (size_t k = 2; k < 8; k++)
+            n += snprintf(text + n, sizeof text - (size_t)n, "  %%o%zu = %s(%%c, %%d)\n", k,
+                          ops[k]);
+        snprintf(text + n, sizeof text - (size_t)n,
+                 "  output %%c, %%d, %%o2, %%o3, %%o4, %%o5, %%o6, %%o7\n}\n"
+                 "output %%u, %%v, %%r2, %%r3, %%r4, %%r5, %%r6, %%r7\n");
+        CHECK(cuda_check(text, 0, TRO_PRECISION_FP32));
+    }
 }
 
 /* Values that differ in all bytes, of either sign where there is one. */
@@ -287,6 +324,10 @@ TEST(outputs)
     CUDA_ENGINE(0, FP32,
                 "graph \"g\"\ninput %x : f32[33,70]\ninput %z : f32[70,33]\n"
                 "%t = transpose(%z) {perm = [1, 0]}\n%y = sub(%x, %t)\noutput %y\n");
+    CUDA_ENGINE(0, FP32,
+                "graph \"g\"\ninput %x : f32[130,70]\ninput %z : f32[70,130]\n"
+                "%t = transpose(%z) {perm = [1, 0]}\n%y = sub(%x, %t)\noutput %y\n");
+    CHECK(cuda_kit_device() == NULL || cuda_has("copy transpose"));
     /* Into a concatenation and out of it. */
     CUDA_ENGINE(1e-3, FP16,
                 "graph \"g\"\ninput %x : f32[2,5,4,4]\ninput %z : f32[2,8,4,4]\n"
@@ -357,4 +398,15 @@ TEST(copy_views)
     CUDA_ENGINE(0, FP32,
                 "graph \"g\"\ninput %x : u8[3,1,10]\nconst %s : i64[3] = 3 7 10\n"
                 "%y = expand(%x, %s)\noutput %y\n");
+}
+
+/* So many elements that threads take several rows: in one row, in rows, with a rest. */
+TEST(several_rows)
+{
+    CUDA_ENGINE(1e-3, FP16,
+                "graph \"g\"\ninput %x : f32[16,16,64,64]\ninput %z : f32[64]\n%a = add(%x, %z)\n"
+                "%b = neg(%a)\n%y = mul(%b, %a)\noutput %y\n");
+    CUDA_ENGINE(0, FP32,
+                "graph \"g\"\ninput %x : u8[1025,1025]\ninput %z : u8[1025]\n%a = add(%x, %z)\n"
+                "output %a\n");
 }

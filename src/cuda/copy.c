@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copies: where both sides have neighbours along the same axis, a pointwise program; where they have
- * them along two axes, tiles, or all of a pixel's channels where those are few.
+ * Copies: where both sides have neighbours along the same axis, a pointwise program; where they
+ * have them along two axes, tiles, or all of a pixel's channels where those are few.
  */
 #include "base/dtype.h"
 #include "base/err.h"

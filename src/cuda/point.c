@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LEAST_TO_COPY 8192 /* elements of an operand that lies across the columns */
+
 /* ---- values --------------------------------------------------------------------------------- */
 
 int tro_point_add_value(struct tro_point_build *b, tro_value_id id, enum tro_dtype dtype,
@@ -265,6 +267,38 @@ static int add_outputs(struct tro_point_build *b, const struct tro_lower_node *n
     return 0;
 }
 
+/* The axis along vectors: the last one walked, or that in which the first output has neighbours. */
+static int col_axis(const struct tro_point_build *b, const int *axes)
+{
+    int best = b->rank - 1;
+    if (axes && b->rank)
+        return axes[b->rank - 1];
+    for (int i = 0; i < b->rank; i++)
+        if (b->shape[i] > 1 && b->out[0].stride[i] == 1)
+            best = i;
+    return best;
+}
+
+/* Big inputs with gaps between columns are copied first: each element of theirs would take a
+ * transaction of memory alone. */
+static int straighten(struct tro_point_build *b, const int *axes)
+{
+    const int axis = col_axis(b, axes);
+    const enum tro_form form = axis == b->rank - 1 ? TRO_FORM_ROWS
+                               : axis == 1         ? TRO_FORM_CHANNELS_LAST
+                                                   : TRO_FORM_ANY;
+    for (int i = 0; i < b->n_in; i++) {
+        struct tro_point_operand *const o = &b->in[i];
+        if (axis < 0 || o->stride[axis] == 0 || o->stride[axis] == 1 || o->arg.rank != b->rank ||
+            tro_arg_n_elems(&o->arg) < LEAST_TO_COPY)
+            continue;
+        TRO_TRY(tro_lower_in(b->l, b->values[o->value].id, form, &o->arg));
+        if (!tro_point_set_strides(b, o))
+            return TRO_POINT_BEYOND;
+    }
+    return 0;
+}
+
 /* As the largest input lies that has the shape of the outputs, so that all is read in order. */
 static enum tro_form form_of_inputs(const struct tro_point_build *b)
 {
@@ -309,6 +343,7 @@ static int compile(struct tro_point_build *b, const struct tro_lower_node *n, co
     TRO_TRY(add_nodes(b, n));
     TRO_TRY(find_results(b, n));
     TRO_TRY(add_outputs(b, n, form == TRO_FORM_ANY ? form_of_inputs(b) : form));
+    TRO_TRY(straighten(b, axes));
     tro_point_order(b, axes, b->acc_dtype != TRO_DTYPE_NONE);
     return tro_point_finish(b, out);
 }

@@ -15,12 +15,12 @@
  *         const tro_params &p, const uint32_t (&row)[R], uint32_t col, const int (&n)[R],
  *         TRO_POINT_ACC (&acc)[R][N])
  *
- * of which the first takes acc[0..n) for columns col .. col + n, n <= N, loads what else the program needs,
- * computes and stores all outputs. N is a power of 2 up to 16, col a multiple of N. Loads and stores
- * are vectors where strides and addresses of an operand allow it. Values that the graph calls f32 are
- * computed in float whatever they are stored in. The second does the same for R rows, loading for all
- * of them before the first store, which the compiler could not do by itself: for kernels whose threads
- * finish several rows. n[r] is 0 for a row that does not exist.
+ * of which the first takes acc[0..n) for columns col .. col + n, n <= N, loads what else the
+ * program needs, computes and stores all outputs. N is a power of 2 up to 16, col a multiple of N.
+ * Loads and stores are vectors where strides and addresses of an operand allow it. Values that the
+ * graph calls f32 are computed in float whatever they are stored in. The second does the same for R
+ * rows, loading for all of them before the first store, which the compiler could not do by itself:
+ * for kernels whose threads finish several rows. n[r] is 0 for a row that does not exist.
  */
 #ifndef TRO_CUDA_POINT_H
 #define TRO_CUDA_POINT_H

@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+#define BUFFER_ALIGN 64          /* bytes, of every buffer */
+#define MOST_VECTOR 16           /* elements */
+#define LEAST_TO_SPLIT (1 << 20) /* elements of a row */
+
 bool tro_point_set_strides(const struct tro_point_build *b, struct tro_point_operand *o)
 {
     const struct tro_arg *const a = &o->arg;
@@ -122,6 +126,21 @@ static void merge(struct tro_point_build *b, bool keep_cols)
         insert_axis(b);
 }
 
+/* Elements in one row become two rows where they are many, so that a thread can have several loads
+ * under way. */
+static void split_row(struct tro_point_build *b)
+{
+    if (b->rank != 2 || b->shape[0] != 1 || b->shape[1] < LEAST_TO_SPLIT ||
+        b->shape[1] % (2 * MOST_VECTOR))
+        return;
+    b->shape[0] = 2;
+    b->shape[1] /= 2;
+    for (int k = 0; k < n_operands(b); k++) {
+        int64_t *const stride = operand(b, k)->stride;
+        stride[0] = stride[1] * b->shape[1];
+    }
+}
+
 void tro_point_order(struct tro_point_build *b, const int *axes, bool keep_cols)
 {
     if (axes)
@@ -129,12 +148,11 @@ void tro_point_order(struct tro_point_build *b, const int *axes, bool keep_cols)
     else
         sort_axes(b);
     merge(b, keep_cols && b->rank > 0);
+    if (!keep_cols)
+        split_row(b);
 }
 
 /* ---- vectors -------------------------------------------------------------------------------- */
-
-#define BUFFER_ALIGN 64 /* bytes, of every buffer */
-#define MOST_VECTOR 16  /* elements */
 
 int tro_point_common(int64_t v, int most)
 {

@@ -10,6 +10,7 @@
 
 #define BLOCK 256
 #define VECTOR_BYTES 16 /* of the narrowest operand */
+#define SM_THREADS 2048
 
 static int64_t ceil_div(int64_t n, int64_t d)
 {
@@ -44,21 +45,33 @@ static int vector_of(const struct tro_point *point)
 
 /* ---- the step ------------------------------------------------------------------------------- */
 
+/* Rows of a thread: more than one where there are threads to fill the chip several times. */
+static int rows_of(const struct tro_lowering *l, const struct tro_point *point, int64_t n_vectors)
+{
+    const int64_t all_threads = (int64_t)tro_lower_n_sms(l) * SM_THREADS;
+    return point->n_rows > 1 && n_vectors >= 4 * all_threads ? 2 : 1;
+}
+
 int tro_cuda_point_step(struct tro_lowering *l, const struct tro_lower_node *n,
                         const struct tro_point *point, const char *label)
 {
     const int vector = vector_of(point);
     const int64_t row_vectors = ceil_div(point->n_cols, vector);
+    const int rows = rows_of(l, point, row_vectors * point->n_rows);
+    const int64_t n_vectors = row_vectors * ceil_div(point->n_rows, rows);
+    const bool is_whole = point->n_cols % vector == 0 && point->n_rows % rows == 0;
     const struct tro_pointwise_params params = {
-        .n_vectors = (uint32_t)(row_vectors * point->n_rows),
+        .n_vectors = (uint32_t)n_vectors,
+        .n_rows = (uint32_t)point->n_rows,
         .n_cols = (uint32_t)point->n_cols,
         .row_vectors = tro_div_make(row_vectors ? row_vectors : 1),
     };
     const struct tro_cuda_source source = {
         .name = "pointwise",
-        .defines = tro_cuda_defines(
-            l, "#define VECTOR %d\n#define IS_ONE_ROW %d\n#define HAS_WHOLE_ROWS %d\n", vector,
-            point->n_rows == 1, point->n_cols % vector == 0),
+        .defines = tro_cuda_defines(l,
+                                    "#define VECTOR %d\n#define ROWS %d\n#define IS_ONE_ROW %d\n"
+                                    "#define HAS_WHOLE_ROWS %d\n",
+                                    vector, rows, point->n_rows == 1, is_whole),
         .point = point,
         .params = &params,
         .params_size = sizeof params,
@@ -69,7 +82,7 @@ int tro_cuda_point_step(struct tro_lowering *l, const struct tro_lower_node *n,
     struct tro_step *const s = tro_cuda_step(l, n, label, &source, 0, 0, &launch);
     if (!s)
         return tro_lower_err(l)->status;
-    const int64_t n_blocks = ceil_div(row_vectors * point->n_rows, BLOCK);
+    const int64_t n_blocks = ceil_div(n_vectors, BLOCK);
     launch->grid[0] = (uint32_t)(n_blocks ? n_blocks : 1);
     launch->block[0] = BLOCK;
     s->inplace = point->inplace;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A few planes into pixels (TO_PIXELS) or pixels into planes: a thread moves VECTOR pixels with all
- * their CHANNELS, by whole vectors of each plane. IS_DENSE: pixels have no gap between them, so that
- * a thread's are vectors as well. IN_T and OUT_T are converted where CONVERTS.
+ * their CHANNELS, by whole vectors of each plane. IS_DENSE: pixels have no gap between them, so
+ * that a thread's are vectors as well. IN_T and OUT_T are converted where CONVERTS.
  */
 #define BLOCK 128
 

@@ -4,8 +4,8 @@
 
 #include "params.h"
 
-/* Between CHANNELS planes of n_pixels each and pixels of that many channels, for n pictures. Strides
- * in elements. */
+/* Between CHANNELS planes of n_pixels each and pixels of that many channels, for n pictures.
+ * Strides in elements. */
 struct tro_planes_params {
     uint32_t n_vectors;         /* in all */
     struct tro_div per_picture; /* vectors of a picture */

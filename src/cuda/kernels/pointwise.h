@@ -5,8 +5,8 @@
 #include "params.h"
 
 struct tro_pointwise_params {
-    uint32_t n_vectors; /* in all */
-    uint32_t n_cols;
+    uint32_t n_vectors; /* of all groups of rows */
+    uint32_t n_rows, n_cols;
     struct tro_div row_vectors; /* vectors of a row */
 };
 
