@@ -129,7 +129,7 @@ static int64_t n_rows(const struct depthwise *d)
     return d->win.n * d->win.out[TRO_D] * d->win.out[TRO_H];
 }
 
-/* Results a thread makes: as many as leave enough threads. */
+/* Results a thread makes: as many as leave enough threads. Negative: failure. */
 static int pick_span(struct tro_lowering *l, const struct depthwise *d)
 {
     static const char *const four[] = {"span 4", "span 2", "span 1", NULL};
@@ -146,7 +146,8 @@ static int pick_span(struct tro_lowering *l, const struct depthwise *d)
              g->kernel[TRO_W], g->stride[TRO_W], g->dilation[TRO_W], d->point->n_in,
              d->point->n_out);
     const char *const *const names = n >= 4 * good ? four : n >= 2 * good ? two : one;
-    return names[tro_lower_pick(l, problem, names)][5] - '0';
+    const int pick = tro_lower_pick(l, problem, names);
+    return pick < 0 ? pick : names[pick][5] - '0';
 }
 
 static bool can_read_fours(const struct depthwise *d)
@@ -189,6 +190,7 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n,
     const struct tro_win *const g = &d->win;
     const int span = pick_span(l, d);
     struct tro_depthwise_int_params params = {0};
+    TRO_TRY(span);
     fill(d, span, &params);
     char label[64];
     snprintf(label, sizeof label, "depthwise_int span %d", span);

@@ -156,7 +156,7 @@ static const struct tile tiles[] = {
     {"32x16x128", 32, 16, 128, 4, 1, 1, 4}, {"16x64x128", 16, 64, 128, 3, 1, 2, 2},
     {"16x16x128", 16, 16, 128, 4, 1, 1, 4},
 };
-enum { N_TILES = sizeof tiles / sizeof tiles[0] };
+enum { N_TILES = sizeof tiles / sizeof tiles[0], MOST_OFFERED = 8 };
 
 static int n_threads(const struct tile *t)
 {
@@ -192,7 +192,7 @@ static double guess_time(const struct tro_int_mma *d, const struct tile *t, int 
     return waves * (steps * step + ends + t->m * t->n / results_each_cycle * busy);
 }
 
-/* The tiles by their guessed time, as tro_lower_pick wants them: names, then NULL. */
+/* The best tiles by their guessed time, as tro_lower_pick wants them: names, then NULL. */
 static const char **sort_tiles(struct tro_lowering *l, const struct tro_int_mma *d)
 {
     const char **const names = TRO_NEW_N(tro_lower_arena(l), const char *, N_TILES + 1);
@@ -209,6 +209,7 @@ static const char **sort_tiles(struct tro_lowering *l, const struct tro_int_mma 
         time[at] = t;
         names[at] = tiles[i].name;
     }
+    names[MOST_OFFERED] = NULL;
     return names;
 }
 
@@ -233,7 +234,8 @@ static const struct tile *pick_tile(struct tro_lowering *l, const struct tro_int
         tro_fail_nomem(tro_lower_err(l));
         return NULL;
     }
-    return find_tile(names[tro_lower_pick(l, problem, names)]);
+    const int pick = tro_lower_pick(l, problem, names);
+    return pick < 0 ? NULL : find_tile(names[pick]);
 }
 
 /* ---- steps --------------------------------------------------------------------------------- */
