@@ -3,15 +3,12 @@
  * compiled. */
 #include "build/target.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
 #include "build/builder.h"
 #include "cuda/cuda.h"
-
-_Static_assert((int)TRO_PLAN_CUBIN == (int)TRO_CODE_CUBIN && (int)TRO_PLAN_PTX == (int)TRO_CODE_PTX,
-               "kinds of code are one list");
 
 struct maker {
     const struct tro_build_opts *o;
@@ -54,10 +51,7 @@ static int take_program(struct maker *m, const struct tro_program *p, struct tro
 {
     if (m->n_variants++ == 0)
         note_host_steps(m, p);
-    TRO_TRY(tro_cuda_codes_add(&m->out->codes, p, m->target->arch, TRO_CODE_CUBIN, err));
-    if (!m->is_lowest)
-        return 0;
-    return tro_cuda_codes_add(&m->out->codes, p, m->target->arch, TRO_CODE_PTX, err);
+    return tro_cuda_codes_add(&m->out->codes, p, m->target->arch, m->is_lowest, err);
 }
 
 static int lower_at(void *ctx, const struct tro_tensor *shapes, struct tro_err *err)
@@ -134,18 +128,32 @@ static void report(void *ctx, int64_t done, int64_t total)
     tro_build_progress(ctx, "kernels", done, total);
 }
 
+static int compare(const void *a, const void *b)
+{
+    const struct tro_plan_code *const x = a, *const y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->kind != y->kind ? x->kind - y->kind : x->arch - y->arch;
+}
+
 static int fill_parts(struct tro_build_code *c, struct tro_plan_parts *parts, struct tro_err *err)
 {
-    c->plan = tro_calloc(c->codes.n + 1, sizeof *c->plan);
+    size_t n = 0;
+    c->plan = tro_calloc(2 * c->codes.n + 1, sizeof *c->plan);
     if (!c->plan)
         return tro_fail_nomem(err);
     for (size_t i = 0; i < c->codes.n; i++) {
         const struct tro_cuda_code *const k = &c->codes.items[i];
-        c->plan[i] = (struct tro_plan_code){k->kernel.key, k->arch, (int)k->kind, k->data,
-                                            k->n_bytes};
+        c->plan[n++] = (struct tro_plan_code){k->kernel.key, k->arch, TRO_PLAN_CUBIN, k->cubin,
+                                              k->n_cubin_bytes};
+        if (k->has_ptx)
+            c->plan[n++] = (struct tro_plan_code){k->kernel.key, k->arch, TRO_PLAN_PTX, k->ptx,
+                                                  k->n_ptx_bytes};
     }
+    if (n > 0)
+        qsort(c->plan, n, sizeof c->plan[0], compare);
     parts->codes = c->plan;
-    parts->n_codes = c->codes.n;
+    parts->n_codes = n;
     return 0;
 }
 

@@ -9,10 +9,16 @@
 #include "base/err.h"
 #include "base/thread.h"
 
+static void free_code(struct tro_cuda_code *c)
+{
+    tro_free(c->cubin);
+    tro_free(c->ptx);
+}
+
 void tro_cuda_codes_finish(struct tro_cuda_codes *c)
 {
     for (size_t i = 0; i < c->n; i++)
-        tro_free(c->items[i].data);
+        free_code(&c->items[i]);
     tro_free(c->items);
     tro_arena_finish(&c->arena);
     *c = (struct tro_cuda_codes){0};
@@ -20,24 +26,25 @@ void tro_cuda_codes_finish(struct tro_cuda_codes *c)
 
 /* ---- collecting --------------------------------------------------------------------------- */
 
-static bool has(const struct tro_cuda_codes *c, uint64_t key, int arch, enum tro_code_kind kind)
+static bool has(const struct tro_cuda_codes *c, uint64_t key, int arch)
 {
     for (size_t i = 0; i < c->n; i++)
-        if (c->items[i].kernel.key == key && c->items[i].arch == arch && c->items[i].kind == kind)
+        if (c->items[i].kernel.key == key && c->items[i].arch == arch)
             return true;
     return false;
 }
 
 static int add(struct tro_cuda_codes *c, const struct tro_step *s, const struct tro_cuda_kernel *k,
-               int arch, enum tro_code_kind kind)
+               int arch, bool has_ptx)
 {
     const struct tro_cuda_code code = {.kernel = {.name = tro_arena_strdup(&c->arena, k->name),
                                                   .source = tro_arena_strdup(&c->arena, k->source),
                                                   .key = k->key},
                                        .node = tro_arena_strdup(&c->arena, s->name ? s->name : ""),
+                                       .label = tro_arena_strdup(&c->arena, s->kernel),
                                        .arch = arch,
-                                       .kind = kind};
-    if (!code.kernel.name || !code.kernel.source || !code.node ||
+                                       .has_ptx = has_ptx};
+    if (!code.kernel.name || !code.kernel.source || !code.node || !code.label ||
         TRO_GROW(&c->items, c->n, &c->cap) < 0)
         return TRO_E_NOMEM;
     c->items[c->n++] = code;
@@ -45,13 +52,13 @@ static int add(struct tro_cuda_codes *c, const struct tro_step *s, const struct 
 }
 
 int tro_cuda_codes_add(struct tro_cuda_codes *c, const struct tro_program *p, int arch,
-                       enum tro_code_kind kind, struct tro_err *err)
+                       bool has_ptx, struct tro_err *err)
 {
     for (int32_t i = 0; i < p->n_steps; i++) {
         const struct tro_cuda_launch *const launch = tro_cuda_launch_of(&p->steps[i]);
-        if (!launch || has(c, launch->kernel->key, arch, kind))
+        if (!launch || has(c, launch->kernel->key, arch))
             continue;
-        if (add(c, &p->steps[i], launch->kernel, arch, kind) < 0)
+        if (add(c, &p->steps[i], launch->kernel, arch, has_ptx) < 0)
             return tro_fail_nomem(err);
     }
     return 0;
@@ -68,11 +75,14 @@ struct compiling {
     struct tro_err *err; /* of the first failure */
 };
 
-static int compile(struct tro_cuda_code *code, struct tro_err *err)
+static int compile(struct tro_cuda_code *c, struct tro_err *err)
 {
-    const int rc = tro_nvrtc_compile(&code->kernel, code->arch, code->kind, &code->data,
-                                     &code->n_bytes, err);
-    return tro_err_prefix(err, rc, "node '%s': ", code->node);
+    const int rc = c->has_ptx
+                       ? tro_nvrtc_compile_both(&c->kernel, c->arch, &c->cubin, &c->n_cubin_bytes,
+                                                &c->ptx, &c->n_ptx_bytes, err)
+                       : tro_nvrtc_compile(&c->kernel, c->arch, TRO_CODE_CUBIN, &c->cubin,
+                                           &c->n_cubin_bytes, err);
+    return tro_err_prefix(err, rc, "node '%s' (%s): ", c->node, c->label);
 }
 
 /* Takes the next kernel until none is left: how long one takes is not known before. */
@@ -97,7 +107,7 @@ static int compare(const void *a, const void *b)
     const struct tro_cuda_code *const x = a, *const y = b;
     if (x->kernel.key != y->kernel.key)
         return x->kernel.key < y->kernel.key ? -1 : 1;
-    return x->kind != y->kind ? (int)x->kind - (int)y->kind : x->arch - y->arch;
+    return x->arch - y->arch;
 }
 
 int tro_cuda_codes_compile(struct tro_cuda_codes *c, tro_cuda_progress *progress, void *ctx,

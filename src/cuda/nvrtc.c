@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TARGET_SIZE 64
+
 typedef struct tro_nvrtc_program_s *tro_nvrtc_program;
 
 struct nvrtc {
@@ -116,14 +118,21 @@ static int take_code(tro_nvrtc_program program, enum tro_code_kind kind, void **
     return tro_fail(err, TRO_E_INTERNAL, "NVRTC gave no code (%d)", rc);
 }
 
-int tro_nvrtc_compile(const struct tro_cuda_kernel *k, int arch, enum tro_code_kind kind,
-                      void **out, size_t *n_bytes, struct tro_err *err)
+static void print_target(int arch, enum tro_code_kind kind, char out[TARGET_SIZE])
+{
+    snprintf(out, TARGET_SIZE, "--gpu-architecture=%s_%d%s",
+             kind == TRO_CODE_PTX ? "compute" : "sm", arch,
+             kind == TRO_CODE_CUBIN && arch == 90 ? "a" : "");
+}
+
+/* A program that was compiled for a target such as sm_90a; the caller destroys it. */
+static int compile_for(const struct tro_cuda_kernel *k, int arch, const char *target,
+                       tro_nvrtc_program *out, struct tro_err *err)
 {
     enum { MAX_HEADERS = 128 };
     const char *names[MAX_HEADERS], *texts[MAX_HEADERS];
-    char target[64];
-    tro_nvrtc_program program = NULL;
     const char *const missing = tro_nvrtc_missing();
+    *out = NULL;
     if (missing)
         return tro_fail(err, TRO_E_DEVICE, "kernel %s for sm_%d is not in the plan, and %s",
                         k->name, arch, missing);
@@ -131,16 +140,51 @@ int tro_nvrtc_compile(const struct tro_cuda_kernel *k, int arch, enum tro_code_k
         names[i] = tro_cuda_texts[i].name;
         texts[i] = tro_cuda_texts[i].text;
     }
-    snprintf(target, sizeof target, "--gpu-architecture=%s_%d%s",
-             kind == TRO_CODE_PTX ? "compute" : "sm", arch,
-             kind == TRO_CODE_CUBIN && arch == 90 ? "a" : "");
     const char *const options[] = {target, "--std=c++17", "--fmad=false", "-default-device",
                                    "--extra-device-vectorization"};
-    if (compiler.fn.nvrtcCreateProgram(&program, k->source, k->name, tro_cuda_n_texts, texts,
-                                       names) != 0)
+    if (compiler.fn.nvrtcCreateProgram(out, k->source, k->name, tro_cuda_n_texts, texts, names) !=
+        0)
         return tro_fail(err, TRO_E_INTERNAL, "NVRTC could not create a program");
-    int rc = compiler.fn.nvrtcCompileProgram(program, sizeof options / sizeof options[0], options);
-    rc = rc ? fail_with_log(program, k, arch, err) : take_code(program, kind, out, n_bytes, err);
+    if (compiler.fn.nvrtcCompileProgram(*out, sizeof options / sizeof options[0], options) == 0)
+        return 0;
+    const int rc = fail_with_log(*out, k, arch, err);
+    compiler.fn.nvrtcDestroyProgram(out);
+    return rc;
+}
+
+int tro_nvrtc_compile(const struct tro_cuda_kernel *k, int arch, enum tro_code_kind kind,
+                      void **out, size_t *n_bytes, struct tro_err *err)
+{
+    char target[TARGET_SIZE];
+    tro_nvrtc_program program;
+    print_target(arch, kind, target);
+    TRO_TRY(compile_for(k, arch, target, &program, err));
+    const int rc = take_code(program, kind, out, n_bytes, err);
     compiler.fn.nvrtcDestroyProgram(&program);
     return rc;
+}
+
+/* PTX of a program that was compiled into machine code; of sm_90a it would run nowhere else. */
+static bool has_ptx(tro_nvrtc_program program, int arch)
+{
+    size_t n = 0;
+    return arch != 90 && compiler.fn.nvrtcGetPTXSize(program, &n) == 0 && n > 0;
+}
+
+int tro_nvrtc_compile_both(const struct tro_cuda_kernel *k, int arch, void **cubin,
+                           size_t *n_cubin_bytes, void **ptx, size_t *n_ptx_bytes,
+                           struct tro_err *err)
+{
+    char target[TARGET_SIZE];
+    tro_nvrtc_program program;
+    print_target(arch, TRO_CODE_CUBIN, target);
+    TRO_TRY(compile_for(k, arch, target, &program, err));
+    const bool is_both = has_ptx(program, arch);
+    int rc = take_code(program, TRO_CODE_CUBIN, cubin, n_cubin_bytes, err);
+    if (rc >= 0 && is_both)
+        rc = take_code(program, TRO_CODE_PTX, ptx, n_ptx_bytes, err);
+    compiler.fn.nvrtcDestroyProgram(&program);
+    if (rc < 0 || is_both)
+        return rc;
+    return tro_nvrtc_compile(k, arch, TRO_CODE_PTX, ptx, n_ptx_bytes, err);
 }

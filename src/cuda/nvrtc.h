@@ -21,4 +21,9 @@ const char *tro_nvrtc_missing(void);
 int tro_nvrtc_compile(const struct tro_cuda_kernel *k, int arch, enum tro_code_kind kind,
                       void **out, size_t *n_bytes, struct tro_err *err);
 
+/* Machine code and PTX, in one go where PTX for that chip runs on newer ones. */
+int tro_nvrtc_compile_both(const struct tro_cuda_kernel *k, int arch, void **cubin,
+                           size_t *n_cubin_bytes, void **ptx, size_t *n_ptx_bytes,
+                           struct tro_err *err);
+
 #endif
