@@ -4,13 +4,14 @@
 #                   PICTURES="a.png b.jpg"
 #   make check      set-up and every check; CHECK="--only unit,cli" runs some of them
 #   make check-all  the same, longer: more tests under sanitizers, a minute of each fuzzer
+#   make check-gpu  what needs a GPU: unit tests, networks, faults; CHECK="--sanitizer" and the like
 #   make fuzz       each fuzz target for FUZZ_SECONDS (600)
 #   make format     formats the C sources
 #   make docs       writes the generated pages of docs/
 #   make clean      removes what was built; "make distclean" also what set-up fetched
 FUZZ_SECONDS ?= 600
 
-.PHONY: all demo check check-all fuzz format docs clean distclean
+.PHONY: all demo check check-all check-gpu fuzz format docs clean distclean
 
 all:
 	@scripts/build.sh build
@@ -27,6 +28,10 @@ check:
 check-all:
 	@scripts/setup-debian.sh check
 	@tests/check.py --all $(CHECK)
+
+# Without set-up: python3, meson, ninja and a C compiler are enough.
+check-gpu:
+	@python3 tests/check_gpu.py $(CHECK)
 
 fuzz:
 	@scripts/setup-debian.sh check

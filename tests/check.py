@@ -42,6 +42,7 @@ def all_suites():
     }
     suites.update(programs.script_suite(path) for path in programs.test_scripts())
     suites.update({
+        'cuda-networks': programs.cuda_networks,
         'minimal': programs.minimal,
         'aarch64': programs.aarch64,
         'asan': programs.asan,
@@ -90,7 +91,7 @@ def run_suite(name, function, options, output):
     if report.has_results():
         counts = (f'{report.n_passed} passed, {len(report.failures)} failed, '
                   f'{len(report.skips)} skipped')
-        output.line(f'{name:<14}{counts:<40}{seconds:7.1f} s')
+        output.line(f'{name:<14} {counts:<40}{seconds:7.1f} s')
     for text in report.failures:
         output.line('    FAIL ' + text.replace('\n', '\n        '))
     for text in report.skip_lines():

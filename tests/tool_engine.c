@@ -5,16 +5,21 @@
  * The model runs once on the reference kernels, then once for each line of standard input, which
  * holds settings KEY=VALUE with spaces between:
  *     passes=LIST tune=N cpu=LEVEL threads=N blocks=1    of the builder and the session
+ *     device=D precision=P                               likewise; a device is the session's alone
  *     file=PATH       the plan is written there and opened again; cache=PATH of the tuner
+ *     runs=N          runs of a session (2); reloads=N: sessions that do so, one after another (1)
+ *     against=cpu     compared with the same plan on the CPU, not with the reference
  * Each gives a line on standard output, fields with tabs between: the variant, "ok" and for each
- * output NAME max|error| max|value| unequal; or the variant, "error", message. Each variant
- * runs twice, and a second result that has other bits than the first is an error.
+ * output NAME max|error| max|value| unequal; or the variant, "error", message. A result that has
+ * other bits than the first one is an error. On a GPU a line follows: "gpu", kernels, graphs, steps
+ * on the host.
  *     tool_engine --passes        the names of all passes, a line each
  *     tool_engine --levels        the levels that this machine has, as cpu= takes them
  */
 #include "engine_tool.h"
 
 #include "base/cpu.h"
+#include "run/session.h"
 
 #include <stdio.h>
 
@@ -22,6 +27,10 @@ struct variant {
     struct tro_build_opts build;
     struct tro_session_opts session;
     const char *file;
+    bool is_against_cpu;
+    int n_runs, n_reloads;
+    bool has_gpu;
+    struct tro_session_gpu gpu;
 };
 
 struct state {
@@ -50,6 +59,16 @@ static int set(struct variant *v, char *text, struct tro_err *err)
         v->file = value + 1;
     else if (strcmp(text, "cache") == 0)
         v->build.cache = value + 1;
+    else if (strcmp(text, "device") == 0)
+        v->build.device = v->session.device = value + 1;
+    else if (strcmp(text, "precision") == 0)
+        v->build.precision = value + 1;
+    else if (strcmp(text, "runs") == 0)
+        v->n_runs = atoi(value + 1);
+    else if (strcmp(text, "reloads") == 0)
+        v->n_reloads = atoi(value + 1);
+    else if (strcmp(text, "against") == 0)
+        v->is_against_cpu = strcmp(value + 1, "cpu") == 0;
     else
         return tro_fail(err, TRO_E_INPUT, "expected a setting, found '%s'", text);
     return 0;
@@ -82,62 +101,118 @@ static int copy_outputs(const struct tro_session *s, int n, struct tro_tensor *o
     return 0;
 }
 
-/* The outputs of two runs, which must be the same. */
-static int run_twice(struct state *s, struct tro_session *session, int n, struct tro_tensor *out,
-                     struct tro_arena *arena, struct tro_err *err)
+static int check_bits(const struct tro_session *session, int n, const struct tro_tensor *first,
+                      struct tro_err *err)
 {
-    TRO_TRY(tool_run(session, &s->in, err));
-    TRO_TRY(copy_outputs(session, n, out, arena, err));
-    TRO_TRY(tro_session_run(session, err));
     for (int i = 0; i < n; i++) {
         struct tro_tensor again;
         TRO_TRY(tro_session_output(session, i, &again, err));
-        if (!tool_same_form(&again, &out[i]) ||
-            memcmp(again.data, out[i].data, tro_tensor_n_bytes(&again)) != 0)
-            return tro_fail(err, TRO_E_INTERNAL, "output '%s' has other bits in the second run",
+        if (!tool_same_form(&again, &first[i]) ||
+            memcmp(again.data, first[i].data, tro_tensor_n_bytes(&again)) != 0)
+            return tro_fail(err, TRO_E_INTERNAL, "output '%s' has other bits in a later run",
                             tro_session_output_info(session, i).name);
     }
     return 0;
 }
 
-static int report(struct state *s, const struct tro_tensor *out, int n, struct tro_err *err)
+/* Outputs of the first session's first run are copied to out. */
+static int run_session(struct state *s, const struct variant *v, struct tro_session *session,
+                       bool is_first, struct tro_tensor *out, struct tro_arena *arena,
+                       struct tro_err *err)
 {
+    const int n = tro_session_n_outputs(s->reference);
+    if (n != tro_session_n_outputs(session))
+        return tro_fail(err, TRO_E_INTERNAL, "%d outputs, %d expected",
+                        tro_session_n_outputs(session), n);
+    TRO_TRY(tool_run(session, &s->in, err));
+    if (is_first)
+        TRO_TRY(copy_outputs(session, n, out, arena, err));
+    for (int run = is_first; run < v->n_runs; run++) {
+        if (run)
+            TRO_TRY(tro_session_run(session, err));
+        TRO_TRY(check_bits(session, n, out, err));
+    }
+    return 0;
+}
+
+static int report(const struct tro_session *reference, const struct tro_tensor *out,
+                  struct tro_err *err)
+{
+    const int n = tro_session_n_outputs(reference);
     struct tro_tensor want[TOOL_MAX_IO];
     for (int i = 0; i < n; i++) {
-        TRO_TRY(tro_session_output(s->reference, i, &want[i], err));
+        TRO_TRY(tro_session_output(reference, i, &want[i], err));
         if (!tool_same_form(&out[i], &want[i]))
             return tro_fail(err, TRO_E_INTERNAL, "output %d has another type or shape", i);
     }
     printf("ok");
     for (int i = 0; i < n; i++) {
         const struct tool_diff d = tool_diff(&out[i], &want[i], 0, 0);
-        printf("\t%s\t%.9g\t%.9g\t%lld", tro_session_output_info(s->reference, i).name, d.max_error,
+        printf("\t%s\t%.9g\t%.9g\t%lld", tro_session_output_info(reference, i).name, d.max_error,
                d.max_value, (long long)d.n_unequal);
     }
     printf("\n");
     return 0;
 }
 
+static int report_against_cpu(struct state *s, struct tro_plan *plan, const struct tro_tensor *out,
+                              struct tro_err *err)
+{
+    const struct tro_session_opts opts = {.n_threads = 1};
+    struct tro_session *const session = tro_session_create(plan, &opts, err);
+    int rc = session ? tool_run(session, &s->in, err) : err->status;
+    if (rc >= 0)
+        rc = report(session, out, err);
+    tro_session_destroy(session);
+    return rc;
+}
+
+static int run_plan(struct state *s, struct variant *v, struct tro_plan *plan, bool is_first,
+                    struct tro_tensor *out, struct tro_arena *arena, struct tro_err *err)
+{
+    struct tro_session *const session = tro_session_create(plan, &v->session, err);
+    int rc = session ? run_session(s, v, session, is_first, out, arena, err) : err->status;
+    if (rc >= 0)
+        v->has_gpu = tro_session_gpu(session, &v->gpu);
+    tro_session_destroy(session);
+    return rc;
+}
+
+/* Plans that were written are opened again for each session. */
+static int run_plans(struct state *s, struct variant *v, struct tro_plan *plan,
+                     struct tro_tensor *out, struct tro_arena *arena, struct tro_err *err)
+{
+    TRO_TRY(run_plan(s, v, plan, true, out, arena, err));
+    for (int i = 1; i < v->n_reloads; i++) {
+        struct tro_plan *const again = v->file ? tro_plan_open(v->file, err) : plan;
+        const int rc = again ? run_plan(s, v, again, false, out, arena, err) : err->status;
+        if (v->file)
+            tro_plan_close(again);
+        TRO_TRY(rc);
+    }
+    return 0;
+}
+
 static int run_variant(struct state *s, char *line, struct tro_err *err)
 {
-    struct variant v = {.build = {.n_golden = -1, .n_threads = 1}, .session = {.n_threads = 1}};
+    struct variant v = {.build = {.n_golden = -1, .n_threads = 1},
+                        .session = {.n_threads = 1},
+                        .n_runs = 2,
+                        .n_reloads = 1};
     struct tro_tensor out[TOOL_MAX_IO];
     struct tro_arena arena = {0};
     char *rest = NULL;
     for (char *part = strtok_r(line, " ", &rest); part; part = strtok_r(NULL, " ", &rest))
         TRO_TRY(set(&v, part, err));
     struct tro_plan *const plan = make_plan(s, &v, err);
-    struct tro_session *const session = plan ? tro_session_create(plan, &v.session, err) : NULL;
-    int rc = session ? 0 : err->status;
-    const int n = session ? tro_session_n_outputs(session) : 0;
-    if (session && n != tro_session_n_outputs(s->reference))
-        rc = tro_fail(err, TRO_E_INTERNAL, "%d outputs, %d expected", n,
-                      tro_session_n_outputs(s->reference));
-    if (rc >= 0)
-        rc = run_twice(s, session, n, out, &arena, err);
-    if (rc >= 0)
-        rc = report(s, out, n, err);
-    tro_session_destroy(session);
+    int rc = plan ? run_plans(s, &v, plan, out, &arena, err) : err->status;
+    if (rc >= 0 && v.is_against_cpu)
+        rc = report_against_cpu(s, plan, out, err);
+    else if (rc >= 0)
+        rc = report(s->reference, out, err);
+    if (rc >= 0 && v.has_gpu)
+        printf("gpu\t%d\t%d\t%d\n", v.gpu.exec.n_kernels, v.gpu.exec.n_graphs,
+               v.gpu.exec.n_host_steps);
     tro_plan_close(plan);
     tro_arena_finish(&arena);
     return rc;

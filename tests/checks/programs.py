@@ -233,6 +233,17 @@ def script_suite(path):
     return os.path.basename(path)[len('test_'):-len('.py')].replace('_', '-'), suite
 
 
+def cuda_networks(report, _):
+    """Small networks on the emulated GPU; tests/check_gpu.py is for real ones."""
+    if not builds.build(report, 'native'):
+        return
+    unpack_data()
+    command = script_command('tests/check_gpu.py')
+    command += ['--emulated', '--build', builds.folder('native')]
+    rp.run_script(report, 'tests/check_gpu.py', command, SCRIPT_TIMEOUT,
+                  script_env('native', False))
+
+
 def fuzz_minute(report, options):
     """A minute of search with each fuzz target, in --all."""
     if not options.all:
