@@ -193,15 +193,25 @@ TEST(quantized)
 TEST(quantized_ties)
 {
     static const char *const scales[] = {"0.1", "0.0123", "3", "0.3333333", "1e-3", "77.7"};
-    char text[512];
+    static const char *const types[] = {"i8", "u8", "i16", "u16"};
+    char text[1024];
     for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
         snprintf(text, sizeof text,
                  "graph \"g\"\ninput %%x : i16[3000]\nconst %%s : f32[] = %s\n"
-                 "const %%h : f32[] = 0.5\nconst %%t : f32[3] = 1 inf nan\n"
+                 "const %%h : f32[] = 0.5\n"
                  "%%f = cast(%%x) {to = f32}\n%%a = mul(%%f, %%h)\n%%b = mul(%%a, %%s)\n"
                  "const %%z : i8[] = 3\n%%y = quantize(%%b, %%s, %%z) {to = i8}\n"
                  "output %%y\n",
                  scales[i]);
+        CHECK(cuda_check(text, 0, TRO_PRECISION_FP32));
+    }
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        snprintf(text, sizeof text,
+                 "graph \"g\"\ninput %%x : f32[9]\nconst %%s : f32[] = 0.7\n"
+                 "const %%t : f32[9] = nan 1e9 inf -inf 0 1e38 3e9 -3e9 1000\n"
+                 "const %%z : %s[] = 100\n%%a = mul(%%x, %%t)\n"
+                 "%%y = quantize(%%a, %%s, %%z) {to = %s}\noutput %%y\n",
+                 types[i], types[i]);
         CHECK(cuda_check(text, 0, TRO_PRECISION_FP32));
     }
 }
@@ -306,6 +316,21 @@ TEST(special)
                  i + 4, i + 5);
         CHECK(cuda_check(text, 1e-6, TRO_PRECISION_FP32));
     }
+}
+
+/* Approximations are right at the ends too: nothing becomes NaN on the way. */
+TEST(special_fast)
+{
+    CUDA_ENGINE(2e-3, FP16,
+                "graph \"g\"\ninput %x : f32[9]\n"
+                "const %m : f32[9] = nan 1 inf -inf 0 50 3e9 -3e9 1e20\n"
+                "const %one : f32[] = 1\nconst %six : f32[] = 6\n"
+                "%a, %b, %c, %d, %e, %f, %g = fused(%x) {\n  input %i : f32[9]\n"
+                "  %v = mul(%i, %m)\n  %w = abs(%v)\n  %a0 = sigmoid(%v)\n  %b0 = tanh(%v)\n"
+                "  %c0 = div(%one, %v)\n  %d0 = softplus(%v)\n  %e0 = erf(%v)\n"
+                "  %n = neg(%w)\n  %f0 = exp(%n)\n  %l = mul(%v, %a0)\n  %h = sigmoid(%l)\n"
+                "  %g0 = div(%h, %six)\n  output %a0, %b0, %c0, %d0, %e0, %f0, %g0\n}\n"
+                "output %a, %b, %c, %d, %e, %f, %g\n");
 }
 
 TEST(outputs)

@@ -223,9 +223,9 @@ static int cast(struct tro_point_build *b, int x, enum tro_dtype to, int *out)
     return done(add_line(b, to, false, "(%s)%s", tro_point_register(to), v), out);
 }
 
-static bool is_quantized(enum tro_dtype d)
+static bool is_quantized(enum tro_dtype d, size_t most_bytes)
 {
-    return tro_dtype_is_int(d) && tro_dtype_size(d) <= 4;
+    return tro_dtype_is_int(d) && tro_dtype_size(d) <= most_bytes;
 }
 
 /* The zero's text in `text`: of this type, 0 when it is absent. */
@@ -246,7 +246,7 @@ static bool has_good_reciprocal(float scale)
 {
     uint32_t bits;
     memcpy(&bits, &scale, sizeof bits);
-    return fabsf(scale) > 0x1p-40f && fabsf(scale) < 0x1p+40f && (bits & 0x7fffff) != 0x7fffff;
+    return scale > 0x1p-40f && scale < 0x1p+40f && (bits & 0x7fffff) != 0x7fffff;
 }
 
 static int quantize(struct tro_point_build *b, const int *in, enum tro_dtype to, int *out)
@@ -255,10 +255,10 @@ static int quantize(struct tro_point_build *b, const int *in, enum tro_dtype to,
     const struct tro_point_value *const scale = &b->values[in[1]];
     const char *const type = tro_point_register(to);
     char zero[64];
-    if ((!is_single(from) && from != TRO_I32) || !is_quantized(to) || !is_single(scale->dtype) ||
+    if ((!is_single(from) && from != TRO_I32) || !is_quantized(to, 2) || !is_single(scale->dtype) ||
         !zero_text(b, in[2], to, zero, sizeof zero))
         return 0;
-    if (!scale->is_number || !has_good_reciprocal((float)scale->number))
+    if (!scale->is_number || tro_dtype_size(to) == 4 || !has_good_reciprocal((float)scale->number))
         return done(add_line(b, to, true, "tro_op_quantize<%s>(%s, %s, %s)", type, name(b, in[0]),
                              scale->name, zero),
                     out);
@@ -273,7 +273,7 @@ static int dequantize(struct tro_point_build *b, const int *in, enum tro_dtype t
 {
     const enum tro_dtype from = dtype_of(b, in[0]);
     char zero[64];
-    if (!is_quantized(from) || !is_single(to) || !is_single(dtype_of(b, in[1])) ||
+    if (!is_quantized(from, 4) || !is_single(to) || !is_single(dtype_of(b, in[1])) ||
         !zero_text(b, in[2], from, zero, sizeof zero))
         return 0;
     return done(add_line(b, to, false, "tro_op_dequantize(%s, %s, %s)", name(b, in[0]),
@@ -284,7 +284,7 @@ static int dequantize(struct tro_point_build *b, const int *in, enum tro_dtype t
 static int requantize(struct tro_point_build *b, const int *in, enum tro_dtype to, int *out)
 {
     char zero[64];
-    if (dtype_of(b, in[0]) != TRO_I32 || dtype_of(b, in[1]) != TRO_F32 || !is_quantized(to) ||
+    if (dtype_of(b, in[0]) != TRO_I32 || dtype_of(b, in[1]) != TRO_F32 || !is_quantized(to, 2) ||
         !zero_text(b, in[2], to, zero, sizeof zero))
         return 0;
     return done(add_line(b, to, true, "tro_op_requantize<%s>(%s, %s, %s)", tro_point_register(to),

@@ -352,39 +352,44 @@ template <typename T> TRO_POINT_FN float tro_point_foldable(T x)
 
 /* ---- quantization --------------------------------------------------------------------------- */
 
-template <typename T> TRO_POINT_FN constexpr int64_t tro_point_most()
+/* Of types of 8 and 16 bits. */
+template <typename T> TRO_POINT_FN constexpr int tro_point_most()
 {
-    return (int64_t)(((uint64_t)1 << (8 * sizeof(T) - tro_point_is_signed<T>())) - 1);
+    return (1 << (8 * sizeof(T) - tro_point_is_signed<T>())) - 1;
 }
-template <typename T> TRO_POINT_FN constexpr int64_t tro_point_least()
+template <typename T> TRO_POINT_FN constexpr int tro_point_least()
 {
     return tro_point_is_signed<T>() ? -tro_point_most<T>() - 1 : 0;
+}
+
+/* The nearest integer, half to even, of |v| < 2^22. */
+TRO_POINT_FN int tro_point_nearest(float v)
+{
+    return (int)__float_as_uint(v + 0x1.8p+23f) - 0x4b400000;
 }
 
 /* Rounded half to even, zero added, saturated; NaN gives the least value. */
 template <typename T> TRO_POINT_FN T tro_point_saturate(float v, T zero)
 {
-    if (sizeof(T) < 4) {
-        const int lo = (int)tro_point_least<T>(), hi = (int)tro_point_most<T>();
-        const int sum = (int)rintf(fminf(fmaxf(v, -0x1p+20f), 0x1p+20f)) + (int)zero;
-        return (T)(sum < lo ? lo : sum > hi ? hi : sum);
-    }
-    const int64_t lo = tro_point_least<T>(), hi = tro_point_most<T>();
-    const int64_t sum = (int64_t)rintf(fminf(fmaxf(v, -0x1p+40f), 0x1p+40f)) + (int64_t)zero;
-    return (T)(sum < lo ? lo : sum > hi ? hi : sum);
+    const float least = (float)(tro_point_least<T>() - (int)zero);
+    const float most = (float)(tro_point_most<T>() - (int)zero);
+    return (T)(tro_point_nearest(fminf(fmaxf(v, least), most)) + (int)zero);
 }
 template <typename T, typename X> TRO_POINT_FN T tro_op_quantize(X x, float scale, T zero)
 {
     return tro_point_saturate<T>((float)x / scale, zero);
 }
-/* The same with the reciprocal of the scale at hand, both of ordinary size: the remainder corrects
- * the quotient to the nearest (Markstein, 1990). */
+/* The same with the reciprocal of the scale at hand, both positive and of
+ * ordinary size. The remainder corrects the quotient to the nearest (Markstein, 1990); what would
+ * saturate is cut before, so that nothing is infinite. */
 template <typename T, typename X>
 TRO_POINT_FN T tro_point_quantize_by(X x, float scale, float reciprocal, T zero)
 {
-    const float v = (float)x, near = v * reciprocal;
+    const float least = (float)(tro_point_least<T>() - (int)zero) * scale;
+    const float most = (float)(tro_point_most<T>() - (int)zero) * scale;
+    const float v = fminf(fmaxf((float)x, least), most), near = v * reciprocal;
     const float exact = fmaf(fmaf(-near, scale, v), reciprocal, near);
-    return tro_point_saturate<T>(fabsf(near) < 0x1p+40f ? exact : near, zero);
+    return (T)(tro_point_nearest(exact) + (int)zero);
 }
 template <typename X> TRO_POINT_FN float tro_op_dequantize(X x, float scale, X zero)
 {
