@@ -78,6 +78,17 @@ TEST(gather)
                   "%n = neg(%b)\n%c = concat(%u, %n) {axis = 2}\noutput %c\n");
 }
 
+TEST(gather_of_rows)
+{
+    CUDA_ENGINE(2e-3, FP16,
+                G "input %x : f32[9,24]\nconst %i : i32[5] = 8 0 -1 1 1\n%e = exp(%x)\n"
+                  "%y = gather(%e, %i) {axis = 0}\n%z = neg(%y)\noutput %z\n");
+    CHECK(cuda_has("gather f16"));
+    CUDA_ENGINE(0, FP32,
+                G "input %x : f32[2,7,12]\nconst %i : i64[2,2,1] = 3 -1 0 6\n%n = neg(%x)\n"
+                  "%y = gather_nd(%n, %i) {batch_dims = 1}\noutput %y\n");
+}
+
 TEST(gather_elements)
 {
     CUDA_ENGINE(0, FP32,

@@ -19,23 +19,44 @@ struct plan {
     const struct tro_lower_node *n;
     char kind;
     struct tro_arg in[2], out;
-    int n_in, n_index;
+    int n_in, n_index, vector;
     enum tro_dtype from, index; /* types of elements and of indices */
     struct tro_index_params own;
 };
 
 /* ---- elements of the result ---------------------------------------------------------------- */
 
-/* A walk over the result's axes with these strides. */
-static bool walk(struct tro_path *path, const struct tro_arg *out, const int64_t *stride)
+/* A walk over the result's vectors with these strides of elements. */
+static bool walk(const struct plan *q, struct tro_path *path, const int64_t *stride)
 {
-    struct tro_arg a = *out;
+    struct tro_arg a = q->out;
     int axes[TRO_MAX_RANK];
     for (int i = 0; i < a.rank; i++) {
         axes[i] = i;
         a.stride[i] = stride[i];
     }
+    if (q->vector > 1) {
+        a.shape[a.rank - 1] /= q->vector;
+        a.stride[a.rank - 1] *= q->vector;
+    }
     return tro_cuda_path(path, &a, axes, a.rank);
+}
+
+/* Rows of both sides are copied in vectors where the last axis is not indexed. */
+static void set_vector(struct plan *q, const int64_t *from, const int64_t *at)
+{
+    const int last = q->out.rank - 1;
+    struct tro_arg x = q->in[0];
+    if (last < 0 || from[last] != 1 || at[last] != 0 || q->out.dtype != x.dtype ||
+        x.stride[x.rank - 1] != 1)
+        return;
+    const int a = tro_cuda_vector(&x, x.rank - 1), b = tro_cuda_vector(&q->out, last);
+    q->vector = a < b ? a : b;
+}
+
+static int64_t count_vectors(const struct plan *q)
+{
+    return tro_arg_n_elems(&q->out) / q->vector;
 }
 
 static bool take_type(struct tro_lowering *l, tro_value_id v, struct tro_tensor *t)
@@ -59,21 +80,21 @@ static int emit(struct plan *q, const char *label)
 {
     struct tro_cuda_launch *launch;
     char text[64];
-    if (!type_of(q->from) || !walk(&q->own.to, &q->out, q->out.stride))
+    if (!type_of(q->from) || !walk(q, &q->own.to, q->out.stride))
         return 0;
     const struct tro_cuda_source source = {
         .name = "index",
         .defines = tro_cuda_defines(q->l,
                                     "#define KIND '%c'\n#define IN_T %s\n#define OUT_T %s\n"
-                                    "#define INDEX_T %s\n#define N_INDEX %d\n",
+                                    "#define INDEX_T %s\n#define N_INDEX %d\n#define VECTOR %d\n",
                                     q->kind, type_of(q->from), type_of(q->out.dtype),
-                                    type_of(q->index), q->n_index),
+                                    type_of(q->index), q->n_index, q->vector),
         .params = &q->own,
         .params_size = sizeof q->own};
     if (!source.defines)
         return tro_lower_err(q->l)->status;
     snprintf(text, sizeof text, "%s %s", label, tro_dtype_name(q->from));
-    q->own.n = (uint32_t)tro_arg_n_elems(&q->out);
+    q->own.n = (uint32_t)count_vectors(q);
     struct tro_step *const s = tro_cuda_step(q->l, q->n, text, &source, q->n_in, 1, &launch);
     if (!s)
         return tro_lower_err(q->l)->status;
@@ -130,7 +151,7 @@ static int emit_view(struct plan *q, int axis, int64_t index)
 int tro_cuda_emit_gather(struct tro_lowering *l, const struct tro_lower_node *n)
 {
     const struct tro_attrs_axis *const a = n->attrs;
-    struct plan q = {.l = l, .n = n, .kind = 'g', .n_index = 1};
+    struct plan q = {.l = l, .n = n, .kind = 'g', .n_index = 1, .vector = 1};
     int64_t from[TRO_MAX_RANK] = {0}, at[TRO_MAX_RANK] = {0};
     struct tro_tensor x, indices;
     struct tro_ints known;
@@ -151,13 +172,14 @@ int tro_cuda_emit_gather(struct tro_lowering *l, const struct tro_lower_node *n)
             from[i] = q.in[0].stride[k < 0 ? i : i - indices.rank + 1];
     }
     set_axis(&q, 0, axis);
-    return walk(&q.own.from, &q.out, from) && walk(&q.own.at, &q.out, at) ? emit(&q, "gather") : 0;
+    set_vector(&q, from, at);
+    return walk(&q, &q.own.from, from) && walk(&q, &q.own.at, at) ? emit(&q, "gather") : 0;
 }
 
 int tro_cuda_emit_gather_elements(struct tro_lowering *l, const struct tro_lower_node *n)
 {
     const struct tro_attrs_axis *const a = n->attrs;
-    struct plan q = {.l = l, .n = n, .kind = 'g', .n_index = 1};
+    struct plan q = {.l = l, .n = n, .kind = 'g', .n_index = 1, .vector = 1};
     int64_t from[TRO_MAX_RANK];
     const int rc = take(&q);
     if (rc <= 0)
@@ -169,7 +191,7 @@ int tro_cuda_emit_gather_elements(struct tro_lowering *l, const struct tro_lower
         from[i] = i == axis ? 0 : q.in[0].stride[i];
     }
     set_axis(&q, 0, axis);
-    return walk(&q.own.from, &q.out, from) && walk(&q.own.at, &q.out, q.in[1].stride)
+    return walk(&q, &q.own.from, from) && walk(&q, &q.own.at, q.in[1].stride)
                ? emit(&q, "gather_elements")
                : 0;
 }
@@ -178,7 +200,7 @@ int tro_cuda_emit_gather_elements(struct tro_lowering *l, const struct tro_lower
 int tro_cuda_emit_gather_nd(struct tro_lowering *l, const struct tro_lower_node *n)
 {
     const struct tro_attrs_gather_nd *const a = n->attrs;
-    struct plan q = {.l = l, .n = n, .kind = 'g'};
+    struct plan q = {.l = l, .n = n, .kind = 'g', .vector = 1};
     int64_t from[TRO_MAX_RANK] = {0}, at[TRO_MAX_RANK] = {0};
     const int rc = take(&q);
     if (rc <= 0)
@@ -196,8 +218,8 @@ int tro_cuda_emit_gather_nd(struct tro_lowering *l, const struct tro_lower_node 
     for (int k = 0; k < q.n_index; k++)
         set_axis(&q, k, n_batch + k);
     q.own.step = (int32_t)q.in[1].stride[n_outer];
-    return walk(&q.own.from, &q.out, from) && walk(&q.own.at, &q.out, at) ? emit(&q, "gather_nd")
-                                                                          : 0;
+    set_vector(&q, from, at);
+    return walk(&q, &q.own.from, from) && walk(&q, &q.own.at, at) ? emit(&q, "gather_nd") : 0;
 }
 
 /* ---- one_hot, triangles --------------------------------------------------------------------- */
@@ -205,7 +227,7 @@ int tro_cuda_emit_gather_nd(struct tro_lowering *l, const struct tro_lower_node 
 int tro_cuda_emit_one_hot(struct tro_lowering *l, const struct tro_lower_node *n)
 {
     const struct tro_attrs_axis *const a = n->attrs;
-    struct plan q = {.l = l, .n = n, .kind = 'o', .n_in = 2};
+    struct plan q = {.l = l, .n = n, .kind = 'o', .n_in = 2, .vector = 1};
     int64_t place[TRO_MAX_RANK] = {0}, at[TRO_MAX_RANK] = {0};
     struct tro_tensor indices, values, y;
     if (n->n_epilogue || !take_type(l, n->node->in[0], &indices) ||
@@ -222,14 +244,13 @@ int tro_cuda_emit_one_hot(struct tro_lowering *l, const struct tro_lower_node *n
     q.own.size[0] = (int32_t)y.shape[axis];
     q.from = q.in[1].dtype;
     q.index = q.in[0].dtype;
-    return walk(&q.own.from, &q.out, place) && walk(&q.own.at, &q.out, at) ? emit(&q, "one_hot")
-                                                                           : 0;
+    return walk(&q, &q.own.from, place) && walk(&q, &q.own.at, at) ? emit(&q, "one_hot") : 0;
 }
 
 int tro_cuda_emit_trilu(struct tro_lowering *l, const struct tro_lower_node *n)
 {
     const struct tro_attrs_trilu *const a = n->attrs;
-    struct plan q = {.l = l, .n = n, .kind = a->is_lower ? 'l' : 'u', .n_in = 1};
+    struct plan q = {.l = l, .n = n, .kind = a->is_lower ? 'l' : 'u', .n_in = 1, .vector = 1};
     int64_t beyond[TRO_MAX_RANK] = {0};
     struct tro_ints k = {0};
     struct tro_tensor x;
@@ -245,7 +266,6 @@ int tro_cuda_emit_trilu(struct tro_lowering *l, const struct tro_lower_node *n)
     beyond[x.rank - 1] = 1;
     q.from = q.in[0].dtype;
     q.index = TRO_I32;
-    return walk(&q.own.from, &q.out, q.in[0].stride) && walk(&q.own.at, &q.out, beyond)
-               ? emit(&q, "trilu")
-               : 0;
+    return walk(&q, &q.own.from, q.in[0].stride) && walk(&q, &q.own.at, beyond) ? emit(&q, "trilu")
+                                                                                : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LSTM, GRU and RNN: what x brings to the gates at all times is one step, the recurrence another. */
+/* LSTM, GRU and RNN: one step for what x brings to the gates at all times, one for the rest. */
 #include "cuda/kernels/recurrent.h"
 #include "cuda/cuda.h"
 #include "cuda/kernels/recurrent_project.h"

@@ -10,8 +10,9 @@
  *     HIDDEN, N_GATES units; gates
  *     IS_SPLIT        gru: h is reset ahead of its product
  *     INPUT_FORGET    lstm: the forget gate is what the input gate leaves
- *     HAS_BIAS, HAS_PEEPHOLE, HAS_LENGTHS, HAS_H, HAS_C      inputs, HAS_Y, HAS_Y_H, HAS_Y_C outputs:
- *                     ptr from_x, r, then those in this order
+ *     HAS_BIAS, HAS_PEEPHOLE, HAS_LENGTHS, HAS_H, HAS_C
+ *                     inputs, ptr from_x, r, then those in this order
+ *     HAS_Y, HAS_Y_H, HAS_Y_C   outputs
  *     H_T, C_T, Y_T, Y_H_T, Y_C_T   their types; from_x and parameters are float
  */
 
