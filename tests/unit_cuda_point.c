@@ -380,6 +380,9 @@ TEST(copy_transposes)
     check_transpose("f16", "2,64,128", "0, 2, 1", "copy transpose");
     check_transpose("u8", "3,20,72", "0, 2, 1", "copy transpose");
     check_transpose("i64", "33,70", "1, 0", "copy transpose");
+    check_transpose("f32", "2,21,300", "0, 2, 1", "copy transpose");
+    check_transpose("f32", "300,16", "1, 0", "copy transpose");
+    check_transpose("u8", "12,11", "1, 0", "copy transpose");
     check_transpose("f32", "2,3,70,40", "1, 3, 0, 2", "copy transpose");
     check_transpose("f32", "2,3,9,16", "0, 2, 3, 1", "copy planes");
     check_transpose("f32", "2,9,16,3", "0, 3, 1, 2", "copy planes");

@@ -109,10 +109,27 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n, cons
 
 /* ---- tiles ---------------------------------------------------------------------------------- */
 
+static int side_of(int64_t n)
+{
+    return n <= 16 ? 16 : n <= 32 ? 32 : 64;
+}
+
+/* Sides of a tile of TILE_ELEMS: no longer than an axis needs, where the other one is longer. */
+static void find_tile(const struct crossing *c, int *tile_a, int *tile_b)
+{
+    *tile_a = side_of(c->n_a);
+    *tile_b = side_of(c->n_b);
+    while (*tile_a * *tile_b < TILE_ELEMS) {
+        int *const longer = c->n_b - *tile_b >= c->n_a - *tile_a ? tile_b : tile_a;
+        *longer *= 2;
+    }
+}
+
 static int add_tiles(struct tro_lowering *l, const struct tro_lower_node *n,
                      const struct crossing *c)
 {
-    const int tile_b = c->n_b <= 16 ? 16 : c->n_b <= 32 ? 32 : 64, tile_a = TILE_ELEMS / tile_b;
+    int tile_a, tile_b;
+    find_tile(c, &tile_a, &tile_b);
     const int64_t tiles_a = ceil_div(c->n_a, tile_a), tiles_b = ceil_div(c->n_b, tile_b);
     struct tro_transpose_params p = {
         .n_a = (uint32_t)c->n_a,

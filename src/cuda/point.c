@@ -292,7 +292,9 @@ static int straighten(struct tro_point_build *b, const int *axes)
         if (axis < 0 || o->stride[axis] == 0 || o->stride[axis] == 1 || o->arg.rank != b->rank ||
             tro_arg_n_elems(&o->arg) < LEAST_TO_COPY)
             continue;
+        const uint32_t buffer = o->arg.buffer;
         TRO_TRY(tro_lower_in(b->l, b->values[o->value].id, form, &o->arg));
+        o->is_const = o->is_const && o->arg.buffer == buffer; /* a copy is written in each run */
         if (!tro_point_set_strides(b, o))
             return TRO_POINT_BEYOND;
     }
