@@ -43,10 +43,14 @@ ROOT = trained.ROOT
 SUITES = ('units', 'networks', 'plans', 'refusals', 'memory', 'sanitizer')
 FP32_LIMIT, FP16_LIMIT = 1e-4, 2e-2
 QUANTUM_LIMIT = 1.001
-FLIPPED_LIMIT = 0.01  # share of integers that FP16 may move across a threshold
+FLIPPED_LIMIT = 0.01  # share of decisions that FP16 may turn; of few ones all
+MANY = 1000
+DECIDING = ('ArgMax', 'ArgMin', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual',
+            'NonMaxSuppression', 'TopK')
 SEED = 3
 HOST_ONLY = ('unit_cuda_emu', 'unit_cuda_faults')  # they bring the emulated device
 SMALL_BYTES = 1e6
+SANITIZER = shutil.which('compute-sanitizer') or '/usr/local/cuda/bin/compute-sanitizer'
 SANITIZER_TESTS = ('memcheck', 'racecheck')
 
 
@@ -164,7 +168,7 @@ def units(check):
 def sanitize(check, what):
     name, tool = what
     timeout = check.options.sanitizer_timeout
-    command = ['compute-sanitizer', '--tool', tool, '--error-exitcode', '9', check.tool(name)]
+    command = [SANITIZER, '--tool', tool, '--error-exitcode', '9', check.tool(name)]
     code, out = check.run(command, timeout)
     found = [line.strip('= ') for line in out.splitlines() if line.startswith('=========')]
     errors = [line for line in found if line and 'ERROR SUMMARY' not in line]
@@ -179,7 +183,7 @@ def sanitize(check, what):
 def sanitizer(check):
     if not check.options.sanitizer:
         return
-    if rp.run(['compute-sanitizer', '--version'])[0] != 0:
+    if not os.path.exists(SANITIZER):
         check.results.add('SKIP', 'sanitizer: compute-sanitizer is not there')
         return
     work = [(name, tool) for name in unit_names() for tool in SANITIZER_TESTS]
@@ -293,17 +297,25 @@ def is_beyond(limit):
     return lambda error, value, unequal: not error <= limit * value
 
 
-def is_whole_in(network):
-    """Outputs whose values are counts or yes and no by their graph's type."""
-    kinds = {o.name: o.type.tensor_type.elem_type for o in network.model.graph.output}
-    return {name for name, kind in kinds.items() if kind not in (1, 10, 11, 16)}
+def decided(model):
+    """Outputs that hang on a comparison, with the number of their values."""
+    hanging = set()
+    for node in model.graph.node:
+        is_hanging = node.op_type != 'If' and hanging & set(node.input)
+        if node.op_type in DECIDING or is_hanging:
+            hanging |= set(node.output)
+    return {o.name: numpy.prod([d.dim_value for d in o.type.tensor_type.shape.dim])
+            for o in model.graph.output if o.name in hanging}
 
 
 def fp16_wrong(network, outcome):
-    """Values are judged by size; what is whole by how many there are that differ."""
-    whole = is_whole_in(network)
-    outcome.rows = [row for row in outcome.rows if row[0] not in whole] or outcome.rows
-    return outcome.wrong(is_beyond(FP16_LIMIT))
+    """Values are judged by their size, decisions by how many are others."""
+    sizes = decided(network.model)
+    rows = outcome.rows
+    outcome.rows = [row for row in rows if row[0] not in sizes]
+    turned = [f'{name}: {unequal} of {sizes[name]:.0f} differ' for name, _, _, unequal in rows
+              if sizes.get(name, 0) >= MANY and unequal > FLIPPED_LIMIT * sizes[name]]
+    return outcome.wrong(is_beyond(FP16_LIMIT)) or '; '.join(turned) or None
 
 
 def check_floats(check, work):
@@ -437,6 +449,7 @@ def refusals(check):
     if not plan:
         return
     check_refusal(check, network, 'no driver', {'TROCAR_CUDA_DRIVER': '/nonexistent'})
+    check_refusal(check, network, 'no driver of CUDA', {'TROCAR_CUDA_DRIVER': 'libm.so.6'})
     if not check.options.emulated:
         check_refusal(check, network, 'no GPU', {'CUDA_VISIBLE_DEVICES': ''})
     check_tool(check, 'too little memory', 'starve', plan)
@@ -466,10 +479,10 @@ def parse(argv):
     p.add_argument('--runs', type=int, help='of each session (1000; emulated 2)')
     p.add_argument('--reloads', type=int, help='sessions of each network (20; emulated 2)')
     p.add_argument('--cycles', type=int, help='sessions that come and go (1000; emulated 20)')
-    p.add_argument('--jobs', type=int, help='networks at a time (6; emulated 2)')
+    p.add_argument('--jobs', type=int, help='networks at a time (8; emulated 2)')
     p.add_argument('--timeout', type=int, default=200, help='seconds of a program (200)')
     options = p.parse_args(argv)
-    defaults = {'runs': (1000, 2), 'reloads': (20, 2), 'cycles': (1000, 20), 'jobs': (6, 2)}
+    defaults = {'runs': (1000, 2), 'reloads': (20, 2), 'cycles': (1000, 20), 'jobs': (8, 2)}
     for name, values in defaults.items():
         if getattr(options, name) is None:
             setattr(options, name, values[options.emulated])

@@ -7,7 +7,7 @@
  *     passes=LIST tune=N cpu=LEVEL threads=N blocks=1    of the builder and the session
  *     device=D precision=P                               likewise; a device is the session's alone
  *     file=PATH       the plan is written there and opened again; cache=PATH of the tuner
- *     runs=N          runs of a session (2); reloads=N: sessions that do so, one after another (1)
+ *     runs=N          of the first session (2); reloads=N: sessions, of which the others run once (1)
  *     against=cpu     compared with the same plan on the CPU, not with the reference
  * Each gives a line on standard output, fields with tabs between: the variant, "ok" and for each
  * output NAME max|error| max|value| unequal; or the variant, "error", message. A result that has
@@ -127,9 +127,10 @@ static int run_session(struct state *s, const struct variant *v, struct tro_sess
     TRO_TRY(tool_run(session, &s->in, err));
     if (is_first)
         TRO_TRY(copy_outputs(session, n, out, arena, err));
-    for (int run = is_first; run < v->n_runs; run++) {
-        if (run)
-            TRO_TRY(tro_session_run(session, err));
+    else
+        return check_bits(session, n, out, err);
+    for (int run = 1; run < v->n_runs; run++) {
+        TRO_TRY(tro_session_run(session, err));
         TRO_TRY(check_bits(session, n, out, err));
     }
     return 0;
