@@ -76,7 +76,7 @@ static const char *const flags[] = {"-std=c++17",
                                     "-nostdinc++",
                                     "-march=native",
                                     "-w",
-                                    "-Wl,--as-needed"};
+                                    "-nostdlib"};
 enum { N_FLAGS = sizeof flags / sizeof flags[0] };
 
 static const char *env_or(const char *name, const char *otherwise)
@@ -275,7 +275,8 @@ static int run_compiler(const struct tro_nvrtc_program_s *p, const char *folder,
     for (int i = 0; i < N_FLAGS; i++)
         argv[n++] = flags[i];
     n = split(more, argv, n, n + MAX_OPTIONS);
-    const char *const rest[] = {define, name, "-include", host, cpp, "-o", out, "-lm", NULL};
+    const char *const rest[] = {define, name,  "-include", host,    cpp, "-o",
+                                out,    "-lm", "-lc",      "-lgcc", NULL};
     memcpy(&argv[n], rest, sizeof rest);
     return run(argv, log);
 }
