@@ -114,18 +114,23 @@ __attribute__((noreturn)) static void leave_block(void)
     __builtin_unreachable();
 }
 
-__attribute__((format(printf, 2, 3), noreturn)) static void fail(int rc, const char *fmt, ...)
+static void report(int rc, const char *text)
 {
     const struct emu_thread *const t = m.state->self;
     const uint32_t *const b = m.state->block_idx;
+    fprintf(stderr, "emu: kernel %s, block (%u, %u, %u), thread (%u, %u, %u): %s\n", m.kernel->name,
+            b[0], b[1], b[2], t->idx[0], t->idx[1], t->idx[2], text);
+    m.rc = rc;
+}
+
+__attribute__((format(printf, 2, 3), noreturn)) static void fail(int rc, const char *fmt, ...)
+{
     char text[512];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    fprintf(stderr, "emu: kernel %s, block (%u, %u, %u), thread (%u, %u, %u): %s\n", m.kernel->name,
-            b[0], b[1], b[2], t->idx[0], t->idx[1], t->idx[2], text);
-    m.rc = rc;
+    report(rc, text);
     leave_block();
 }
 
@@ -325,9 +330,9 @@ static const struct emu_calls calls = {collective, barrier, copy, copy_wait, fai
 
 /* ---- signals ------------------------------------------------------------------------------ */
 
-enum { SIGNAL_STACK_BYTES = 64 << 10, N_SIGNALS = 3 };
+enum { SIGNAL_STACK_BYTES = 64 << 10, N_SIGNALS = 4 };
 
-static const int signals[N_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE};
+static const int signals[N_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 
 /* What was set before the launch. */
 static struct {
@@ -344,27 +349,40 @@ static void restore_signals(void)
         sigaction(signals[i], &before.action[i], NULL);
 }
 
-/* Does not return to a kernel: leaves the block. */
+static void report_signal(int signal, const char *p)
+{
+    char text[128];
+    if (signal == SIGFPE) {
+        report(RC_LAUNCH_FAILED, "an integer was divided by zero");
+    } else if (signal == SIGILL) {
+        report(RC_LAUNCH_FAILED, "a check of the compiler failed");
+    } else if (p >= m.stacks && p < m.stacks + (size_t)MAX_THREADS * STACK_BYTES) {
+        snprintf(text, sizeof text, "local variables need more than %d bytes", STACK_BYTES);
+        report(RC_LAUNCH_FAILED, text);
+    } else {
+        snprintf(text, sizeof text, "access to address %p, or one that is not aligned",
+                 (const void *)p);
+        report(RC_ILLEGAL_ADDRESS, text);
+    }
+}
+
+/* Returns to leave_block rather than to the kernel. */
 static void on_signal(int signal, siginfo_t *info, void *context)
 {
-    (void)context;
+    static char stack[SIGNAL_STACK_BYTES];
     if (!is_running) {
         restore_signals(); /* the instruction is tried again, and whoever was asked before is */
         return;
     }
-    const char *const p = info->si_addr;
-    if (signal == SIGFPE)
-        fail(RC_LAUNCH_FAILED, "an integer was divided by zero");
-    if (p >= m.stacks && p < m.stacks + (size_t)MAX_THREADS * STACK_BYTES)
-        fail(RC_LAUNCH_FAILED, "local variables need more than %d bytes", STACK_BYTES);
-    fail(RC_ILLEGAL_ADDRESS, "access to address %p, or one that is not aligned", (const void *)p);
+    report_signal(signal, info->si_addr);
+    emu_signal_resume(context, stack + sizeof stack, leave_block);
 }
 
 static void catch_signals(void)
 {
     static char bytes[SIGNAL_STACK_BYTES];
     const stack_t stack = {.ss_sp = bytes, .ss_size = sizeof bytes};
-    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
     action.sa_sigaction = on_signal;
     sigaltstack(&stack, &before.stack);
     for (int i = 0; i < N_SIGNALS; i++)

@@ -74,7 +74,9 @@ static const char *const flags[] = {"-std=c++17",
                                     "-fno-rtti",
                                     "-fno-stack-protector",
                                     "-nostdinc++",
+#ifdef __x86_64__
                                     "-march=native",
+#endif
                                     "-w",
                                     "-nostdlib"};
 enum { N_FLAGS = sizeof flags / sizeof flags[0] };

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Coroutines: emu_switch leaves the running one, whose stack pointer it stores, for another.
- * emu_stack_init makes the stack pointer of one that begins in entry.
+ * emu_stack_init makes the stack pointer of one that begins in entry. emu_signal_resume lets the
+ * handler of a signal return to the beginning of entry on another stack.
  */
 #ifndef TRO_EMU_SWITCH_H
 #define TRO_EMU_SWITCH_H
 
 #include <stdint.h>
 #include <string.h>
+#include <ucontext.h>
 
 void emu_switch(void **from, void *to);
 
@@ -44,6 +46,12 @@ static inline void *emu_stack_init(char *top, void (*entry)(void))
     for (int i = 0; i < 6; i++)
         *--sp = 0;
     return sp;
+}
+
+static inline void emu_signal_resume(ucontext_t *context, char *top, void (*entry)(void))
+{
+    context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)entry;
+    context->uc_mcontext.gregs[REG_RSP] = (greg_t)(((uintptr_t)top & ~(uintptr_t)15) - 8);
 }
 
 #elif defined(__aarch64__)
@@ -88,6 +96,12 @@ static inline void *emu_stack_init(char *top, void (*entry)(void))
     memset(sp, 0, 160);
     memcpy(sp + 88, &entry, sizeof entry); /* x30 */
     return sp;
+}
+
+static inline void emu_signal_resume(ucontext_t *context, char *top, void (*entry)(void))
+{
+    context->uc_mcontext.pc = (uintptr_t)entry;
+    context->uc_mcontext.sp = (uintptr_t)top & ~(uintptr_t)15;
 }
 
 #else
