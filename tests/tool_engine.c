@@ -5,9 +5,9 @@
  * The model runs once on the reference kernels, then once for each line of standard input, which
  * holds settings KEY=VALUE with spaces between:
  *     passes=LIST tune=N cpu=LEVEL threads=N blocks=1    of the builder and the session
- *     device=D precision=P                               likewise; a device is the session's alone
+ *     device=D precision=P                               likewise
  *     file=PATH       the plan is written there and opened again; cache=PATH of the tuner
- *     runs=N          of the first session (2); reloads=N: sessions, of which the others run once (1)
+ *     runs=N          of the first session (2); reloads=N: sessions (1), the others run once
  *     against=cpu     compared with the same plan on the CPU, not with the reference
  * Each gives a line on standard output, fields with tabs between: the variant, "ok" and for each
  * output NAME max|error| max|value| unequal; or the variant, "error", message. A result that has
