@@ -149,21 +149,13 @@ static int make_width(struct tro_lowering *l, const struct tro_resize_axes *a,
     return 0;
 }
 
-static bool is_output(const struct tro_lowering *l, tro_value_id v)
-{
-    const struct tro_block *const b = tro_block_get(tro_lower_graph(l), TRO_MAIN_BLOCK);
-    for (size_t i = 0; i < b->n_outputs; i++)
-        if (tro_value_eq(b->outputs[i], v))
-            return true;
-    return false;
-}
-
 static bool is_for_us(const struct tro_lowering *l, const struct tro_lower_node *n)
 {
     const struct tro_attrs_resize *const a = n->attrs;
     struct tro_tensor x;
-    return n->n_epilogue == 0 && a->mode != tro_resize_mode_nearest && is_output(l, n->out[0]) &&
-           tro_lower_type(l, n->node->in[0], &x) && x.rank >= 3 && x.shape[x.rank - 1] <= INT32_MAX;
+    return n->n_epilogue == 0 && a->mode != tro_resize_mode_nearest &&
+           tro_lower_is_output(l, n->out[0]) && tro_lower_type(l, n->node->in[0], &x) &&
+           x.rank >= 3 && x.shape[x.rank - 1] <= INT32_MAX;
 }
 
 int tro_cpu_emit_resize_planes(struct tro_lowering *l, const struct tro_lower_node *n)

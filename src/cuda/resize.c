@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Emitter of resize: nearest for floats and small integers, the rest in float32. */
+/*
+ * Emitter of resize: nearest for floats and small integers, the rest in float32. Outputs of the graph
+ * are written as planes, as they are asked for: they are mostly the largest values of a network.
+ */
 #include "cuda/kernels/resize.h"
 #include "cuda/cuda.h"
 #include "cuda/spatial.h"
@@ -15,6 +18,7 @@ enum {
     VECTOR_BYTES = 16,
     MOST_VECTOR = 8,
     MOST_TAPS = 16, /* whose rows are all under way at a time */
+    COLUMNS = 4,    /* of planes */
     THREADS_OF_SM = 512
 };
 
@@ -22,8 +26,8 @@ struct resize {
     struct tro_resize_axes axes;
     struct tro_win win; /* of one tap; its sizes are those of results */
     struct tro_arg x, table;
-    bool is_float, is_nearest;
-    int vector;
+    bool is_float, is_nearest, is_planes;
+    int vector, columns;           /* of a thread */
     int64_t n_taps[TRO_N_SPATIAL]; /* most of a coordinate */
     int32_t first[TRO_N_SPATIAL];
     struct tro_point *point;
@@ -76,8 +80,9 @@ static void choose(const struct tro_lowering *l, struct resize *q)
     const int64_t n_results = q->axes.n * q->win.out[TRO_D] * q->win.out[TRO_H] * q->win.out[TRO_W];
     const int most = VECTOR_BYTES / (int)tro_dtype_size(q->x.dtype);
     q->vector = most < MOST_VECTOR ? most : MOST_VECTOR;
+    q->columns = q->is_planes ? COLUMNS : 1;
     while (q->vector / 2 >= q->axes.c ||
-           (q->vector > 2 && q->axes.c / q->vector * n_results < wanted))
+           (q->vector > 2 && q->axes.c / q->vector * n_results < wanted * q->columns))
         q->vector /= 2;
 }
 
@@ -89,11 +94,11 @@ static const char *defines(struct tro_lowering *l, const struct resize *q)
         "#define IN_T %s\n#define ACC_T %s\n#define IS_NEAREST %d\n#define TAPS_D %" PRId64
         "\n#define TAPS_H %" PRId64 "\n#define TAPS_W %" PRId64 "\n#define UNROLL %" PRId64
         "\n#define UNROLL_W %" PRId64 "\n#define VECTOR %d\n#define ALIGNED %d\n"
-        "#define IS_WHOLE %s\n",
+        "#define IS_WHOLE %s\n#define COLUMNS %d\n#define IS_PLANES %d\n",
         tro_spatial_type(q->x.dtype), q->is_float ? "float" : "int32_t", q->is_nearest,
         q->n_taps[TRO_D], q->n_taps[TRO_H], width, n_rows * width <= MOST_TAPS ? n_rows : 1,
         width <= MOST_TAPS ? width : 1, q->vector, tro_spatial_aligned(&q->x, q->vector),
-        q->axes.c % q->vector ? "false" : "true");
+        q->axes.c % q->vector ? "false" : "true", q->columns, q->is_planes);
 }
 
 static int add_step(struct tro_lowering *l, const struct tro_lower_node *n, const struct resize *q)
@@ -103,8 +108,15 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n, cons
     struct tro_resize_params params = {.first = {q->first[0], q->first[1], q->first[2]}};
     struct tro_cuda_launch *launch;
     char label[80];
-    tro_spatial_window(&q->win, &q->x, q->axes.c, q->vector, 1, &params.window);
-    snprintf(label, sizeof label, "resize %s %s", modes[a->mode], tro_dtype_name(q->x.dtype));
+    struct tro_window_space *const window = &params.window;
+    tro_spatial_window(&q->win, &q->x, q->axes.c, q->vector, q->columns, window);
+    if (q->is_planes) { /* neighbouring threads along the width */
+        const struct tro_div n_vectors = window->n_vectors;
+        window->n_vectors = window->n_spans;
+        window->n_spans = n_vectors;
+    }
+    snprintf(label, sizeof label, "resize%s %s %s", q->is_planes ? "_planes" : "", modes[a->mode],
+             tro_dtype_name(q->x.dtype));
     const struct tro_cuda_source source = {.name = "resize",
                                            .defines = defines(l, q),
                                            .point = q->point,
@@ -149,6 +161,17 @@ static struct tro_win win_of(const struct tro_resize_axes *a)
     return w;
 }
 
+static int take_point(struct tro_lowering *l, const struct tro_lower_node *n, struct resize *q)
+{
+    const enum tro_dtype acc = q->is_float ? TRO_F32 : TRO_I32;
+    int axes[TRO_MAX_RANK];
+    for (int i = 0; i < q->axes.rank; i++)
+        axes[i] = i;
+    return q->is_planes
+               ? tro_point_compile(l, n, acc, axes, q->axes.rank, TRO_FORM_DENSE, &q->point)
+               : tro_spatial_point(l, n, acc, q->axes.rank, &q->point);
+}
+
 int tro_cuda_emit_resize(struct tro_lowering *l, const struct tro_lower_node *n)
 {
     struct resize q = {0};
@@ -162,7 +185,8 @@ int tro_cuda_emit_resize(struct tro_lowering *l, const struct tro_lower_node *n)
     TRO_TRY(tro_spatial_in(l, n->node->in[0], &q.x));
     if (!tro_spatial_window(&q.win, &q.x, q.axes.c, 1, 1, &most))
         return 0;
-    rc = tro_spatial_point(l, n, q.is_float ? TRO_F32 : TRO_I32, q.axes.rank, &q.point);
+    q.is_planes = q.axes.c == 1 || tro_lower_is_output(l, n->out[0]);
+    rc = take_point(l, n, &q);
     if (rc <= 0)
         return rc;
     TRO_TRY(make_table(l, &q));

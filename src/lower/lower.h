@@ -144,6 +144,9 @@ int tro_lower_in_as(struct tro_lowering *l, tro_value_id v, enum tro_form form,
 /* Where a value lies now, without any copy. */
 struct tro_arg tro_lower_place(const struct tro_lowering *l, tro_value_id v);
 
+/* v is an output of the graph: its memory is dense and of its own type. */
+bool tro_lower_is_output(const struct tro_lowering *l, tro_value_id v);
+
 /* The form the driver expects value v to have (DENSE or CHANNELS_LAST). */
 enum tro_form tro_lower_guess(const struct tro_lowering *l, tro_value_id v);
 

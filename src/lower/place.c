@@ -224,6 +224,11 @@ enum tro_form tro_lower_guess(const struct tro_lowering *l, tro_value_id v)
     return tro_lower_value(l, v)->guess;
 }
 
+bool tro_lower_is_output(const struct tro_lowering *l, tro_value_id v)
+{
+    return tro_lower_value(l, v)->output >= 0;
+}
+
 static bool is_packed(const struct tro_arg *a)
 {
     struct tro_arg dense = *a;

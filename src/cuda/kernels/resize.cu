@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resizing of channels-last memory, a thread for VECTOR channels of one result. The table has
- * TAPS_D, TAPS_H, TAPS_W taps for each coordinate of an axis.
+ * Resizing of channels-last memory, a thread for VECTOR channels of COLUMNS results along the width.
+ * The table has TAPS_D, TAPS_H, TAPS_W taps for each coordinate of an axis.
+ *
+ * With IS_PLANES the result is dense, [n, c, d, h, w], and is stored COLUMNS elements at a time:
+ *
+ *     warp    lane 0     lane 1     ...       loads    8 channels of a pixel
+ *             w 0..3     w 4..7               stores   4 columns of a channel
  *
  * Defined: IN_T, ACC_T; IS_NEAREST (one tap, as it is); TAPS_D, TAPS_H, TAPS_W; UNROLL (rows of
- * taps at a time), UNROLL_W; VECTOR, ALIGNED, IS_WHOLE.
+ * taps at a time), UNROLL_W; VECTOR, ALIGNED, IS_WHOLE; COLUMNS (1 without IS_PLANES), IS_PLANES.
  */
 #include "window.cuh"
 
@@ -50,6 +55,33 @@ static __device__ __forceinline__ void make(ACC_T (&acc)[VECTOR], const IN_T *x,
 }
 #endif
 
+#if IS_PLANES
+static __device__ __forceinline__ void store(const tro_params &p, ACC_T (&acc)[COLUMNS][VECTOR],
+                                             const tro_window_place &at, int c, int n, int w)
+{
+    const tro_window_space &g = p.own.window;
+    const int left = g.out_w - w;
+#pragma unroll
+    for (int i = 0; i < VECTOR; i++) {
+        if (i >= n)
+            return;
+        ACC_T line[COLUMNS];
+#pragma unroll
+        for (int j = 0; j < COLUMNS; j++)
+            line[j] = acc[j][i];
+        const uint32_t plane = (uint32_t)(at.n * g.n_channels + c + i);
+        const uint32_t row = (plane * g.out_d.d + (uint32_t)at.d) * g.out_h.d + (uint32_t)at.h;
+        tro_point_row<COLUMNS>(p, row, w, left < COLUMNS ? left : COLUMNS, line);
+    }
+}
+#else
+static __device__ __forceinline__ void store(const tro_params &p, ACC_T (&acc)[COLUMNS][VECTOR],
+                                             const tro_window_place &at, int c, int n, int w)
+{
+    tro_point_row<VECTOR>(p, tro_window_row(p.own.window, at, w), c, n, acc[0]);
+}
+#endif
+
 extern "C" __global__ void __launch_bounds__(128) tro_kernel(const __grid_constant__ tro_params p)
 {
     const tro_window_space &g = p.own.window;
@@ -57,14 +89,20 @@ extern "C" __global__ void __launch_bounds__(128) tro_kernel(const __grid_consta
     const bool is_idle = thread >= g.n_threads;
     const tro_window_place at = tro_window_find(g, is_idle ? 0 : thread);
     const tro_resize_tap *const taps = (const tro_resize_tap *)p.ptr[1];
-    const int c = at.vector * VECTOR, left = g.n_channels - c, n = left < VECTOR ? left : VECTOR;
-    ACC_T acc[VECTOR];
+    const int vector = IS_PLANES ? at.w : at.vector, span = IS_PLANES ? at.vector : at.w;
+    const int c = vector * VECTOR, left = g.n_channels - c, n = left < VECTOR ? left : VECTOR;
+    const int w = span * COLUMNS;
+    ACC_T acc[COLUMNS][VECTOR];
     tro_launch_next();
     tro_wait();
     if (is_idle)
         return;
-    make(acc, (const IN_T *)p.ptr[0] + at.n * g.batch_pitch + c,
-         taps + p.own.first[0] + at.d * TAPS_D, taps + p.own.first[1] + at.h * TAPS_H,
-         taps + p.own.first[2] + at.w * TAPS_W, n);
-    tro_point_row<VECTOR>(p, tro_window_row(g, at, at.w), c, n, acc);
+#pragma unroll
+    for (int i = 0; i < COLUMNS; i++) {
+        const int column = w + i < g.out_w ? w + i : g.out_w - 1;
+        make(acc[i], (const IN_T *)p.ptr[0] + at.n * g.batch_pitch + c,
+             taps + p.own.first[0] + at.d * TAPS_D, taps + p.own.first[1] + at.h * TAPS_H,
+             taps + p.own.first[2] + column * TAPS_W, n);
+    }
+    store(p, acc, at, c, n, w);
 }
