@@ -79,7 +79,7 @@ static int take_block(struct tro_cuda_device *d, size_t n_bytes, tro_cu_ptr *out
             err, TRO_E_NOMEM,
             "%s: expected %zu MB of free memory, found %zu of %zu MB; close other plans "
             "or use --device cpu",
-            d->name, n_bytes >> 20, n_free >> 20, n_total >> 20);
+            d->name, (n_bytes + ((size_t)1 << 20) - 1) >> 20, n_free >> 20, n_total >> 20);
     }
     TRO_TRY(tro_cu_check(d->cu, rc, "cuMemAlloc", err));
     p->blocks[p->n++] = (struct block){*out, n_bytes, true};
