@@ -175,3 +175,17 @@ TEST(normalize_columns)
                                     "%y = normalize(%x) {axes = [1,2,3], epsilon = 1e-5}\n"
                                     "%c = concat(%y, %f) {axis = 1}\noutput %c");
 }
+
+/* ---- lrn ------------------------------------------------------------------------------------ */
+
+TEST(lrn)
+{
+    CUDA_ENGINE(1e-5, FP32,
+                "graph \"g\"\ninput %x : f32[2,9,4,5]\n"
+                "%y = lrn(%x) {size = 5, alpha = 0.1, beta = 0.75, bias = 1}\noutput %y");
+    CHECK(cuda_has("lrn f32"));
+    CUDA_ENGINE(2e-3, FP16,
+                PICTURE(1, 4, 5, 16) "%y = lrn(%x) {size = 4, alpha = 0.2, beta = 0.5, bias = 2}\n"
+                                     "%z = neg(%y)\noutput %z");
+    CHECK(cuda_has("lrn f16"));
+}
