@@ -347,3 +347,38 @@ TEST(pad)
         "kernel = [2,2], strides = [2,2], dilations = [1,1], pads = [0,0,0,0]}\noutput %%z");
     check("pad");
 }
+
+/* ---- other precisions --------------------------------------------------------------------- */
+
+/* All of it in one graph; the type of x and of the weights. */
+static void put_network(enum tro_dtype type)
+{
+    put("graph \"g\"\ninput %%x : %s[1,24,8,9]\n", tro_dtype_name(type));
+    kit_const(&text, "w", type, 4, SHAPE(24, 1, 3, 3), 3);
+    kit_const(&text, "u", type, 4, SHAPE(24, 40, 2, 2), 4);
+    put("const %%s : f32[4] = 1 1 2 2\n%%a = conv(%%x, %%w) {strides = [1,1], "
+        "dilations = [1,1], pads = [1,1,1,1], group = 24}\n"
+        "%%b = pool(%%a) {kind = max, kernel = [2,2], strides = [2,2], dilations = [1,1], "
+        "pads = [0,0,0,0]}\n%%c = resize(%%b, _, %%s) {mode = linear}\n"
+        "%%d = conv_transpose(%%c, %%u) {strides = [2,2], dilations = [1,1], pads = [0,0,0,0], "
+        "output_padding = [0,0], group = 1}\noutput %%d");
+    tro_buf_u8(&text, 0);
+}
+
+TEST(bf16)
+{
+    put_network(TRO_F32);
+    CUDA_ENGINE(2e-2, BF16, (const char *)text.p);
+    CHECK(!cuda_kit_device() || cuda_has("conv_transpose_mma bf16"));
+    tro_buf_finish(&text);
+    text = (struct tro_buf){0};
+}
+
+TEST(f16_of_the_graph)
+{
+    put_network(TRO_F16);
+    CUDA_ENGINE(4e-3, FP32, (const char *)text.p);
+    CHECK(!cuda_kit_device() || cuda_has("conv_transpose_mma f16"));
+    tro_buf_finish(&text);
+    text = (struct tro_buf){0};
+}

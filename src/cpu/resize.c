@@ -172,9 +172,19 @@ static int place_out(struct tro_lowering *l, const struct tro_lower_node *n, str
     return 1;
 }
 
+static bool has_type(const struct tro_lowering *l, const struct tro_lower_node *n)
+{
+    const struct tro_attrs_resize *const a = n->attrs;
+    struct tro_tensor x;
+    return tro_lower_type(l, n->node->in[0], &x) &&
+           (x.dtype == TRO_F32 || (a->mode == tro_resize_mode_nearest && n->n_epilogue == 0));
+}
+
 int tro_cpu_emit_resize(struct tro_lowering *l, const struct tro_lower_node *n)
 {
     struct params at = {0}, *p;
+    if (!has_type(l, n))
+        return 0;
     int rc = tro_resize_axes_find(l, n, &at.axes);
     if (rc <= 0)
         return rc;

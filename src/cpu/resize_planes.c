@@ -155,7 +155,7 @@ static bool is_for_us(const struct tro_lowering *l, const struct tro_lower_node 
     struct tro_tensor x;
     return n->n_epilogue == 0 && a->mode != tro_resize_mode_nearest &&
            tro_lower_is_output(l, n->out[0]) && tro_lower_type(l, n->node->in[0], &x) &&
-           x.rank >= 3 && x.shape[x.rank - 1] <= INT32_MAX;
+           x.dtype == TRO_F32 && x.rank >= 3 && x.shape[x.rank - 1] <= INT32_MAX;
 }
 
 int tro_cpu_emit_resize_planes(struct tro_lowering *l, const struct tro_lower_node *n)

@@ -85,9 +85,8 @@ int tro_resize_axes_find(struct tro_lowering *l, const struct tro_lower_node *n,
     const struct tro_attrs_resize *const a = n->attrs;
     if (a->coord == tro_coord_mode_tf_crop_and_resize || !make_call(l, n, &c, in, &y, &sizes))
         return 0;
-    const bool is_nearest = a->mode == tro_resize_mode_nearest;
     if (in[0].rank < 3 || in[0].rank > 5 || tro_tensor_n_elems(&y) == 0 ||
-        tro_tensor_n_elems(&in[0]) == 0 || (!is_nearest && in[0].dtype != TRO_F32))
+        tro_tensor_n_elems(&in[0]) == 0)
         return 0;
     tro_resize_scales(&c, scales);
     to->n_taps = 1;
@@ -114,5 +113,5 @@ int tro_resize_axes_find(struct tro_lowering *l, const struct tro_lower_node *n,
     to->c = in[0].shape[1];
     to->rank = in[0].rank;
     to->size = (int64_t)tro_dtype_size(in[0].dtype);
-    return is_nearest && n->n_epilogue == 0 ? 1 : in[0].dtype == TRO_F32;
+    return 1;
 }

@@ -23,7 +23,7 @@ struct tro_resize_axes {
     const struct tro_blend *blend[TRO_N_SPATIAL];
     double n_taps; /* of a result, on average */
 };
-/* 1: found; 0: beyond these kernels; negative: failure. */
+/* 1: found; 0: not known, or more than pictures are resized or cropped; negative: failure. */
 int tro_resize_axes_find(struct tro_lowering *l, const struct tro_lower_node *n,
                          struct tro_resize_axes *to);
 
