@@ -101,6 +101,7 @@ static int take_weights(struct tro_lowering *l, const struct tro_lower_node *n, 
                                        .n_taps = n_taps,
                                        .n_channels = c->channels,
                                        .channels = c->padded,
+                                       .block = tro_gemm_block(c->g.math, c->padded),
                                        .tap = 1,
                                        .channel = n_taps};
     c->g.is_b_const = true;
@@ -131,7 +132,7 @@ static void set_window(struct conv *c, const struct tro_pitch *at)
         p->tap_stride[i] = (int32_t)(w->dilation[i] * at->at[i]);
         p->taps[i] = tro_div_make(w->kernel[i]);
     }
-    p->channels = tro_div_make(c->padded);
+    p->channels = tro_div_make(tro_gemm_block(g->math, c->padded));
     g->tap_axes = TRO_N_SPATIAL;
     for (int i = 0; i < TRO_W && w->in[i] == 1 && w->out[i] == 1 && w->kernel[i] == 1; i++)
         g->tap_axes--;

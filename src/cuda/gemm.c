@@ -52,6 +52,12 @@ int tro_gemm_chunk(enum tro_gemm_math math)
     return 16 / (int)tro_dtype_size(maths[math].dtype);
 }
 
+int64_t tro_gemm_block(enum tro_gemm_math math, int64_t channels)
+{
+    const int64_t block = 8 * tro_gemm_chunk(math);
+    return channels % block ? channels : block;
+}
+
 /* ---- places ------------------------------------------------------------------------------- */
 
 int tro_gemm_merge(struct tro_gemm_axis *axis, int n)
@@ -172,13 +178,14 @@ static void pack_row(void *ctx, int64_t row)
     const struct pack_run *const r = ctx;
     const struct tro_gemm_pack *const p = r->pack;
     const int64_t from = row / p->n_inner * p->row[0] + row % p->n_inner * p->row[1];
-    const int64_t to = row * p->k;
-    for (int64_t t = 0; t < p->n_taps; t++)
-        for (int64_t c = 0; c < p->channels; c++)
-            put(p->math, r->dst, to + t * p->channels + c,
-                c < p->n_channels
-                    ? tro_load_f64(r->w->dtype, r->w->data, from + t * p->tap + c * p->channel)
-                    : 0);
+    int64_t to = row * p->k;
+    for (int64_t block = 0; block < p->channels; block += p->block)
+        for (int64_t t = 0; t < p->n_taps; t++)
+            for (int64_t c = block; c < block + p->block; c++)
+                put(p->math, r->dst, to++,
+                    c < p->n_channels ? tro_load_f64(r->w->dtype, r->w->data,
+                                                     from + t * p->tap + c * p->channel)
+                                      : 0);
 }
 
 static void pack_rows(void *dst, const struct tro_tensor *w, const void *ctx)
@@ -190,12 +197,12 @@ static void pack_rows(void *dst, const struct tro_tensor *w, const void *ctx)
 int tro_gemm_pack_rows(struct tro_lowering *l, tro_value_id w, const struct tro_gemm_pack *pack,
                        struct tro_arg *out)
 {
-    char form[160];
+    char form[200];
     snprintf(form, sizeof form,
              "gemm %s %" PRId64 "x%" PRId64 " rows %" PRId64 " %" PRId64 " of %" PRId64
-             " channels %" PRId64 " of %" PRId64 " at %" PRId64,
+             " channels %" PRId64 " of %" PRId64 " by %" PRId64 " at %" PRId64,
              maths[pack->math].name, pack->n_rows, pack->k, pack->row[0], pack->row[1],
-             pack->n_inner, pack->channels, pack->n_channels, pack->channel);
+             pack->n_inner, pack->channels, pack->n_channels, pack->block, pack->channel);
     const size_t size = tro_dtype_size(maths[pack->math].dtype);
     return tro_lower_pack(l, w, form, size * (size_t)(pack->n_rows * pack->k), pack_rows, pack,
                           out);
@@ -229,18 +236,19 @@ static int vector_of(const struct tro_gemm *g)
 }
 
 static const char *defines_of(struct tro_lowering *l, const struct tro_gemm *g,
-                              const struct tro_gemm_tile *t, bool is_split)
+                              const struct tro_gemm_tile *t, bool is_split, bool is_cached)
 {
     const int size = (int)tro_dtype_size(maths[g->math].dtype);
     return tro_cuda_defines(
         l,
         "#define %s\n#define TILE_M %d\n#define TILE_N %d\n#define TILE_K %d\n"
         "#define WARPS_M %d\n#define WARPS_N %d\n#define STAGES %d\n#define MIN_BLOCKS %d\n"
-        "#define ROW_AXES %d\n#define TAP_AXES %d\n#define VECTOR %d\n%s%s%s%s%s",
+        "#define ROW_AXES %d\n#define TAP_AXES %d\n#define VECTOR %d\n%s%s%s%s%s%s",
         maths[g->math].define, t->m, t->n, t->k_bytes / size, t->warps_m, t->warps_n, t->stages,
         t->blocks, g->row_axes, g->tap_axes, vector_of(g), g->is_b_trans ? "#define B_TRANS\n" : "",
         g->is_b_const ? "#define B_CONST\n" : "", g->has_bias && !is_split ? "#define BIAS\n" : "",
-        is_split ? "#define SPLIT\n" : "", t->is_wgmma ? "#define WGMMA\n" : "");
+        is_split ? "#define SPLIT\n" : "", t->is_wgmma ? "#define WGMMA\n" : "",
+        is_cached ? "#define A_CACHED\n" : "");
 }
 
 static int add_sum(struct tro_lowering *l, const struct tro_lower_node *n, const struct tro_gemm *g,
@@ -301,7 +309,7 @@ static int add_product(struct tro_lowering *l, const struct tro_lower_node *n, s
             l, sizeof(float) * (size_t)c->n_splits * g->p.partial_rows * g->p.partial_pitch,
             &partial));
     struct tro_cuda_source source = {.name = "gemm",
-                                     .defines = defines_of(l, g, t, is_split),
+                                     .defines = defines_of(l, g, t, is_split, c->is_cached),
                                      .point = is_split ? NULL : point,
                                      .params = &g->p,
                                      .params_size = sizeof g->p};

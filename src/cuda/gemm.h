@@ -28,6 +28,8 @@ bool tro_gemm_math_of(const struct tro_lowering *l, enum tro_dtype dtype, enum t
 enum tro_dtype tro_gemm_dtype(enum tro_gemm_math math);
 /* Elements in 16 bytes. */
 int tro_gemm_chunk(enum tro_gemm_math math);
+/* Channels of a block: as many as a step of k has, where that divides them. */
+int64_t tro_gemm_block(enum tro_gemm_math math, int64_t channels);
 
 /* An axis with a stride in each of two operands. */
 struct tro_gemm_axis {
@@ -55,7 +57,8 @@ struct tro_gemm_pack {
     int64_t n_rows, k;                    /* k padded */
     int64_t n_inner;                      /* rows to one step of the outer stride */
     int64_t row[2];                       /* strides of w: outer, inner */
-    int64_t n_taps, n_channels, channels; /* k = (tap, channel), channels padded */
+    int64_t n_channels, channels;         /* channels: padded */
+    int64_t n_taps, block;                /* k = (block of channels, tap, channel) */
     int64_t tap, channel;                 /* strides of w */
 };
 int tro_gemm_pack_rows(struct tro_lowering *l, tro_value_id w, const struct tro_gemm_pack *pack,

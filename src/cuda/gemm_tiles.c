@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 enum {
-    MAX_CHOICES = 256,
+    MAX_CHOICES = 512,
     MOST_OFFERED = 8,
     MOST_SPLITS = 32,
     MAX_GRID_Z = 65535,
@@ -24,7 +24,7 @@ enum {
 
 static const struct tro_gemm_tile mma_tiles[] = {
     {128, 256, 128, 8, 1, 4, 1, true}, {256, 128, 128, 8, 1, 4, 1, true},
-    {128, 128, 128, 8, 1, 3, 2, true}, {256, 64, 128, 8, 1, 5, 1, true},
+    {128, 128, 128, 8, 1, 3, 2, true}, {256, 64, 128, 8, 1, 4, 1, true},
     {128, 64, 128, 8, 1, 4, 2, true},  {64, 256, 128, 4, 1, 5, 1, true},
     {64, 128, 128, 4, 1, 4, 2, true},  {64, 64, 128, 4, 1, 6, 2, true},
     {256, 128, 64, 4, 2, 4, 1, false}, {128, 256, 64, 2, 4, 4, 1, false},
@@ -45,7 +45,7 @@ static const struct tro_gemm_tile simt_tiles[] = {
 int tro_gemm_tile_bytes(const struct tro_gemm_tile *t)
 {
     const int ring = t->stages * (t->m + t->n) * t->k_bytes;
-    const int room = t->warps_m * t->warps_n * 16 * (t->n / t->warps_n + 8) * (int)sizeof(float);
+    const int room = t->m * t->warps_n * (t->n / t->warps_n + 8) * (int)sizeof(float);
     return (ring > room ? ring : room) + (t->is_wgmma ? TILE_ALIGN : 0);
 }
 
@@ -72,7 +72,7 @@ struct chip {
 static struct chip chip_of(const struct tro_lowering *l, const struct tro_gemm *g)
 {
     const int arch = tro_lower_arch(l), n_sms = tro_lower_n_sms(l);
-    struct chip c = {.n_sms = n_sms > 0 ? n_sms : 108, .l2_bytes = 32, .has_wgmma = arch == 90};
+    struct chip c = {.n_sms = n_sms > 0 ? n_sms : 108, .l2_bytes = 28, .has_wgmma = arch == 90};
     c.macs = g->math == TRO_GEMM_F32 ? 100 : arch >= 90 ? 1280 : arch == 80 ? 960 : 480;
     if (g->math == TRO_GEMM_TF32)
         c.macs /= 2;
@@ -102,8 +102,10 @@ static double rate_of(const struct chip *chip, const struct tro_gemm_tile *t, do
 }
 
 static double guess_cycles(const struct chip *chip, const struct tro_gemm *g,
-                           const struct tro_gemm_tile *t, int n_splits)
+                           const struct tro_gemm_choice *c)
 {
+    const struct tro_gemm_tile *const t = c->tile;
+    const int n_splits = c->n_splits;
     const double size = (double)tro_dtype_size(tro_gemm_dtype(g->math));
     const double steps = ceil_div(ceil_div((double)g->p.k * size, t->k_bytes), n_splits);
     const double blocks = ceil_div(g->p.m, t->m) * ceil_div(g->p.n, t->n) * (double)g->n_z *
@@ -115,8 +117,9 @@ static double guess_cycles(const struct chip *chip, const struct tro_gemm *g,
     const double warps = running * t->warps_m * t->warps_n;
 
     const double macs = (double)t->m * t->n * t->k_bytes / size;
+    const double a_share = c->is_cached ? 0.5 : 1;
     const double step = fmax(macs / rate_of(chip, t, warps),
-                             (double)(t->m + t->n) * t->k_bytes / chip->l2_bytes);
+                             (t->m * a_share + t->n) * t->k_bytes / chip->l2_bytes);
     const double latency = fmax(150 + 0.35 * macs / chip->macs,
                                 MEMORY_LATENCY / (t->stages - (t->is_wgmma ? 2 : 1)));
     const double epilogue = 1200 + (double)t->m * t->n / 12;
@@ -144,6 +147,14 @@ static bool takes_tile(const struct chip *chip, const struct tro_gemm *g,
     return !g->is_b_trans || (t->n / chunk >= 4 && threads / (t->n / chunk) <= k);
 }
 
+/* Taps that neighbour each other read nearly the same rows of a large tile. */
+static int takes_cache(const struct tro_gemm *g, const struct tro_gemm_tile *t)
+{
+    return t->is_wgmma && t->m >= 128 && g->tap_axes > 0 &&
+           g->p.taps[TRO_GEMM_TAP_AXES - 1].d > 1 && g->p.step[TRO_GEMM_TAP_AXES - 1] == 1 &&
+           g->p.dilation[TRO_GEMM_TAP_AXES - 1] == 1;
+}
+
 static int list_guesses(const struct chip *chip, const struct tro_gemm *g, int vector,
                         struct guess *list)
 {
@@ -161,8 +172,10 @@ static int list_guesses(const struct chip *chip, const struct tro_gemm *g, int v
             if (!takes_tile(chip, g, &tiles[i], vector) ||
                 (splits[s] > 1 && (each < 2 || (n_steps + each - 1) / each != splits[s])))
                 continue;
-            list[n++] = (struct guess){{&tiles[i], splits[s], NULL},
-                                       guess_cycles(chip, g, &tiles[i], splits[s])};
+            for (int cached = 0; cached <= takes_cache(g, &tiles[i]); cached++) {
+                const struct tro_gemm_choice c = {&tiles[i], splits[s], cached, NULL};
+                list[n++] = (struct guess){c, guess_cycles(chip, g, &c)};
+            }
         }
     }
     return n;
@@ -173,8 +186,10 @@ static int by_cycles(const void *a, const void *b)
     const struct guess *const x = a, *const y = b;
     if (x->cycles != y->cycles)
         return x->cycles < y->cycles ? -1 : 1;
-    return x->choice.tile != y->choice.tile ? (x->choice.tile < y->choice.tile ? -1 : 1)
-                                            : x->choice.n_splits - y->choice.n_splits;
+    if (x->choice.tile != y->choice.tile)
+        return x->choice.tile < y->choice.tile ? -1 : 1;
+    return 2 * (x->choice.n_splits - y->choice.n_splits) + x->choice.is_cached -
+           y->choice.is_cached;
 }
 
 static const char *name_of(struct tro_lowering *l, const struct tro_gemm *g,
@@ -184,8 +199,9 @@ static const char *name_of(struct tro_lowering *l, const struct tro_gemm *g,
     const int size = (int)tro_dtype_size(tro_gemm_dtype(g->math));
     if (!c->tile)
         return "gemv";
-    snprintf(name, sizeof name, "%s%dx%dx%d_k%d", c->tile->is_wgmma ? "w" : "", c->tile->m,
-             c->tile->n, c->tile->k_bytes / size, c->n_splits);
+    snprintf(name, sizeof name, "%s%s%dx%dx%d_k%d", c->tile->is_wgmma ? "w" : "",
+             c->is_cached ? "c" : "", c->tile->m, c->tile->n, c->tile->k_bytes / size,
+             c->n_splits);
     return tro_arena_strdup(tro_lower_arena(l), name);
 }
 
@@ -221,7 +237,7 @@ int tro_gemm_choose(struct tro_lowering *l, const struct tro_gemm *g, const stru
         n = n < MOST_OFFERED - 1 ? n + 1 : MOST_OFFERED;
         for (int i = n - 1; i > 0; i--)
             list[i] = list[i - 1];
-        list[0].choice = (struct tro_gemm_choice){NULL, 1, NULL};
+        list[0].choice = (struct tro_gemm_choice){NULL, 1, false, NULL};
     }
     if (n == 0)
         return 0;

@@ -14,6 +14,7 @@ struct tro_gemm_tile {
 struct tro_gemm_choice {
     const struct tro_gemm_tile *tile; /* NULL: the kernel for few rows, gemv */
     int n_splits;                     /* of k */
+    bool is_cached;                   /* a goes through the first-level cache */
     const char *name;                 /* "128x64x32_k2" */
 };
 

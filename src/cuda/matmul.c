@@ -86,6 +86,7 @@ static int pack_b(struct tro_lowering *l, const struct tro_lower_node *n, struct
                                        .n_taps = 1,
                                        .n_channels = m->k,
                                        .channels = m->padded,
+                                       .block = m->padded,
                                        .channel = m->n};
     m->g.is_b_const = true;
     struct tro_arg *const b = &m->g.b;

@@ -89,6 +89,10 @@ static inline void tro_cp_async16(void *to, const void *from, bool is_valid)
 {
     emu_state.calls->copy(to, from, 16, is_valid);
 }
+static inline void tro_cp_async16_cached(void *to, const void *from, bool is_valid)
+{
+    tro_cp_async16(to, from, is_valid);
+}
 static inline void tro_cp_async8(void *to, const void *from, bool is_valid)
 {
     emu_state.calls->copy(to, from, 8, is_valid);

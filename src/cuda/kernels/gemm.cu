@@ -7,6 +7,7 @@
  *     WARPS_M, WARPS_N, STAGES, MIN_BLOCKS       MIN_BLOCKS: on a multiprocessor, for registers
  *     ROW_AXES, TAP_AXES                         TAP_AXES 0: one tap, always inside
  *     B_TRANS, B_CONST, BIAS, SPLIT, VECTOR      VECTOR: columns handed to the epilogue at a time
+ *     A_CACHED                                   a goes through the first-level cache
  *     WGMMA                                      products of warpgroups: WARPS_M 4 or 8, WARPS_N 1
  *
  * A block multiplies tiles of a and b that cp.async brings into a ring of STAGES stages:
@@ -17,6 +18,13 @@
  * of one column of chunks lie in different banks.
  */
 #include "gemm_math.cuh"
+
+/* Neighbouring taps read nearly the same pixels. */
+#ifdef A_CACHED
+#define A_COPY tro_cp_async16_cached
+#else
+#define A_COPY tro_cp_async16
+#endif
 
 enum {
     THREADS = 32 * WARPS_M * WARPS_N,
@@ -84,11 +92,11 @@ static __device__ __forceinline__ k_at k_init(const tro_gemm_params &g, uint32_t
     for (int axis = TAP_AXES - 1; axis >= 0; axis--) {
         const int i = TRO_GEMM_TAP_AXES - TAP_AXES + axis;
         uint32_t index = tap;
-        if (axis > 0)
-            tap = tro_div_rest(index, g.taps[i]);
+        tap = tro_div_rest(index, g.taps[i]);
         at.tap[axis] = index * g.dilation[i];
         at.offset += index * g.tap_stride[i];
     }
+    at.offset += tap * g.channels.d;
 #endif
     return at;
 }
@@ -99,17 +107,21 @@ static __device__ __forceinline__ void k_next(k_at &at, const tro_gemm_params &g
     at.channel += TILE_K;
 #if TAP_AXES
     while (at.channel >= (int32_t)g.channels.d) {
+        bool is_over = true;
         at.channel -= g.channels.d;
 #pragma unroll
-        for (int axis = TAP_AXES - 1; axis >= 0; axis--) {
+        for (int axis = TAP_AXES - 1; axis >= 0 && is_over; axis--) {
             const int i = TRO_GEMM_TAP_AXES - TAP_AXES + axis;
             at.tap[axis] += g.dilation[i];
             at.offset += g.tap_stride[i];
-            if (axis == 0 || at.tap[axis] < (int32_t)g.taps[i].d * g.dilation[i])
-                break;
-            at.tap[axis] = 0;
-            at.offset -= (int32_t)g.taps[i].d * g.tap_stride[i];
+            is_over = at.tap[axis] >= (int32_t)g.taps[i].d * g.dilation[i];
+            if (is_over) {
+                at.tap[axis] = 0;
+                at.offset -= (int32_t)g.taps[i].d * g.tap_stride[i];
+            }
         }
+        if (is_over)
+            at.offset += g.channels.d;
     }
 #endif
 }
@@ -138,8 +150,8 @@ static __device__ __forceinline__ void a_load(T *tile, const a_rows &a, const k_
 #endif
 #pragma unroll
     for (int i = 0; i < A_LOADS; i++)
-        tro_cp_async16(tile + tro_chunk_at<K_CHUNKS>(row + i * ROWS_AT_ONCE, chunk),
-                       from + a.offset[i], a_is_inside(a, at, g, i));
+        A_COPY(tile + tro_chunk_at<K_CHUNKS>(row + i * ROWS_AT_ONCE, chunk), from + a.offset[i],
+               a_is_inside(a, at, g, i));
 }
 
 /* ---- b ------------------------------------------------------------------------------------ */
@@ -236,27 +248,39 @@ struct place {
     uint32_t z, split;
 };
 
-static __device__ __forceinline__ void finish_row(const tro_params &p, const place &at,
-                                                  uint32_t row, uint32_t col, int n,
-                                                  float (&acc)[VECTOR])
+template <int R>
+static __device__ __forceinline__ void finish_rows(const tro_params &p, const place &at,
+                                                   uint32_t (&row)[R], uint32_t col,
+                                                   const int (&n)[R], float (&acc)[R][VECTOR])
 {
     const tro_gemm_params &g = p.own;
+    col += at.z * g.col_z;
+#pragma unroll
+    for (int r = 0; r < R; r++)
+        row[r] += at.z * g.row_z;
 #ifdef SPLIT
-    const uint32_t partial_row = at.split * g.partial_rows + at.z * g.row_z + row;
-    tro_store<VECTOR, VECTOR>((float *)p.ptr[TRO_N_IN] + (uint64_t)partial_row * g.partial_pitch +
-                                  at.z * g.col_z + col,
-                              acc);
+    float *const to = (float *)p.ptr[TRO_N_IN] +
+                      (uint64_t)at.split * g.partial_rows * g.partial_pitch + col;
+#pragma unroll
+    for (int r = 0; r < R; r++)
+        if (n[r] > 0)
+            tro_store<VECTOR, VECTOR>(to + (uint64_t)row[r] * g.partial_pitch, acc[r]);
 #else
-    tro_point_row<VECTOR>(p, at.z * g.row_z + row, at.z * g.col_z + col, n, acc);
+    tro_point_rows<VECTOR, R>(p, row, col, n, acc);
 #endif
 }
 
-/* Sixteen rows at a time go through the warp's own shared memory, f32 [16][WARP_N + 8], so that
- * each lane has consecutive columns. */
+/* Through the warp's own shared memory, f32 [WARP_M][ROOM_PITCH], so that each lane has consecutive
+ * columns; a few rows at a time, whose operands are loaded together. */
 static __device__ __forceinline__ void finish(const tro_params &p, const place &at, float *room,
                                               const accumulators &acc)
 {
-    enum { LANES = WARP_N / VECTOR, ROWS = 32 / LANES };
+    enum {
+        LANES = WARP_N / VECTOR,
+        ROWS = 32 / LANES,
+        PASSES = WARP_M / ROWS,
+        AT_ONCE = PASSES < 4 ? PASSES : 4
+    };
     const tro_gemm_params &g = p.own;
     const int lane = threadIdx.x % 32, row = lane / LANES, col = lane % LANES * VECTOR;
     const int left = (int)(g.n - at.col0) - col, n = left < VECTOR ? left : VECTOR;
@@ -267,23 +291,27 @@ static __device__ __forceinline__ void finish(const tro_params &p, const place &
         bias[i] = i < n ? ((const float *)p.ptr[2])[at.z * g.col_z + at.col0 + col + i] : 0;
 #endif
 #pragma unroll
-    for (int i = 0; i < WARP_M / 16; i++) {
-        acc_put(acc, i, room);
-        __syncwarp();
+    for (int i = 0; i < WARP_M / 16; i++)
+        acc_put(acc, i, room + i * 16 * ROOM_PITCH);
+    __syncwarp();
+#pragma unroll 1
+    for (int pass = 0; pass < PASSES; pass += AT_ONCE) {
+        uint32_t to[AT_ONCE];
+        int width[AT_ONCE];
+        __align__(16) float sum[AT_ONCE][VECTOR];
 #pragma unroll
-        for (int r = row; r < 16 && row < ROWS; r += ROWS) {
-            const uint32_t to = at.row0 + i * SLICE_ROWS + r;
-            __align__(16) float sum[VECTOR];
-            tro_load<VECTOR, VECTOR>(sum, room + r * ROOM_PITCH + col);
+        for (int r = 0; r < AT_ONCE; r++) {
+            const int from = (pass + r) * ROWS + row;
+            to[r] = at.row0 + from / 16 * SLICE_ROWS + from % 16;
+            width[r] = to[r] < g.m && n > 0 ? n : 0;
+            tro_load<VECTOR, VECTOR>(sum[r], room + from * ROOM_PITCH + col);
 #ifdef BIAS
 #pragma unroll
             for (int c = 0; c < VECTOR; c++)
-                sum[c] += bias[c];
+                sum[r][c] += bias[c];
 #endif
-            if (to < g.m && n > 0)
-                finish_row(p, at, to, at.col0 + col, n, sum);
         }
-        __syncwarp();
+        finish_rows(p, at, to, at.col0 + col, width, sum);
     }
 }
 
@@ -318,5 +346,5 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     __syncthreads();
 
     const place to = {m_tile * TILE_M + warp_row(), s.col0 + warp_col(), blockIdx.z, blockIdx.y};
-    finish(p, to, (float *)s.ring + threadIdx.x / 32 * 16 * ROOM_PITCH, acc);
+    finish(p, to, (float *)s.ring + threadIdx.x / 32 * WARP_M * ROOM_PITCH, acc);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Matrix products y [row][col] = sum over k of a [row][k] b [col][k], several of one size (z), and
- * convolutions as such: a row is an output pixel, k is (tap, channel).
+ * convolutions as such: a row is an output pixel, k is (block of channels, tap, channel).
  *
  *     row -> index over up to four axes, the last one fastest: (n, oh, ow) of a convolution
  *     a [row][k] at  a + a_z + sum of index[i] * row_stride[i]                   of the window
- *                      + sum of tap[i] * tap_stride[i] + channel
+ *                      + sum of tap[i] * tap_stride[i] + block * channels + channel
  *
  * k is counted in chunks of 16 bytes, as memory is read; channels of a pixel, rows of b and all
  * strides are multiples of a chunk. Rows of b hold zeros where channels were padded.
@@ -34,7 +34,7 @@ struct tro_gemm_params {
     int32_t in[TRO_GEMM_TAP_AXES], step[TRO_GEMM_TAP_AXES], pad[TRO_GEMM_TAP_AXES];
     int32_t dilation[TRO_GEMM_TAP_AXES], tap_stride[TRO_GEMM_TAP_AXES];
     struct tro_div taps[TRO_GEMM_TAP_AXES];
-    struct tro_div channels; /* of a tap, padded */
+    struct tro_div channels; /* of a block, padded */
     uint32_t b_pitch;
     uint32_t b_rows;                      /* B_TRANS: rows that there are, at most k */
     struct tro_div z;                     /* size of the inner of two batch axes */

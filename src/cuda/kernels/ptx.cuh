@@ -120,6 +120,15 @@ static __device__ __forceinline__ void tro_cp_async8(void *to, const void *from,
                  "l"(from), "r"(n)
                  : "memory");
 }
+/* The same, kept in the first-level cache. */
+static __device__ __forceinline__ void tro_cp_async16_cached(void *to, const void *from,
+                                                             bool is_valid)
+{
+    const int n = is_valid ? 16 : 0;
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 16, %2;" ::"r"(tro_shared_address(to)),
+                 "l"(from), "r"(n)
+                 : "memory");
+}
 static __device__ __forceinline__ void tro_cp_async4(void *to, const void *from, bool is_valid)
 {
     const int n = is_valid ? 4 : 0;
