@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * conv as a matrix product (cuda/gemm.h): a row for each output pixel, a product for each group.
- * x is read where it lies when channels are last and in whole chunks of 16 bytes; else a copy of it
- * with padded channels is read.
+ * x is read where it lies when channels are last and in whole chunks of 16 bytes. Very few channels
+ * are gathered one by one from where they lie, in any form; else a copy with padded channels is read.
  */
 #include "cuda/cuda.h"
 #include "cuda/gemm.h"
 #include "lower/window.h"
 
+#include "base/alloc.h"
+#include "base/dtype.h"
 #include "base/err.h"
+
+enum { GATHERED_CHANNELS = 4, GATHERED_K = 512, BEYOND = INT16_MAX };
 
 struct conv {
     struct tro_win win;
     int rank;
     int64_t groups, channels, padded, out_channels; /* channels: of a group */
+    int64_t k;                                      /* of a row of weights, padded */
     struct tro_gemm g;
 };
 
@@ -77,10 +82,53 @@ static bool is_readable(const struct conv *c, const struct tro_arg *x)
            tro_gemm_is_aligned(x, 1, tro_gemm_chunk(c->g.math));
 }
 
+/* Few channels that are no whole chunk. */
+static bool is_gathered(const struct conv *c, const struct tro_arg *x)
+{
+    const struct tro_win *const w = &c->win;
+    int64_t reach = 0;
+    for (int i = 0; i < TRO_N_SPATIAL; i++)
+        reach = w->kernel[i] * w->dilation[i] > reach ? w->kernel[i] * w->dilation[i] : reach;
+    return c->padded != c->channels && c->groups == 1 && c->channels <= GATHERED_CHANNELS &&
+           c->channels * w->n_taps <= GATHERED_K && w->kernel[TRO_D] == 1 && w->out[TRO_D] == 1 &&
+           w->in[TRO_D] == 1 && reach < BEYOND / 2 && w->in[TRO_H] < BEYOND / 2 &&
+           w->in[TRO_W] < BEYOND / 2 &&
+           (x->dtype == TRO_F32 || x->dtype == TRO_F16 || x->dtype == TRO_BF16);
+}
+
+/* Where element k = (tap, channel) of a window is; whole tiles of k. */
+static int take_taps(struct tro_lowering *l, struct conv *c)
+{
+    const struct tro_win *const w = &c->win;
+    const struct tro_pitch at = tro_pitch_of(&c->g.a);
+    const int64_t n = w->n_taps * c->channels, n_table = (n + 63) / 64 * 64;
+    struct tro_gemm_tap *const table = tro_calloc((size_t)n_table, sizeof *table);
+    if (!table)
+        return tro_fail_nomem(tro_lower_err(l));
+    for (int64_t k = 0; k < n_table; k++) {
+        const int64_t tap = k / c->channels, channel = k % c->channels;
+        const int64_t y = tap / w->kernel[TRO_W] * w->dilation[TRO_H];
+        const int64_t x = tap % w->kernel[TRO_W] * w->dilation[TRO_W];
+        table[k].y = k < n ? (int16_t)y : BEYOND;
+        table[k].x = (int16_t)(k < n ? x : 0);
+        table[k].offset = (int32_t)(k < n ? y * at.at[TRO_H] + x * at.at[TRO_W] +
+                                                channel * c->g.a.stride[1]
+                                          : 0);
+    }
+    const int rc = tro_lower_table(l, table, (size_t)n_table * sizeof *table, &c->g.taps);
+    tro_free(table);
+    return rc;
+}
+
 static int take_x(struct tro_lowering *l, const struct tro_lower_node *n, struct conv *c)
 {
     struct tro_arg *const x = &c->g.a;
     TRO_TRY(tro_lower_in(l, n->node->in[0], TRO_FORM_ANY, x));
+    c->g.is_gathered = is_gathered(c, x);
+    if (c->g.is_gathered) {
+        TRO_TRY(take_taps(l, c));
+        return tro_gemm_is_small(x);
+    }
     if (!is_readable(c, x) && c->padded == c->channels)
         TRO_TRY(tro_lower_in_as(l, n->node->in[0], TRO_FORM_CHANNELS_LAST,
                                 tro_gemm_dtype(c->g.math), x));
@@ -92,16 +140,18 @@ static int take_x(struct tro_lowering *l, const struct tro_lower_node *n, struct
 
 static int take_weights(struct tro_lowering *l, const struct tro_lower_node *n, struct conv *c)
 {
-    const int64_t n_taps = c->win.n_taps;
+    const int64_t n_taps = c->win.n_taps, chunk = tro_gemm_chunk(c->g.math);
+    const int64_t channels = c->g.is_gathered ? c->channels : c->padded;
+    c->k = (channels * n_taps + chunk - 1) / chunk * chunk;
     const struct tro_gemm_pack pack = {.math = c->g.math,
                                        .n_rows = c->out_channels,
-                                       .k = c->padded * n_taps,
+                                       .k = c->k,
                                        .n_inner = c->out_channels,
                                        .row = {0, c->channels * n_taps},
                                        .n_taps = n_taps,
                                        .n_channels = c->channels,
-                                       .channels = c->padded,
-                                       .block = tro_gemm_block(c->g.math, c->padded),
+                                       .channels = channels,
+                                       .block = tro_gemm_block(c->g.math, channels),
                                        .tap = 1,
                                        .channel = n_taps};
     c->g.is_b_const = true;
@@ -134,7 +184,9 @@ static void set_window(struct conv *c, const struct tro_pitch *at)
     }
     p->channels = tro_div_make(tro_gemm_block(g->math, c->padded));
     g->tap_axes = TRO_N_SPATIAL;
-    for (int i = 0; i < TRO_W && w->in[i] == 1 && w->out[i] == 1 && w->kernel[i] == 1; i++)
+    for (int i = 0; i < (g->is_gathered ? TRO_H : TRO_W) && w->in[i] == 1 && w->out[i] == 1 &&
+                    w->kernel[i] == 1;
+         i++)
         g->tap_axes--;
     g->row_axes = g->tap_axes + 1;
 }
@@ -153,7 +205,7 @@ static void set_rows(struct conv *c)
         origin -= w->pad[i] * at.at[i];
     }
     p->a_origin = (int32_t)origin;
-    if (is_pointwise(w)) {
+    if (is_pointwise(w) && !g->is_gathered) {
         n_axes = g->row_axes = tro_gemm_merge(axis, n_axes);
     } else {
         set_window(c, &at);
@@ -170,7 +222,7 @@ static void set_sizes(struct conv *c)
 {
     const struct tro_win *const w = &c->win;
     struct tro_gemm_params *const p = &c->g.p;
-    const int64_t n = c->out_channels / c->groups, k = c->padded * w->n_taps;
+    const int64_t n = c->out_channels / c->groups, k = c->k;
     p->m = (uint32_t)(w->n * w->out[TRO_D] * w->out[TRO_H] * w->out[TRO_W]);
     p->n = (uint32_t)n;
     p->k = p->b_pitch = (uint32_t)k;

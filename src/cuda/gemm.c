@@ -183,9 +183,11 @@ static void pack_row(void *ctx, int64_t row)
         for (int64_t t = 0; t < p->n_taps; t++)
             for (int64_t c = block; c < block + p->block; c++)
                 put(p->math, r->dst, to++,
-                    c < p->n_channels ? tro_load_f64(r->w->dtype, r->w->data,
-                                                     from + t * p->tap + c * p->channel)
-                                      : 0);
+                    c < p->n_channels
+                        ? tro_load_f64(r->w->dtype, r->w->data, from + t * p->tap + c * p->channel)
+                        : 0);
+    for (; to < (row + 1) * p->k; to++)
+        put(p->math, r->dst, to, 0);
 }
 
 static void pack_rows(void *dst, const struct tro_tensor *w, const void *ctx)
@@ -239,16 +241,20 @@ static const char *defines_of(struct tro_lowering *l, const struct tro_gemm *g,
                               const struct tro_gemm_tile *t, bool is_split, bool is_cached)
 {
     const int size = (int)tro_dtype_size(maths[g->math].dtype);
+    const char *const gather = !g->is_gathered          ? ""
+                               : g->a.dtype == TRO_F16  ? "#define GATHER\n#define IN_T tro_f16\n"
+                               : g->a.dtype == TRO_BF16 ? "#define GATHER\n#define IN_T tro_bf16\n"
+                                                        : "#define GATHER\n#define IN_T float\n";
     return tro_cuda_defines(
         l,
         "#define %s\n#define TILE_M %d\n#define TILE_N %d\n#define TILE_K %d\n"
         "#define WARPS_M %d\n#define WARPS_N %d\n#define STAGES %d\n#define MIN_BLOCKS %d\n"
-        "#define ROW_AXES %d\n#define TAP_AXES %d\n#define VECTOR %d\n%s%s%s%s%s%s",
+        "#define ROW_AXES %d\n#define TAP_AXES %d\n#define VECTOR %d\n%s%s%s%s%s%s%s",
         maths[g->math].define, t->m, t->n, t->k_bytes / size, t->warps_m, t->warps_n, t->stages,
         t->blocks, g->row_axes, g->tap_axes, vector_of(g), g->is_b_trans ? "#define B_TRANS\n" : "",
         g->is_b_const ? "#define B_CONST\n" : "", g->has_bias && !is_split ? "#define BIAS\n" : "",
         is_split ? "#define SPLIT\n" : "", t->is_wgmma ? "#define WGMMA\n" : "",
-        is_cached ? "#define A_CACHED\n" : "");
+        is_cached ? "#define A_CACHED\n" : "", gather);
 }
 
 static int add_sum(struct tro_lowering *l, const struct tro_lower_node *n, const struct tro_gemm *g,
@@ -297,7 +303,7 @@ static int add_product(struct tro_lowering *l, const struct tro_lower_node *n, s
     const uint32_t m_tiles = (g->p.m + (uint32_t)t->m - 1) / (uint32_t)t->m;
     const uint32_t n_tiles = (g->p.n + (uint32_t)t->n - 1) / (uint32_t)t->n;
     const int n_steps = ((int)g->p.k + k - 1) / k;
-    const int n_in = g->has_bias && !is_split ? 3 : 2;
+    const int n_in = 2 + g->is_gathered + (g->has_bias && !is_split);
     struct tro_arg partial;
     char label[64];
     g->p.n_tiles = tro_div_make(n_tiles);
@@ -322,8 +328,10 @@ static int add_product(struct tro_lowering *l, const struct tro_lower_node *n, s
         return TRO_E_NOMEM;
     s->in[0] = g->a;
     s->in[1] = g->b;
-    if (n_in == 3)
-        s->in[2] = g->bias;
+    if (g->is_gathered)
+        s->in[2] = g->taps;
+    if (g->has_bias && !is_split)
+        s->in[n_in - 1] = g->bias;
     if (is_split)
         s->out[0] = partial;
     s->n_flops = n_flops + (is_split ? 0 : point->n_flops);

@@ -20,7 +20,8 @@ struct tro_gemm {
     int row_axes, tap_axes;
     int64_t n_z; /* products */
     bool is_b_trans, is_b_const, has_bias;
-    struct tro_arg a, b, bias; /* bias: f32 */
+    bool is_gathered; /* a is of any type and form, taps tells where its elements are */
+    struct tro_arg a, b, bias, taps; /* bias: f32 */
 };
 
 /* How values that the graph calls `dtype` are multiplied; false: not here. */
@@ -54,12 +55,12 @@ int tro_gemm_pad(struct tro_lowering *l, const struct tro_lower_node *n, enum tr
 /* Rows of a constant as b: fills dst with row `row` of k elements, from w. */
 struct tro_gemm_pack {
     enum tro_gemm_math math;
-    int64_t n_rows, k;                    /* k padded */
-    int64_t n_inner;                      /* rows to one step of the outer stride */
-    int64_t row[2];                       /* strides of w: outer, inner */
-    int64_t n_channels, channels;         /* channels: padded */
-    int64_t n_taps, block;                /* k = (block of channels, tap, channel) */
-    int64_t tap, channel;                 /* strides of w */
+    int64_t n_rows, k;            /* k padded */
+    int64_t n_inner;              /* rows to one step of the outer stride */
+    int64_t row[2];               /* strides of w: outer, inner */
+    int64_t n_channels, channels; /* channels: padded */
+    int64_t n_taps, block;        /* k = (block of channels, tap, channel) */
+    int64_t tap, channel;         /* strides of w */
 };
 int tro_gemm_pack_rows(struct tro_lowering *l, tro_value_id w, const struct tro_gemm_pack *pack,
                        struct tro_arg *out);

@@ -140,6 +140,8 @@ static bool takes_tile(const struct chip *chip, const struct tro_gemm *g,
 {
     const int chunk = tro_gemm_chunk(g->math), size = 16 / chunk;
     const int threads = 32 * t->warps_m * t->warps_n, k = t->k_bytes / size;
+    if (g->is_gathered && (t->is_wgmma || threads < t->m || t->k_bytes > 64))
+        return false;
     if (t->is_wgmma && (!chip->has_wgmma || size != 2 || g->is_b_trans))
         return false;
     if (t->n / t->warps_n > 32 * vector || tro_gemm_tile_bytes(t) > chip->shared_bytes)
@@ -170,7 +172,8 @@ static int list_guesses(const struct chip *chip, const struct tro_gemm *g, int v
         for (size_t s = 0; s < sizeof splits / sizeof splits[0]; s++) {
             const int each = (n_steps + splits[s] - 1) / splits[s];
             if (!takes_tile(chip, g, &tiles[i], vector) ||
-                (splits[s] > 1 && (each < 2 || (n_steps + each - 1) / each != splits[s])))
+                (splits[s] > 1 &&
+                 (g->is_gathered || each < 2 || (n_steps + each - 1) / each != splits[s])))
                 continue;
             for (int cached = 0; cached <= takes_cache(g, &tiles[i]); cached++) {
                 const struct tro_gemm_choice c = {&tiles[i], splits[s], cached, NULL};
@@ -200,8 +203,7 @@ static const char *name_of(struct tro_lowering *l, const struct tro_gemm *g,
     if (!c->tile)
         return "gemv";
     snprintf(name, sizeof name, "%s%s%dx%dx%d_k%d", c->tile->is_wgmma ? "w" : "",
-             c->is_cached ? "c" : "", c->tile->m, c->tile->n, c->tile->k_bytes / size,
-             c->n_splits);
+             c->is_cached ? "c" : "", c->tile->m, c->tile->n, c->tile->k_bytes / size, c->n_splits);
     return tro_arena_strdup(tro_lower_arena(l), name);
 }
 
@@ -211,10 +213,10 @@ static const char *describe(char *text, size_t size, const struct tro_lowering *
                             const char *math)
 {
     const struct tro_gemm_params *const p = &g->p;
-    int n = snprintf(text, size,
-                     "gemm %s %ux%ux%u z%" PRId64 " b%d%d bias%d rows%d epilogue%d.%d sm%d.%d",
-                     math, p->m, p->n, p->k, g->n_z, g->is_b_trans, g->is_b_const, g->has_bias,
-                     g->row_axes, point->n_in, point->n_out, tro_lower_arch(l), tro_lower_n_sms(l));
+    int n = snprintf(
+        text, size, "gemm %s %ux%ux%u z%" PRId64 " a%d b%d%d bias%d rows%d epilogue%d.%d sm%d.%d",
+        math, p->m, p->n, p->k, g->n_z, g->is_gathered, g->is_b_trans, g->is_b_const, g->has_bias,
+        g->row_axes, point->n_in, point->n_out, tro_lower_arch(l), tro_lower_n_sms(l));
     for (int i = TRO_GEMM_TAP_AXES - g->tap_axes; i < TRO_GEMM_TAP_AXES && n < (int)size; i++)
         n += snprintf(text + n, size - (size_t)n, " %d:k%us%dd%dp%d", p->in[i], p->taps[i].d,
                       p->step[i], p->dilation[i], p->pad[i]);

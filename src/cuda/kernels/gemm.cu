@@ -8,6 +8,7 @@
  *     ROW_AXES, TAP_AXES                         TAP_AXES 0: one tap, always inside
  *     B_TRANS, B_CONST, BIAS, SPLIT, VECTOR      VECTOR: columns handed to the epilogue at a time
  *     A_CACHED                                   a goes through the first-level cache
+ *     GATHER, IN_T                               a is read element by element, see below
  *     WGMMA                                      products of warpgroups: WARPS_M 4 or 8, WARPS_N 1
  *
  * A block multiplies tiles of a and b that cp.async brings into a ring of STAGES stages:
@@ -26,9 +27,18 @@
 #define A_COPY tro_cp_async16
 #endif
 
+#ifdef GATHER
+#define A_IS_GATHERED 1
+#else
+#define A_IS_GATHERED 0
+typedef T IN_T;
+#endif
+
 enum {
     THREADS = 32 * WARPS_M * WARPS_N,
-    ROWS_AT_ONCE = THREADS / K_CHUNKS, /* of a, and of b as [n][k] */
+    /* A thread's rows of a, all at one chunk of k; gathered: one row, and several chunks. */
+    A_THREADS = A_IS_GATHERED ? THREADS / TILE_M : K_CHUNKS,
+    ROWS_AT_ONCE = THREADS / A_THREADS,
     A_LOADS = TILE_M / ROWS_AT_ONCE,
     B_CHUNKS = B_IS_TRANS ? TILE_N / CHUNK : K_CHUNKS,
     B_ROWS_AT_ONCE = THREADS / B_CHUNKS,
@@ -40,9 +50,8 @@ static_assert(B_LOADS * THREADS == TILE_N * K_CHUNKS && B_LOADS > 0, "b is not l
 
 /* ---- a ------------------------------------------------------------------------------------ */
 
-/* Rows of a that a thread loads, all at one chunk of k. */
 struct a_rows {
-    const T *base;
+    const IN_T *base;
     int32_t offset[A_LOADS];
 #if TAP_AXES
     int32_t at[A_LOADS][TAP_AXES]; /* of the window's first tap */
@@ -57,6 +66,11 @@ struct k_at {
     int32_t tap[TAP_AXES];
 #endif
 };
+
+static __device__ __forceinline__ int a_row()
+{
+    return A_IS_GATHERED ? threadIdx.x % TILE_M : threadIdx.x / K_CHUNKS;
+}
 
 static __device__ __forceinline__ void a_row_init(a_rows &a, const tro_gemm_params &g, int i,
                                                   uint32_t row)
@@ -126,6 +140,33 @@ static __device__ __forceinline__ void k_next(k_at &at, const tro_gemm_params &g
 #endif
 }
 
+#ifdef GATHER
+
+/* a where it has few channels, of any type and strides: ptr[2] tells where element k of a row is. */
+static __device__ __forceinline__ void a_load(T *tile, const a_rows &a, const k_at &at,
+                                              int32_t step_k, const tro_params &p)
+{
+    const tro_gemm_tap *const taps = (const tro_gemm_tap *)p.ptr[2] + step_k;
+    const int32_t height = p.own.in[TRO_GEMM_TAP_AXES - 2], width = p.own.in[TRO_GEMM_TAP_AXES - 1];
+    const int row = threadIdx.x % TILE_M;
+#pragma unroll
+    for (int chunk = threadIdx.x / TILE_M; chunk < K_CHUNKS; chunk += A_THREADS) {
+        __align__(16) T v[CHUNK];
+        __align__(16) tro_gemm_tap tap[CHUNK];
+        tro_load_const<CHUNK, 2>(tap, taps + chunk * CHUNK);
+#pragma unroll
+        for (int i = 0; i < CHUNK; i++) {
+            const bool is_inside = (uint32_t)(a.at[0][0] + tap[i].y) < (uint32_t)height &&
+                                   (uint32_t)(a.at[0][1] + tap[i].x) < (uint32_t)width;
+            v[i] = tro_from_float<T>(is_inside ? tro_float(a.base[a.offset[0] + tap[i].offset])
+                                               : 0);
+        }
+        tro_store<CHUNK, CHUNK>(tile + tro_chunk_at<K_CHUNKS>(row, chunk), v);
+    }
+}
+
+#else
+
 static __device__ __forceinline__ bool a_is_inside(const a_rows &a, const k_at &at,
                                                    const tro_gemm_params &g, int i)
 {
@@ -140,8 +181,9 @@ static __device__ __forceinline__ bool a_is_inside(const a_rows &a, const k_at &
 }
 
 static __device__ __forceinline__ void a_load(T *tile, const a_rows &a, const k_at &at,
-                                              const tro_gemm_params &g)
+                                              int32_t step_k, const tro_params &p)
 {
+    const tro_gemm_params &g = p.own;
     const int row = threadIdx.x / K_CHUNKS, chunk = threadIdx.x % K_CHUNKS;
 #if TAP_AXES
     const T *const from = a.base + (at.offset + at.channel);
@@ -153,6 +195,8 @@ static __device__ __forceinline__ void a_load(T *tile, const a_rows &a, const k_
         A_COPY(tile + tro_chunk_at<K_CHUNKS>(row + i * ROWS_AT_ONCE, chunk), from + a.offset[i],
                a_is_inside(a, at, g, i));
 }
+
+#endif
 
 /* ---- b ------------------------------------------------------------------------------------ */
 
@@ -200,37 +244,36 @@ static __device__ __forceinline__ T *stage_b(const source &s, int stage)
 
 /* Fills a stage with the next step, if there is one. */
 static __device__ __forceinline__ void load_step(source &s, int stage, int step,
-                                                 const tro_gemm_params &g)
+                                                 const tro_params &p)
 {
     if (step < s.n_steps) {
-        a_load(stage_a(s, stage), s.a, s.at, g);
-        b_load(stage_b(s, stage), s.b, s.at.k, s.first + step * TILE_K, s.col0, g);
+        b_load(stage_b(s, stage), s.b, s.at.k, s.first + step * TILE_K, s.col0, p.own);
+        a_load(stage_a(s, stage), s.a, s.at, s.first + step * TILE_K, p);
     }
-    k_next(s.at, g);
+    k_next(s.at, p.own);
     tro_cp_async_commit();
 }
 
 /* The first N steps into stages 0 .. N - 1. A constant b is under way while the kernel before
  * still runs. */
-template <int N>
-static __device__ __forceinline__ void load_first(source &s, const tro_gemm_params &g)
+template <int N> static __device__ __forceinline__ void load_first(source &s, const tro_params &p)
 {
     const int32_t k = s.at.k;
 #ifndef B_CONST
     tro_wait();
 #endif
-#pragma unroll
+#pragma unroll 1
     for (int i = 0; i < N; i++)
         if (i < s.n_steps)
-            b_load(stage_b(s, i), s.b, k + i * TILE_K, s.first + i * TILE_K, s.col0, g);
+            b_load(stage_b(s, i), s.b, k + i * TILE_K, s.first + i * TILE_K, s.col0, p.own);
 #ifdef B_CONST
     tro_wait();
 #endif
-#pragma unroll
+#pragma unroll 1
     for (int i = 0; i < N; i++) {
         if (i < s.n_steps)
-            a_load(stage_a(s, i), s.a, s.at, g);
-        k_next(s.at, g);
+            a_load(stage_a(s, i), s.a, s.at, s.first + i * TILE_K, p);
+        k_next(s.at, p.own);
         tro_cp_async_commit();
     }
 }
@@ -288,7 +331,9 @@ static __device__ __forceinline__ void finish(const tro_params &p, const place &
     float bias[VECTOR];
 #pragma unroll
     for (int i = 0; i < VECTOR; i++)
-        bias[i] = i < n ? ((const float *)p.ptr[2])[at.z * g.col_z + at.col0 + col + i] : 0;
+        bias[i] =
+            i < n ? ((const float *)p.ptr[2 + A_IS_GATHERED])[at.z * g.col_z + at.col0 + col + i]
+                  : 0;
 #endif
 #pragma unroll
     for (int i = 0; i < WARP_M / 16; i++)
@@ -329,7 +374,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     const uint32_t z_outer = tro_div(blockIdx.z, g.z), z_inner = blockIdx.z - z_outer * g.z.d;
     source s;
     s.ring = (T *)ring_of(shared);
-    s.a.base = (const T *)p.ptr[0] + (int64_t)z_outer * g.a_z[0] + (int64_t)z_inner * g.a_z[1];
+    s.a.base = (const IN_T *)p.ptr[0] + (int64_t)z_outer * g.a_z[0] + (int64_t)z_inner * g.a_z[1];
     s.b = (const T *)p.ptr[1] + (int64_t)z_outer * g.b_z[0] + (int64_t)z_inner * g.b_z[1];
     s.col0 = n_tile * TILE_N;
     s.first = blockIdx.y * g.split_steps * TILE_K;
@@ -337,11 +382,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     s.n_steps = n_left < (int)g.split_steps ? n_left : (int)g.split_steps;
 #pragma unroll
     for (int i = 0; i < A_LOADS; i++)
-        a_row_init(s.a, g, i, m_tile * TILE_M + threadIdx.x / K_CHUNKS + i * ROWS_AT_ONCE);
+        a_row_init(s.a, g, i, m_tile * TILE_M + a_row() + i * ROWS_AT_ONCE);
     s.at = k_init(g, s.first + threadIdx.x % K_CHUNKS * CHUNK);
 
     accumulators acc;
-    multiply_steps(acc, s, g);
+    multiply_steps(acc, s, p);
     tro_cp_async_wait<0>();
     __syncthreads();
 

@@ -13,7 +13,7 @@
  *     b  [col][k]                pitch b_pitch, or with B_TRANS
  *     b  [k][col]                pitch b_pitch, n a multiple of a chunk
  *
- * ptr: a, b, bias (f32 [z col]; only with BIAS); partial sums f32 [split][z row][partial_pitch]
+ * ptr: a, b, taps (with GATHER), bias (f32 [z col]; with BIAS); partial sums f32 [split][z row][partial_pitch]
  * (only with SPLIT, then there is no epilogue: gemm_sum does it).
  */
 #ifndef TRO_CUDA_KERNELS_GEMM_H
@@ -22,6 +22,13 @@
 #include "params.h"
 
 enum { TRO_GEMM_ROW_AXES = 4, TRO_GEMM_TAP_AXES = 3 };
+
+/* Element k of a row, with GATHER: its place from the window's first one; y beyond every picture
+ * where k is padding. */
+struct tro_gemm_tap {
+    int32_t offset;
+    int16_t y, x;
+};
 
 struct tro_gemm_params {
     uint32_t m, n, k;                           /* of one product; k in elements */

@@ -18,12 +18,12 @@ static __device__ __forceinline__ uint8_t *ring_of(uint8_t *shared)
 }
 
 static __device__ __forceinline__ void multiply_steps(accumulators &acc, source &s,
-                                                      const tro_gemm_params &g)
+                                                      const tro_params &p)
 {
     fragments f[BUFFERS];
     int now = 0, next = STAGES - 1;
     acc_clear(acc);
-    load_first<STAGES - 1>(s, g);
+    load_first<STAGES - 1>(s, p);
     tro_cp_async_wait<STAGES - 2>();
     __syncthreads();
     if (BUFFERS == 2)
@@ -36,7 +36,7 @@ static __device__ __forceinline__ void multiply_steps(accumulators &acc, source 
             else if (slice < SLICES - 1)
                 fragments_load(f[(slice + 1) % 2], stage_a(s, now), stage_b(s, now), slice + 1);
             if (slice == 0) {
-                load_step(s, next, step + STAGES - 1, g);
+                load_step(s, next, step + STAGES - 1, p);
                 next = next + 1 < STAGES ? next + 1 : 0;
             }
             if (slice == SLICES - 1) {

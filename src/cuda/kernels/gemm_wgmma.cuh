@@ -60,16 +60,16 @@ static __device__ __forceinline__ void multiply_stage(accumulators &acc, const T
 }
 
 static __device__ __forceinline__ void multiply_steps(accumulators &acc, source &s,
-                                                      const tro_gemm_params &g)
+                                                      const tro_params &p)
 {
     int now = 0, next = AHEAD;
-    load_first<AHEAD>(s, g);
+    load_first<AHEAD>(s, p);
     for (int step = 0; step < s.n_steps; step++) {
         tro_cp_async_wait<AHEAD - 1>();
         tro_wgmma_publish();
         __syncthreads();
         multiply_stage(acc, stage_a(s, now), stage_b(s, now), step > 0);
-        load_step(s, next, step + AHEAD, g);
+        load_step(s, next, step + AHEAD, p);
         tro_wgmma_wait<1>();
         now = now + 1 < STAGES ? now + 1 : 0;
         next = next + 1 < STAGES ? next + 1 : 0;
