@@ -147,7 +147,8 @@ static __device__ __forceinline__ void a_load(T *tile, const a_rows &a, const k_
                                               int32_t step_k, const tro_params &p)
 {
     const tro_gemm_tap *const taps = (const tro_gemm_tap *)p.ptr[2] + step_k;
-    const int32_t height = p.own.in[TRO_GEMM_TAP_AXES - 2], width = p.own.in[TRO_GEMM_TAP_AXES - 1];
+    const int32_t height = p.own.in[TRO_GEMM_TAP_AXES - 2];
+    const int32_t width = p.own.in[TRO_GEMM_TAP_AXES - 1];
     const int row = threadIdx.x % TILE_M;
 #pragma unroll
     for (int chunk = threadIdx.x / TILE_M; chunk < K_CHUNKS; chunk += A_THREADS) {

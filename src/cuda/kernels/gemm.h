@@ -13,7 +13,8 @@
  *     b  [col][k]                pitch b_pitch, or with B_TRANS
  *     b  [k][col]                pitch b_pitch, n a multiple of a chunk
  *
- * ptr: a, b, taps (with GATHER), bias (f32 [z col]; with BIAS); partial sums f32 [split][z row][partial_pitch]
+ * ptr: a, b, taps (with GATHER), bias (f32 [z col]; with BIAS); partial sums f32
+ * [split][z row][partial_pitch]
  * (only with SPLIT, then there is no epilogue: gemm_sum does it).
  */
 #ifndef TRO_CUDA_KERNELS_GEMM_H
