@@ -5,7 +5,7 @@ import os
 
 import numpy
 
-from _kit import (F32, Mismatch, Skip, equal, holds, info, main, model, node, read_json, refused,
+from _kit import (F32, TROCAR, Mismatch, Skip, equal, holds, info, main, model, node, read_json, refused,
                   test, trocar, weight)
 
 NO_GPU = {'TROCAR_CUDA_DRIVER': '/nonexistent/libcuda.so'}
@@ -91,6 +91,47 @@ def all_sizes_of_a_profile_are_compiled_for():
                            'x=1x8x12x12:4x8x12x12:16x8x12x12', '--bucket', 'x=2x8x12x12')
     if not report['code'] or 'sizes of inputs are free' in result.err:
         raise Mismatch('no kernels for a profile')
+
+
+def emulator():
+    """The environment in which kernels run on an emulated GPU, of sm_90."""
+    folder = os.path.join(os.path.dirname(TROCAR), 'tests', 'emu')
+    env = {'TROCAR_CUDA_DRIVER': os.path.join(folder, 'libcuda-emu.so'),
+           'TROCAR_NVRTC': os.path.join(folder, 'libnvrtc-emu.so')}
+    if not all(os.path.exists(path) for path in env.values()):
+        raise Skip('the emulated GPU was not built')
+    return env
+
+
+@test
+def plans_bring_all_code_that_sessions_need():
+    env = emulator()
+    m = net('free.onnx', 'n')
+    for precision, devices in (('fp32', 'cpu,cuda'), ('fp16', 'sm_80,sm_90'), ('fp16', 'sm_80')):
+        trocar('build', m, '-o', 'net.plan', '--tune', 0, '--device', devices, '--precision',
+               precision, '--shapes', 'x=1x8x12x12:2x8x12x12:3x8x12x12', env=env)
+        no_compiler = {**env, **NO_NVRTC}
+        result = trocar('verify', 'net.plan', '--device', 'cuda', env=no_compiler)
+        holds(result.out, 'pass')
+        result = trocar('bench', 'net.plan', '--device', 'cuda:0', '--duration', 0.1, '--json',
+                        'b.json', env=no_compiler)
+        report = read_json('b.json')
+        equal((report['device'], report['precision']), ('cuda:0', precision))
+        equal((report['gpu']['kernels_compiled'], report['gpu']['host_steps']), (0, 0))
+        equal('untuned' in result.err, devices == 'sm_80', 'untuned')
+
+
+@test
+def models_are_built_in_memory_for_a_gpu():
+    env = emulator()
+    m = net()
+    for precision in ('fp32', 'fp16'):
+        trocar('compare', 'ref:' + m, m, '--device', 'cuda', '--precision', precision, '--json',
+               'c.json', env=env)
+    refused('compare', 'ref:' + m, m, '--device', 'cuda', '--precision', 'fp8', env=env,
+            says="'fp8'")
+    refused('run', m, '--device', 'cuda:9', env=env, code=3, says='9')
+    refused('run', m, '--device', 'cuda', env=NO_GPU, code=3, says="driver's library")
 
 
 @test
