@@ -265,6 +265,15 @@ static int make_bytes(struct build *s, struct tro_buf *out)
     return tro_plan_write(&parts, out, s->err);
 }
 
+static void settle_precision(struct build *s)
+{
+    const enum tro_precision asked = s->precision;
+    s->precision = tro_precision_for(s->graph, asked);
+    if (s->precision != asked)
+        tro_build_warn(s->o, "%s: the model brings its own integers, and its floats stay at fp32",
+                       tro_precision_name(asked));
+}
+
 static int build(struct build *s, struct tro_buf *out)
 {
     TRO_TRY(check_opts(s));
@@ -272,6 +281,7 @@ static int build(struct build *s, struct tro_buf *out)
     TRO_TRY(keep_sizes(s));
     TRO_TRY(keep_notes(s));
     TRO_TRY(run_passes(s));
+    settle_precision(s);
     TRO_TRY(tro_golden_record(s->b, s->o, &s->golden, s->err));
     TRO_TRY(tro_range_check(s->graph, &s->golden, s->o, s->precision, s->err));
     TRO_TRY(tune(s));

@@ -161,25 +161,12 @@ static int copy_env(struct tro_lowering *l, const struct tro_dim_env *symbols)
     return copy_symbols(l->p, symbols);
 }
 
-/* A network that brings its own integers: what is between them was chosen for f32, and one bit less
- * in it is a whole quantum after the next rounding. */
-static bool has_integers(const struct tro_graph *g)
-{
-    for (size_t i = 1; i < g->n_nodes; i++) {
-        const enum tro_op op = g->nodes[i].op;
-        if (op == TRO_OP_CONV_INT || op == TRO_OP_MATMUL_INT)
-            return true;
-    }
-    return false;
-}
-
 static int init(struct tro_lowering *l, const struct tro_dim_env *symbols)
 {
     const struct tro_buffer none = {.kind = TRO_BUFFER_CONST};
     uint32_t zero;
     l->values = tro_calloc(l->g->n_values + 1, sizeof *l->values);
-    if (has_integers(l->g))
-        l->opts.precision = TRO_PRECISION_FP32;
+    l->opts.precision = tro_precision_for(l->g, l->opts.precision);
     if (!l->values || copy_env(l, symbols) < 0)
         return tro_fail_nomem(l->err);
     for (size_t i = 0; i <= l->g->n_values; i++) {

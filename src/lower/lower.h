@@ -81,6 +81,8 @@ enum tro_precision {
 const char *tro_precision_name(enum tro_precision precision);
 /* False when there is none of that name. */
 bool tro_precision_from_name(const char *name, enum tro_precision *out);
+/* What a graph is computed at when a precision is asked for: FP32 where it has integer products. */
+enum tro_precision tro_precision_for(const struct tro_graph *g, enum tro_precision precision);
 /* What results may be off, as a part of the greatest value: 1e-4 for FP32. Where results are choices
  * (the index of the greatest score), as a part of their number. */
 double tro_precision_allowance(enum tro_precision precision);

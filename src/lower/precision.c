@@ -39,3 +39,20 @@ double tro_precision_allowance(enum tro_precision precision)
         return 1e-4;
     }
 }
+
+/* A network that brings its own integers: what is between them was chosen for f32, and one bit less
+ * in it is a whole quantum after the next rounding. */
+static bool has_integers(const struct tro_graph *g)
+{
+    for (size_t i = 1; i < g->n_nodes; i++) {
+        const enum tro_op op = g->nodes[i].op;
+        if (op == TRO_OP_CONV_INT || op == TRO_OP_MATMUL_INT)
+            return true;
+    }
+    return false;
+}
+
+enum tro_precision tro_precision_for(const struct tro_graph *g, enum tro_precision precision)
+{
+    return has_integers(g) ? TRO_PRECISION_FP32 : precision;
+}
