@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The emulated GPU itself: threads, barriers, warps, matrix products, copies, graphs, faults. */
+#include "base/half.h"
 #include "cuda/cuda.h"
 #include "cuda/driver.h"
 #include "cuda/nvrtc.h"
@@ -130,6 +131,56 @@ TEST(vector_sum)
             CHECK_NEAR(c[i], 1.5f * (float)i, 0);
         for (int i = 0; i < 3; i++)
             CHECK_INT(cu->cuMemFree_v2(p.ptr[i]), 0);
+    }
+    unload(&k);
+    close_device();
+}
+
+/* All halves to floats; to halves: all floats whose lower bits are among some near the middle. */
+TEST(halves)
+{
+    enum { N = 65536, LOWS = 8 };
+    static const uint32_t lows[LOWS] = {0, 1, 0xfff, 0x1000, 0x1001, 0x1fff, 0x7fff, 0x8000};
+    static uint16_t in[N], half[2][N * LOWS];
+    static uint32_t out[N], all[N * LOWS];
+    struct kernel k;
+    OPEN_OR_SKIP();
+    for (int i = 0; i < N; i++) {
+        in[i] = (uint16_t)i;
+        for (int j = 0; j < LOWS; j++)
+            all[i * LOWS + j] = (uint32_t)i << 16 ^ lows[j] ^ (uint32_t)(i * 0x2000 & 0xffff);
+    }
+    if (load(&k, KERNEL "{ tro_wait(); const int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+                        "if (p.n == 0) ((float *)p.ptr[1])[i] =\n"
+                        "    tro_f16_to_f32(((const uint16_t *)p.ptr[0])[i]);\n"
+                        "else ((uint16_t *)p.ptr[1])[i] = p.n == 1 ?\n"
+                        "    tro_f32_to_f16(((const float *)p.ptr[0])[i]) :\n"
+                        "    tro_f32_to_bf16(((const float *)p.ptr[0])[i]); }\n")) {
+        struct params p = {{put(in, sizeof in), put(NULL, sizeof out)}, 0};
+        struct params q = {{put(all, sizeof all), put(NULL, sizeof half[0])}, 1};
+        CHECK_INT(launch(&k, N / 256, 256, 0, &p), 0);
+        CHECK_INT(cu->cuMemcpyDtoH_v2(out, p.ptr[1], sizeof out), 0);
+        for (q.n = 1; q.n <= 2; q.n++) {
+            CHECK_INT(launch(&k, N * LOWS / 256, 256, 0, &q), 0);
+            CHECK_INT(cu->cuMemcpyDtoH_v2(half[q.n - 1], q.ptr[1], sizeof half[0]), 0);
+        }
+        int n_wrong = 0;
+        for (int i = 0; i < N; i++) {
+            const float expected = tro_f16_to_f32((uint16_t)i);
+            n_wrong += !isnan(expected) && memcmp(&expected, &out[i], 4) != 0;
+        }
+        CHECK_INT(n_wrong, 0);
+        for (int i = 0; i < N * LOWS; i++) {
+            float x;
+            memcpy(&x, &all[i], sizeof x);
+            n_wrong += half[0][i] != (isnan(x) ? 0x7fff : tro_f16_from_f64(x));
+            n_wrong += half[1][i] != (isnan(x) ? 0x7fff : tro_bf16_from_f64(x));
+        }
+        CHECK_INT(n_wrong, 0);
+        for (int i = 0; i < 2; i++) {
+            cu->cuMemFree_v2(p.ptr[i]);
+            cu->cuMemFree_v2(q.ptr[i]);
+        }
     }
     unload(&k);
     close_device();
@@ -287,6 +338,68 @@ TEST(products)
     check_product(TF32, "tf32_1688");
     check_product(S8, "s8_16832");
     check_product(U8, "u8s8_16832");
+    close_device();
+}
+
+/* A [64][16] and B [64][16] as rows of 128 bytes, swizzled; C = A B^T where it was waited for. */
+static const char group_product[] = KERNEL
+    "{ tro_wait();\n"
+    "TRO_SHARED(bytes);\n"
+    "uint8_t *const tiles = bytes + (1024 - (uint64_t)bytes % 1024) % 1024;\n"
+    "const int i = threadIdx.x, warp = i / 32, lane = i % 32;\n"
+    "for (int c = 0; c < 2; c++)\n"
+    "    tro_copy_bytes<16>(tiles + i * 128 + (c ^ i % 8) * 16,\n"
+    "                       (const char *)p.ptr[0] + i * 32 + c * 16);\n"
+    "tro_wgmma_publish();\n"
+    "__syncthreads();\n"
+    "float d[8][4] = {};\n"
+    "BEGIN;\n"
+    "tro_wgmma_f16(d, tro_wgmma_tile(tiles), tro_wgmma_tile(tiles + 8192), true);\n"
+    "tro_wgmma_commit();\n"
+    "tro_wgmma_wait<UNDER_WAY>();\n"
+    "for (int j = 0; j < 8; j++)\n"
+    "    for (int c = 0; c < 4; c++)\n"
+    "        ((float *)p.ptr[1])[(16 * warp + lane / 4 + c / 2 * 8) * 64 + 8 * j +\n"
+    "                            lane % 4 * 2 + c % 2] = d[j][c];\n"
+    "tro_wgmma_wait<0>(); }\n";
+
+static void check_group_product(const char *begin, int n_under_way, int rc)
+{
+    enum { N = 64, K = 16 };
+    static float c[N][N];
+    static int ab[2 * N][K];
+    unsigned char bytes[2 * N * K * 2], *to = bytes;
+    char source[4096];
+    struct kernel k;
+    for (int i = 0; i < 2 * N * K; i++) {
+        ab[i / K][i % K] = random_int();
+        to += put_element(to, F16, ab[i / K][i % K]);
+    }
+    snprintf(source, sizeof source, "#define BEGIN %s\n#define UNDER_WAY %d\n%s", begin,
+             n_under_way, group_product);
+    if (load(&k, source)) {
+        struct params p = {{put(bytes, sizeof bytes), put(NULL, sizeof c)}, 0};
+        CHECK_INT(launch(&k, 1, 128, 17 * 1024, &p), 0);
+        CHECK_INT(cu->cuCtxSynchronize(), rc);
+        CHECK_INT(cu->cuMemcpyDtoH_v2(c, p.ptr[1], sizeof c), rc);
+        for (int i = 0; i < N * N && rc == 0; i++) {
+            int sum = 0;
+            for (int j = 0; j < K; j++)
+                sum += ab[i / N][j] * ab[N + i % N][j];
+            CHECK_INT(c[i / N][i % N], n_under_way ? 0 : sum);
+        }
+        cu->cuMemFree_v2(p.ptr[0]);
+        cu->cuMemFree_v2(p.ptr[1]);
+    }
+    unload(&k);
+}
+
+TEST(products_of_warpgroups)
+{
+    OPEN_OR_SKIP();
+    check_group_product("tro_wgmma_begin()", 0, 0);
+    check_group_product("tro_wgmma_begin()", 1, 0);
+    check_group_product("", 0, 719);
     close_device();
 }
 

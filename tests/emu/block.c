@@ -281,6 +281,15 @@ static int barrier(enum emu_barrier kind, int predicate)
 
 /* ---- copies under way --------------------------------------------------------------------- */
 
+static void run_copy(const struct emu_copy *c)
+{
+    if (c->from)
+        memcpy(c->to, c->from, c->n_bytes);
+    else
+        memset(c->to, 0, c->n_bytes);
+}
+
+/* As late as it may be done, or in reverse order as early. */
 static void copy(void *to, const void *from, uint32_t n_bytes, int is_valid)
 {
     struct emu_thread *const t = m.state->self;
@@ -292,13 +301,18 @@ static void copy(void *to, const void *from, uint32_t n_bytes, int is_valid)
     }
     if ((uintptr_t)to % n_bytes || (uintptr_t)from % n_bytes)
         fail(RC_MISALIGNED, "cp.async of %u bytes from %p to %p", n_bytes, from, to);
+    const struct emu_copy c = {to, is_valid ? from : NULL, n_bytes, t->group};
+    if (m.is_reverse) {
+        run_copy(&c);
+        return;
+    }
     if (t->n_copies == t->copies_capacity) {
         t->copies_capacity = t->copies_capacity ? 2 * t->copies_capacity : 64;
         t->copies = realloc(t->copies, t->copies_capacity * sizeof *t->copies);
         if (!t->copies)
             abort();
     }
-    t->copies[t->n_copies++] = (struct emu_copy){to, is_valid ? from : NULL, n_bytes, t->group};
+    t->copies[t->n_copies++] = c;
 }
 
 static void copy_wait(uint32_t n_groups)
@@ -308,10 +322,7 @@ static void copy_wait(uint32_t n_groups)
         const struct emu_copy *const c = &t->copies[t->copies_begin];
         if (c->group + n_groups >= t->group)
             return;
-        if (c->from)
-            memcpy(c->to, c->from, c->n_bytes);
-        else
-            memset(c->to, 0, c->n_bytes);
+        run_copy(c);
     }
     t->copies_begin = t->n_copies = 0;
 }
@@ -446,12 +457,14 @@ static void prepare_block(void)
         const unsigned n = m.n_threads - i * EMU_LANES;
         w->existing = n >= EMU_LANES ? ~(uint32_t)0 : ((uint32_t)1 << n) - 1;
         w->ready = w->existing;
-        w->exited = w->waiting = w->at_barrier = 0;
+        w->exited = w->waiting = w->at_barrier = w->n_products = 0;
+        w->index = i;
     }
     for (unsigned i = 0; i < m.n_threads; i++) {
         struct emu_thread *const t = &m.threads[i];
         t->sp = NULL;
         t->n_waits = t->group = t->copies_begin = t->n_copies = 0;
+        t->product_group = t->is_fenced = 0;
     }
     m.n_alive = m.n_threads;
     m.n_waiting = 0;

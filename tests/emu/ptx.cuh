@@ -173,7 +173,7 @@ static inline void tro_mma_u8s8_16832(int32_t (&c)[4], const uint32_t (&a)[4],
     emu_mma(EMU_MMA_U8S8, c, a, b);
 }
 
-/* A tile is known by its address; products are done at once. */
+/* A tile is known by its address; products are done when they are waited for. */
 static inline uint64_t tro_wgmma_tile(const void *p)
 {
     return (uint64_t)(uintptr_t)p;
@@ -183,48 +183,47 @@ static inline void tro_wgmma_publish()
 }
 static inline void tro_wgmma_begin()
 {
+    emu_state.self->is_fenced = 1;
 }
 static inline void tro_wgmma_commit()
 {
+    emu_state.self->product_group++;
 }
 template <int N> static inline void tro_wgmma_wait()
 {
+    struct emu_thread *const t = emu_state.self;
+    t->is_fenced = 0;
+    t->warp->io.group[t->lane] = t->product_group > N ? t->product_group - N : 0;
+    emu_state.calls->collective(EMU_WGMMA_WAIT, 0xffffffff);
 }
 static inline void tro_wgmma_hold(float &)
 {
 }
-static inline uint16_t emu_wgmma_element(uint64_t tile, int row, int k)
+template <int N>
+static inline void emu_wgmma(enum emu_op op, float (&d)[N][4], uint64_t a, uint64_t b, bool is_sum)
 {
-    uintptr_t at = (uintptr_t)tile + 128 * (uintptr_t)row + 2 * (uintptr_t)k;
-    at ^= (at >> 7 & 7) << 4;
-    uint16_t bits;
-    __builtin_memcpy(&bits, (const void *)at, sizeof bits);
-    return bits;
+    struct emu_thread *const t = emu_state.self;
+    struct emu_io *const io = &t->warp->io;
+    const uint32_t lane = t->lane;
+    if (!t->is_fenced)
+        emu_state.calls->fail(719, "a product of a warpgroup without tro_wgmma_begin");
+    io->sum[lane] = &d[0][0];
+    io->tile[0][lane] = a;
+    io->tile[1][lane] = b;
+    io->n[lane] = N;
+    io->is_sum[lane] = is_sum;
+    io->group[lane] = t->product_group;
+    emu_state.calls->collective(op, 0xffffffff);
 }
 template <int N>
-static inline void emu_wgmma(float (&d)[N][4], uint64_t a, uint64_t b, bool is_sum,
-                             float (*number)(uint16_t))
+static inline void tro_wgmma_f16(float (&d)[N][4], uint64_t a, uint64_t b, bool is_sum)
 {
-    const int lane = (int)emu_state.self->lane, warp = (int)threadIdx.x / 32 % 4;
-    for (int j = 0; j < N; j++)
-        for (int c = 0; c < 4; c++) {
-            d[j][c] = is_sum ? d[j][c] : 0;
-            for (int k = 0; k < 16; k++)
-                d[j][c] += number(emu_wgmma_element(a, 16 * warp + lane / 4 + c / 2 * 8, k)) *
-                           number(emu_wgmma_element(b, 8 * j + lane % 4 * 2 + c % 2, k));
-        }
+    emu_wgmma(EMU_WGMMA_F16, d, a, b, is_sum);
 }
-template <int N> static inline void tro_wgmma_f16(float (&d)[N][4], uint64_t a, uint64_t b, bool is_sum)
+template <int N>
+static inline void tro_wgmma_bf16(float (&d)[N][4], uint64_t a, uint64_t b, bool is_sum)
 {
-    emu_wgmma(d, a, b, is_sum, tro_f16_to_f32);
-}
-static inline float emu_bf16_to_f32(uint16_t bits)
-{
-    return __uint_as_float((uint32_t)bits << 16);
-}
-template <int N> static inline void tro_wgmma_bf16(float (&d)[N][4], uint64_t a, uint64_t b, bool is_sum)
-{
-    emu_wgmma(d, a, b, is_sum, emu_bf16_to_f32);
+    emu_wgmma(EMU_WGMMA_BF16, d, a, b, is_sum);
 }
 
 /* ---- arithmetic --------------------------------------------------------------------------- */

@@ -27,7 +27,10 @@ enum emu_op {
     EMU_MMA_BF16,
     EMU_MMA_TF32,
     EMU_MMA_S8,
-    EMU_MMA_U8S8
+    EMU_MMA_U8S8,
+    EMU_WGMMA_F16, /* begun; done by EMU_WGMMA_WAIT */
+    EMU_WGMMA_BF16,
+    EMU_WGMMA_WAIT
 };
 
 enum emu_barrier { EMU_BARRIER_PLAIN, EMU_BARRIER_OR, EMU_BARRIER_AND, EMU_BARRIER_COUNT };
@@ -41,7 +44,19 @@ struct emu_io {
     uint32_t a[4][EMU_LANES];    /* mma */
     uint32_t b[2][EMU_LANES];    /* mma */
     uint32_t c[2][EMU_LANES][2]; /* mma: c[0], c[1], then c[2], c[3] of a lane */
+    float *sum[EMU_LANES];       /* wgmma: [n][4] */
+    uint64_t tile[2][EMU_LANES]; /* wgmma */
+    /* wgmma: n, whether sum is added to; wgmma, wait: groups before this one have to end */
+    uint32_t n[EMU_LANES], is_sum[EMU_LANES], group[EMU_LANES];
 } __attribute__((aligned(64)));
+
+/* A product of a warpgroup that is under way; the part of one warp. */
+struct emu_product {
+    float *sum[EMU_LANES];
+    uint64_t tile[2];
+    uint32_t n, is_sum, group, is_bf16;
+};
+enum { EMU_MAX_PRODUCTS = 128 };
 
 struct emu_warp {
     struct emu_io io;
@@ -51,6 +66,9 @@ struct emu_warp {
     uint32_t at_barrier;
     uint32_t mask[EMU_LANES]; /* of those waiting */
     uint8_t op[EMU_LANES];
+    uint32_t index; /* in the block */
+    uint32_t n_products;
+    struct emu_product products[EMU_MAX_PRODUCTS];
 };
 
 /* A copy under way; n_bytes of zeros where from is NULL. */
@@ -65,6 +83,8 @@ struct emu_thread {
     struct emu_warp *warp;
     void *sp; /* NULL: not started */
     char *stack;
+    uint32_t product_group;          /* number of the open group of products */
+    uint32_t is_fenced;              /* tro_wgmma_begin was called */
     uint32_t n_waits;                /* calls of tro_wait */
     uint32_t group;                  /* number of the open group of copies */
     uint32_t copies_begin, n_copies; /* of copies[]: [begin, n) under way */

@@ -144,6 +144,74 @@ static inline void mma_int(struct emu_io *io, int is_a_unsigned)
     memcpy(io->c, c, sizeof c);
 }
 
+/* ---- products of warpgroups --------------------------------------------------------------- */
+
+/* 8 elements of k of a row, which lie where the swizzle of 128 bytes puts them. */
+static inline void load_chunk(float *to, uint64_t tile, unsigned row, unsigned chunk, int is_bf16)
+{
+    uintptr_t at = (uintptr_t)tile + 128 * row + 16 * chunk;
+    uint32_t words[4];
+    at ^= (at >> 7 & 7) << 4;
+    memcpy(words, (const void *)at, sizeof words);
+    (is_bf16 ? convert_bf16 : convert_f16)(to, words, 8);
+}
+
+static void run_product(const struct emu_warp *w, const struct emu_product *p)
+{
+    float a[4 * 8 * 8], b[8];
+    float8 c[ROWS], b_rows[16];
+    for (unsigned i = 0; i < 32; i++)
+        load_chunk(a + 8 * i, p->tile[0], 16 * (w->index % 4) + i / 8 % 2 * 8 + i % 8, i / 16,
+                   (int)p->is_bf16);
+    for (unsigned j = 0; j < p->n; j++) {
+        for (unsigned i = 0; i < 16; i++) {
+            load_chunk(b, p->tile[1], 8 * j + i / 2, i % 2, (int)p->is_bf16);
+            for (unsigned k = 0; k < 8; k++)
+                b_rows[i % 2 * 8 + k][i / 2] = b[k];
+        }
+        for (unsigned i = 0; i < 4 * EMU_LANES; i++)
+            c[i / 16 + i % 4 / 2 * 8][i / 4 % 4 * 2 + i % 2] = p->is_sum
+                                                                   ? p->sum[i / 4][4 * j + i % 4]
+                                                                   : 0;
+        multiply(c, a, b_rows, 16, 8);
+        for (unsigned i = 0; i < 4 * EMU_LANES; i++)
+            p->sum[i / 4][4 * j + i % 4] = c[i / 16 + i % 4 / 2 * 8][i / 4 % 4 * 2 + i % 2];
+    }
+}
+
+static const char *begin_product(struct emu_warp *w, int is_bf16)
+{
+    const struct emu_io *const io = &w->io;
+    if (w->n_products == EMU_MAX_PRODUCTS)
+        return "too many products of a warpgroup are under way";
+    struct emu_product *const p = &w->products[w->n_products++];
+    memcpy(p->sum, io->sum, sizeof p->sum);
+    p->n = io->n[0];
+    p->is_sum = io->is_sum[0];
+    p->group = io->group[0];
+    p->is_bf16 = (uint32_t)is_bf16;
+    for (int i = 0; i < 2; i++) {
+        p->tile[i] = io->tile[i][0];
+        if (p->tile[i] % 32 || p->tile[i] % 1024 / 128)
+            return "a tile of wgmma is not where its swizzle needs it";
+    }
+    for (int i = 1; i < EMU_LANES; i++)
+        if (io->tile[0][i] != p->tile[0] || io->tile[1][i] != p->tile[1] || io->n[i] != p->n ||
+            io->is_sum[i] != p->is_sum || io->group[i] != p->group)
+            return "lanes begin different products of a warpgroup";
+    return NULL;
+}
+
+/* They were begun in the order of their groups. */
+static void end_products(struct emu_warp *w)
+{
+    uint32_t n = 0;
+    while (n < w->n_products && w->products[n].group < w->io.group[0])
+        run_product(w, &w->products[n++]);
+    w->n_products -= n;
+    memmove(w->products, w->products + n, w->n_products * sizeof *w->products);
+}
+
 /* ---- others ------------------------------------------------------------------------------- */
 
 static void shuffle(struct emu_io *io, uint32_t need)
@@ -224,6 +292,13 @@ const char *emu_warp_compute(struct emu_warp *w, enum emu_op op, uint32_t need)
         return NULL;
     case EMU_MMA_U8S8:
         mma_int(io, 1);
+        return NULL;
+    case EMU_WGMMA_F16:
+        return begin_product(w, 0);
+    case EMU_WGMMA_BF16:
+        return begin_product(w, 1);
+    case EMU_WGMMA_WAIT:
+        end_products(w);
         return NULL;
     }
     return "no such operation";
