@@ -179,6 +179,24 @@ TEST(cuda_conv_int_epilogues)
                        shapes[k].group == shapes[k].c ? "depthwise_int" : "conv_int_mma");
 }
 
+/* Between integers FP16 rounds nothing. */
+TEST(cuda_conv_int_at_fp16)
+{
+    CUDA_ENGINE(0, FP16,
+                "graph \"g\"\ninput %x : i8[1,16,6,6]\nconst %w : i8[16,16,1,1] = splat 3\n"
+                "const %s : f32[] = 0.00173\nconst %t : f32[] = 0.00003\nconst %z : i8[] = 2\n"
+                "const %v : i16[] = 7\nconst %u : f32[] = 0.02\n"
+                "%p, %q = fused(%x) {\ninput %a : i8[1,16,6,6]\n"
+                "%c = conv_int(%a, %w, %z) {strides = [1,1], dilations = [1,1], "
+                "pads = [0,0,0,0], group = 1}\n%r = requantize(%c, %u, %z)\n"
+                "%d = dequantize(%r, %s, %z)\noutput %r, %d\n}\n"
+                "%y = fused(%p, %q) {\ninput %k : i8[1,16,6,6]\ninput %b : f32[1,16,6,6]\n"
+                "%l = conv_int(%k, %w, %z) {strides = [1,1], dilations = [1,1], "
+                "pads = [0,0,0,0], group = 1}\n%m = dequantize(%l, %t)\n%n = add(%m, %b)\n"
+                "%o = quantize(%n, %t, %v) {to = i16}\noutput %o\n}\noutput %y");
+    CHECK(!cuda_kit_device() || cuda_has("conv_int_mma"));
+}
+
 /* The zero point may come with the picture. */
 TEST(cuda_conv_int_of_a_zero_made_at_run_time)
 {

@@ -250,6 +250,12 @@ static int find_results(struct tro_point_build *b, const struct tro_lower_node *
     return 0;
 }
 
+/* What is made of exact integers stays as exact: it will be rounded to integers again. */
+static enum tro_dtype stored_as(const struct tro_point_build *b, enum tro_dtype dtype)
+{
+    return b->acc_dtype == TRO_I32 && dtype == TRO_F32 ? TRO_F32 : TRO_DTYPE_NONE;
+}
+
 /* Outputs stand after everything that is read, since their places may be new memory. */
 static int add_outputs(struct tro_point_build *b, const struct tro_lower_node *n,
                        enum tro_form form)
@@ -260,7 +266,8 @@ static int add_outputs(struct tro_point_build *b, const struct tro_lower_node *n
             continue;
         struct tro_point_operand *const o = &b->out[k++];
         o->dtype = b->values[o->value].dtype;
-        TRO_TRY(tro_lower_out(b->l, n, i, form, false, &o->arg));
+        const enum tro_dtype stored = stored_as(b, o->dtype);
+        TRO_TRY(tro_lower_out_as(b->l, n, i, form, false, stored, &o->arg));
         if (!is_stored_well(o->dtype, o->arg.dtype) || !tro_point_set_strides(b, o))
             return TRO_POINT_BEYOND;
     }

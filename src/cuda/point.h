@@ -20,7 +20,9 @@
  * Loads and stores are vectors where strides and addresses of an operand allow it. Values that the
  * graph calls f32 are computed in float whatever they are stored in. The second does the same for R
  * rows, loading for all of them before the first store, which the compiler could not do by itself:
- * for kernels whose threads finish several rows. n[r] is 0 for a row that does not exist.
+ * for kernels whose threads finish several rows. n[r] is 0 for a row that does not exist. What the
+ * graph calls f32 and is made of an integer anchor is stored as f32 at every precision, so that
+ * quantized networks give the same bits.
  */
 #ifndef TRO_CUDA_POINT_H
 #define TRO_CUDA_POINT_H

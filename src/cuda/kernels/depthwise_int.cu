@@ -129,8 +129,12 @@ extern "C" __global__ void __launch_bounds__(BLOCK) tro_kernel(const __grid_cons
             }
         }
     }
+    uint32_t rows[SPAN];
+    int n_stored[SPAN];
 #pragma unroll
-    for (int s = 0; s < SPAN; s++)
-        if (t.w + s < o.out_w)
-            tro_point_row<4>(p, t.row + s, (uint32_t)t.channel, n < 4 ? n : 4, acc[s]);
+    for (int s = 0; s < SPAN; s++) {
+        rows[s] = t.row + s;
+        n_stored[s] = t.w + s < o.out_w ? n < 4 ? n : 4 : 0;
+    }
+    tro_point_rows<4, SPAN>(p, rows, (uint32_t)t.channel, n_stored, acc);
 }

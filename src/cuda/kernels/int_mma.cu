@@ -347,35 +347,52 @@ static __device__ __forceinline__ void find_columns(const tro_params &p, const p
 }
 #endif
 
+#define CHUNKS (BN / POINT_N) /* of columns, a thread has the same in all its rows */
+#define ROW_STEP (THREADS / CHUNKS)
+#define ROWS (BM / ROW_STEP % 2 == 0 ? 2 : 1)
+
+static __device__ __forceinline__ void take_off_zeros(const tro_params &p, const block_sums &b,
+                                                      const columns &cols, uint32_t r,
+                                                      uint32_t all_row, int32_t (&acc)[POINT_N])
+{
+    const uint32_t zero_a = (uint32_t)zero_a_at(p, all_row);
+#pragma unroll
+    for (int e = 0; e < POINT_N; e++) {
+        uint32_t v = (uint32_t)acc[e];
+        if (HAS_ZERO_A)
+            v -= zero_a * (uint32_t)cols.sums[e];
+        if (HAS_ZERO_B)
+            v -= (uint32_t)cols.zeros[e] * (uint32_t)b.rows[r];
+        acc[e] = (int32_t)v;
+    }
+}
+
 static __device__ __forceinline__ void finish(const tro_params &p, const part &t,
                                               const block_sums &b)
 {
-    for (int i = threadIdx.x; i < BM * (BN / POINT_N); i += THREADS) {
-        const uint32_t r = i / (BN / POINT_N), c = i % (BN / POINT_N) * POINT_N;
-        const uint32_t row = t.row + r, col = t.col + c;
-        if (row >= p.own.m || col >= p.own.n)
-            continue;
-        const int n = p.own.n - col < POINT_N ? (int)(p.own.n - col) : POINT_N;
-#if IS_B_LIVE
-        const uint32_t all_row = t.group * p.own.m + row, all_col = col;
-#else
-        const uint32_t all_row = row, all_col = t.group * p.own.n + col;
-#endif
-        const uint32_t zero_a = (uint32_t)zero_a_at(p, all_row);
-        columns cols;
-        int32_t acc[POINT_N];
-        find_columns(p, t, b, c, n, cols);
-        tro_load<POINT_N, POINT_N>(acc, &b.c[r * SUMS_PITCH + c]);
+    const uint32_t c = threadIdx.x % CHUNKS * POINT_N, col = t.col + c;
+    const uint32_t row0 = IS_B_LIVE ? t.group * p.own.m : 0;
+    const uint32_t col0 = IS_B_LIVE ? 0 : t.group * p.own.n;
+    if (col >= p.own.n)
+        return;
+    const int n_cols = p.own.n - col < POINT_N ? (int)(p.own.n - col) : POINT_N;
+    columns cols;
+    find_columns(p, t, b, c, n_cols, cols);
+#pragma unroll 1
+    for (uint32_t r = threadIdx.x / CHUNKS; r < BM && t.row + r < p.own.m; r += ROWS * ROW_STEP) {
+        uint32_t row[ROWS];
+        int n[ROWS];
+        int32_t acc[ROWS][POINT_N];
 #pragma unroll
-        for (int e = 0; e < POINT_N; e++) {
-            uint32_t v = (uint32_t)acc[e];
-            if (HAS_ZERO_A)
-                v -= zero_a * (uint32_t)cols.sums[e];
-            if (HAS_ZERO_B)
-                v -= (uint32_t)cols.zeros[e] * (uint32_t)b.rows[r];
-            acc[e] = (int32_t)v;
+        for (int i = 0; i < ROWS; i++) {
+            const uint32_t at = r + i * ROW_STEP;
+            const bool is_real = t.row + at < p.own.m;
+            n[i] = is_real ? n_cols : 0;
+            row[i] = row0 + (is_real ? t.row + at : t.row);
+            tro_load<POINT_N, POINT_N>(acc[i], &b.c[at * SUMS_PITCH + c]);
+            take_off_zeros(p, b, cols, at, row[i], acc[i]);
         }
-        tro_point_row<POINT_N>(p, all_row, all_col, n, acc);
+        tro_point_rows<POINT_N, ROWS>(p, row, col0 + col, n, acc);
     }
 }
 
