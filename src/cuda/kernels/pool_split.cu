@@ -35,7 +35,7 @@ static __device__ __forceinline__ void add_taps(ACC_T (&acc)[VECTOR], const tro_
 extern "C" __global__ void __launch_bounds__(LANES *GROUPS)
     tro_kernel(const __grid_constant__ tro_params p)
 {
-    __shared__ ACC_T parts[GROUPS][VECTOR][LANES];
+    __shared__ ACC_T parts[VECTOR][GROUPS][LANES];
     const tro_window_space &g = p.own.window;
     const int lane = (int)threadIdx.x % LANES, group = (int)threadIdx.x / LANES;
     tro_launch_next();
@@ -55,12 +55,12 @@ extern "C" __global__ void __launch_bounds__(LANES *GROUPS)
         if (group >= half && group < 2 * half)
 #pragma unroll
             for (int i = 0; i < VECTOR; i++)
-                parts[group][i][lane] = acc[i];
+                parts[i][group][lane] = acc[i];
         __syncthreads();
         if (group < half)
 #pragma unroll
             for (int i = 0; i < VECTOR; i++)
-                acc[i] = combine(acc[i], parts[group + half][i][lane]);
+                acc[i] = combine(acc[i], parts[i][group + half][lane]);
         __syncthreads();
     }
     if (group > 0 || n <= 0)
