@@ -13,7 +13,8 @@
  *                 k x n bytes of any strides, of which each matrix of a batch has its own
  *              zero_a, with IS_ZERO_A_LIVE: one byte, or n_zeros_a of them for rows in turn
  *              packed b: int32 [2][groups * n, up to a multiple of 16]: of each column the sum
- *                 less k times its zero, and the zero; where there is a zero. IS_B_LIVE with HAS_ZERO_B: zeros as bytes
+ *                 less k times its zero, and the zero; where there is a zero
+ *              live b: its zeros as bytes, where they are given
  *
  * A block makes BM x BN results of a group or batch; k is taken in steps of BK, of which STAGES are
  * in shared memory. Of its warps WARPS_M x WARPS_N share the results and WARPS_K each step.
