@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Depthwise convolution, channels last: x [n, d, h, w, c], weights [tap][w_pitch], bias [w_pitch]
- * in f32. A thread computes VECTOR channels of COLUMNS neighbouring results along the width, so that
- * columns of a row of x, and weights, are loaded once for all of them:
+ * in f32. A thread computes VECTOR channels of COLUMNS neighbouring results along the width, so
+ * that columns of a row of x, and weights, are loaded once for all of them:
  *
  *     x        0 1 2 3 4 5        kernel 3, stride 1, COLUMNS 4: 6 columns in registers
  *     results    0 1 2 3

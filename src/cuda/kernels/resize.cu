@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resizing of channels-last memory, a thread for VECTOR channels of COLUMNS results along the width.
- * The table has TAPS_D, TAPS_H, TAPS_W taps for each coordinate of an axis.
+ * Resizing of channels-last memory, a thread for VECTOR channels of COLUMNS results along the
+ * width. The table has TAPS_D, TAPS_H, TAPS_W taps for each coordinate of an axis.
  *
  * With IS_PLANES the result is dense, [n, c, d, h, w], and is stored COLUMNS elements at a time:
  *
