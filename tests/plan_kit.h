@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Small plans for tests: each recipe gives the same parts, and so the same contents, for ever.
- * tests/plan_v1/NAME.plan, or plan_v2 for what came with format 2, holds each as the version wrote it
- * that brought the recipe (tests/tool_plan_files.c).
+ * tests/plan_v1/NAME.plan, or plan_v2 for what came with format 2, holds each as the version wrote
+ * it that brought the recipe (tests/tool_plan_files.c).
  */
 #ifndef TRO_TESTS_PLAN_KIT_H
 #define TRO_TESTS_PLAN_KIT_H

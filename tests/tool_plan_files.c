@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes the plans of plan_kit.h:  build/tests/tool_plan_files FOLDER [NAME...]
- * A folder tests/plan_vN holds plans of format N, each written once, by the version that brought its
- * recipe. The same plans are the seeds of fuzz_plan. */
+ * A folder tests/plan_vN holds plans of format N, each written once, by the version that brought
+ * its recipe. The same plans are the seeds of fuzz_plan. */
 #include "base/bytes.h"
 #include "base/file.h"
 #include "plan_kit.h"

@@ -168,7 +168,7 @@ TEST(plan_round)
 #undef ROUND
 }
 
-/* Files that earlier versions wrote: they load, mean the same, and their samples are still right. */
+/* Files of earlier versions: they load, mean the same, and their samples are still right. */
 static void check_old_file(const char *name, const char *text, int n_samples, int format)
 {
     struct tro_err err = {0};

@@ -8,8 +8,8 @@
 /* Bytes of this process that lie in memory now; 0 where the system does not say. */
 size_t tro_memory_resident(void);
 
-/* What n streams of a side hold: of an engine by its plan of memory, on a GPU that of the GPU; of others what the process has
- * grown by since `before` bytes were resident. 0: not known. */
+/* What n streams of a side hold: of an engine by its plan of memory, on a GPU that of the GPU; of
+ * others what the process has grown by since `before` bytes were resident. 0: not known. */
 size_t tro_memory_of_side(const struct tro_side *s, int n_streams, size_t before);
 
 /* Everything of one session; what its plan holds counted once. */

@@ -193,9 +193,9 @@ TRO_API int tro_session_n_outputs(const struct tro_session *s);
 TRO_API struct tro_io_info tro_session_input_info(const struct tro_session *s, int i);
 TRO_API struct tro_io_info tro_session_output_info(const struct tro_session *s, int i);
 
-/* Memory of the host that a GPU reads by itself: inputs bound from it are not copied before they are
- * sent. Several of them in turn let a frame arrive while the one before is worked on. NULL with the
- * reason in err. */
+/* Memory of the host that a GPU reads by itself: inputs bound from it are not copied before they
+ * are sent. Several of them in turn let a frame arrive while the one before is worked on. NULL with
+ * the reason in err. */
 struct tro_pinned;
 TRO_API struct tro_pinned *tro_pinned_create(const char *device, size_t n_bytes,
                                              struct tro_err *err);
@@ -203,8 +203,9 @@ TRO_API void *tro_pinned_data(const struct tro_pinned *p);
 TRO_API void tro_pinned_destroy(struct tro_pinned *p);
 
 /* Binds the caller's memory to an input, read at each run: of the host, pinned, or of the session's
- * GPU. It must stay valid until the next bind of that input or the session's end. The element type must be equal and the shape must
- * fit the input's; TRO_E_INPUT otherwise, and the former binding stays. */
+ * GPU. It must stay valid until the next bind of that input or the session's end. The element type
+ * must be equal and the shape must fit the input's; TRO_E_INPUT otherwise, and the former binding
+ * stays. */
 TRO_API int tro_session_bind(struct tro_session *s, const char *input, const struct tro_tensor *t,
                              struct tro_err *err);
 
@@ -258,9 +259,8 @@ struct tro_verify_report {
 /* Runs the golden samples of a plan on a session made for it and compares: floating point within
  * 1e-4 of the output's greatest value (2e-3 for f16, 1.6e-2 for bf16, 0.13 for FP8 and FP4), 4-,
  * 8- and 16-bit integers within one, all else equal. A plan of a narrow precision on a GPU has more
- * room: 5e-3 for tf32, 2e-2 for fp16, 0.15 for bf16, and so large a part of the integers of an output
- * may be others. Returns the number of outputs that differ.
- * opts and report may be NULL. */
+ * room: 5e-3 for tf32, 2e-2 for fp16, 0.15 for bf16, and so large a part of the integers of an
+ * output may be others. Returns the number of outputs that differ. opts and report may be NULL. */
 TRO_API int tro_plan_verify(struct tro_plan *p, const struct tro_session_opts *opts,
                             struct tro_verify_report *report, struct tro_err *err);
 

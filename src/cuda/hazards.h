@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which steps of a program must wait for which: they touch the same bytes, and one of them writes. */
+/* Which steps of a program must wait for which: they touch the same bytes, and one of them
+ * writes. */
 #ifndef TRO_CUDA_HAZARDS_H
 #define TRO_CUDA_HAZARDS_H
 

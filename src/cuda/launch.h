@@ -67,7 +67,8 @@ const struct tro_cuda_launch *tro_cuda_launch_of(const struct tro_step *s);
 /* 0 < d < 2^31. */
 struct tro_div tro_div_make(int64_t d);
 
-/* "#define A 1\n" and so on, in the program's arena; NULL when memory ran out (the error is set). */
+/* "#define A 1\n" and so on, in the program's arena; NULL when memory ran out (the error is
+ * set). */
 __attribute__((format(printf, 2, 3))) const char *tro_cuda_defines(struct tro_lowering *l,
                                                                    const char *fmt, ...);
 

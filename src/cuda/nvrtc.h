@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * NVRTC, the compiler of kernels, opened at run time: the newest libnvrtc.so the system finds, or the
- * library that TROCAR_NVRTC names. It needs no GPU.
+ * NVRTC, the compiler of kernels, opened at run time: the newest libnvrtc.so the system finds, or
+ * the library that TROCAR_NVRTC names. It needs no GPU.
  */
 #ifndef TRO_CUDA_NVRTC_H
 #define TRO_CUDA_NVRTC_H

@@ -64,8 +64,8 @@ struct tro_backend {
 };
 
 /* What values that the graph calls f32 are stored in and multiplied as, by backends that can.
- * TF32: stored as f32, multiplied with 10 bits of mantissa. FP16, BF16: stored as f16 or bf16, sums in
- * f32; inputs, outputs and constants stay f32. */
+ * TF32: stored as f32, multiplied with 10 bits of mantissa. FP16, BF16: stored as f16 or bf16, sums
+ * in f32; inputs, outputs and constants stay f32. */
 #define TRO_PRECISIONS(X) \
     X(FP32, "fp32")       \
     X(TF32, "tf32")       \
@@ -83,8 +83,8 @@ const char *tro_precision_name(enum tro_precision precision);
 bool tro_precision_from_name(const char *name, enum tro_precision *out);
 /* What a graph is computed at when a precision is asked for: FP32 where it has integer products. */
 enum tro_precision tro_precision_for(const struct tro_graph *g, enum tro_precision precision);
-/* What results may be off, as a part of the greatest value: 1e-4 for FP32. Where results are choices
- * (the index of the greatest score), as a part of their number. */
+/* What results may be off, as a part of the greatest value: 1e-4 for FP32. Where results are
+ * choices (the index of the greatest score), as a part of their number. */
 double tro_precision_allowance(enum tro_precision precision);
 
 struct tro_lower_opts {

@@ -5,8 +5,8 @@ import os
 
 import numpy
 
-from _kit import (F32, TROCAR, Mismatch, Skip, equal, holds, info, main, model, node, read_json, refused,
-                  test, trocar, weight)
+from _kit import (F32, TROCAR, Mismatch, Skip, equal, holds, info, main, model, node, read_json,
+                  refused, test, trocar, weight)
 
 NO_GPU = {'TROCAR_CUDA_DRIVER': '/nonexistent/libcuda.so'}
 NO_NVRTC = {'TROCAR_NVRTC': '/nonexistent/libnvrtc.so'}
