@@ -24,6 +24,7 @@ Prints "PASS name", "FAIL name: why" and "SKIP name: reason"; the last line coun
 import argparse
 import concurrent.futures
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -138,7 +139,11 @@ def build_all(check):
 
 def judge_unit(check, name, code, out, timeout):
     closing = programs.CLOSING.findall(out)
+    missing = re.search('^no device.*', out, re.M)
     said = []
+    if missing:
+        check.results.add('FAIL', f'{name}: {missing.group()}')
+        return
     for line in out.splitlines():
         verdict, _, text = line.partition(' ')
         if verdict == 'FAIL':
@@ -147,9 +152,7 @@ def judge_unit(check, name, code, out, timeout):
         elif verdict == 'SKIP':
             check.results.add('SKIP', f'{name} {text}')
         said = [] if verdict in ('FAIL', 'SKIP') else [*said, line]
-    if 'no device' in out:
-        check.results.add('FAIL', f'{name}: {last_line(out[out.index("no device"):][:300])}')
-    elif not closing or code not in (0, 1):
+    if not closing or code not in (0, 1):
         check.results.add('FAIL', f'{name}: {rp.cause(code, out, timeout)}')
     elif code == 0:
         check.results.add('PASS', f'{name}: {closing[-1][0]} tests')
@@ -340,9 +343,11 @@ def check_quantized(check, work):
     check.results.judge(f'{network.name} int8', wrong, outcome.figures() if not wrong else '')
     cut = os.path.join(check.folder, f'{network.name}.cut.onnx')
     trained.cut_before(network.model, network.last, cut)
-    outcome = engine(check, cut, network.inputs, 'device=cuda against=cpu')
-    wrong = outcome.wrong(lambda error, value, unequal: unequal != 0)
-    check.results.judge(f'{network.name} int8 as on the CPU', wrong)
+    for precision in ('fp32', 'fp16'):
+        variant = f'device=cuda precision={precision} against=cpu'
+        outcome = engine(check, cut, network.inputs, variant)
+        wrong = outcome.wrong(lambda error, value, unequal: unequal != 0)
+        check.results.judge(f'{network.name} int8 as on the CPU, {precision}', wrong)
 
 
 def check_network(check, work):
