@@ -356,8 +356,9 @@ static int add_gemv(struct tro_lowering *l, const struct tro_lower_node *n,
     const int n_in = g->has_bias ? 3 : 2, rows = tro_gemv_rows(g);
     struct tro_cuda_source source = {
         .name = "gemv", .point = point, .params = &p, .params_size = sizeof p};
-    source.defines = tro_cuda_defines(l, "typedef %s T;\n#define ROWS %d\n%s", maths[g->math].type,
-                                      rows, g->has_bias ? "#define BIAS\n" : "");
+    source.defines = tro_cuda_defines(
+        l, "typedef %s T;\n#define ROWS %d\n%s%s", maths[g->math].type, rows,
+        g->has_bias ? "#define BIAS\n" : "", g->is_b_const ? "#define B_CONST\n" : "");
     char label[64];
     snprintf(label, sizeof label, "gemv_%s_%d", maths[g->math].name, rows);
     struct tro_cuda_launch *launch;

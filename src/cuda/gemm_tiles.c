@@ -16,7 +16,8 @@
 
 enum {
     MAX_CHOICES = 512,
-    MOST_OFFERED = 8,
+    MOST_OFFERED = 12,
+    MOST_OF_A_TILE = 2,
     MOST_SPLITS = 32,
     MAX_GRID_Z = 65535,
     TILE_ALIGN = 1024
@@ -195,6 +196,22 @@ static int by_cycles(const void *a, const void *b)
            y->choice.is_cached;
 }
 
+/* Keeps the best, few of each tile, so that what is offered differs where the model may err. */
+static int keep_best(struct guess *list, int n)
+{
+    int kept = 0;
+    qsort(list, (size_t)n, sizeof list[0], by_cycles);
+    for (int i = 0; i < n && kept < MOST_OFFERED; i++) {
+        int same = 0;
+        for (int k = 0; k < kept; k++)
+            same += list[k].choice.tile == list[i].choice.tile &&
+                    list[k].choice.is_cached == list[i].choice.is_cached;
+        if (same < MOST_OF_A_TILE)
+            list[kept++] = list[i];
+    }
+    return kept;
+}
+
 static const char *name_of(struct tro_lowering *l, const struct tro_gemm *g,
                            const struct tro_gemm_choice *c)
 {
@@ -232,9 +249,7 @@ int tro_gemm_choose(struct tro_lowering *l, const struct tro_gemm *g, const stru
     const struct chip chip = chip_of(l, g);
     if (g->n_z > MAX_GRID_Z || g->p.m == 0 || g->p.n == 0)
         return 0;
-    int n = list_guesses(&chip, g, vector, list);
-    qsort(list, (size_t)n, sizeof list[0], by_cycles);
-    n = n < MOST_OFFERED ? n : MOST_OFFERED;
+    int n = keep_best(list, list_guesses(&chip, g, vector, list));
     if (takes_gemv(g)) {
         n = n < MOST_OFFERED - 1 ? n + 1 : MOST_OFFERED;
         for (int i = n - 1; i > 0; i--)

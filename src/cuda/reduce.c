@@ -18,7 +18,9 @@
 #include <string.h>
 
 enum {
-    BLOCK = 256,     /* threads of reduce_cols */
+    BLOCK = 256, /* threads of reduce_cols, */
+    GREAT_BLOCK = 1024,
+    MANY_LOADS = 16, /* where each would have so many loads */
     PART_LOADS = 32, /* loads of a thread from which on parts are made, */
     LEAST_LOADS = 8, /* and of a part at least */
     MOST_PARTS = 64,
@@ -127,7 +129,7 @@ static int64_t count_parts(const struct plan *q, int64_t n_loads, int64_t n_bloc
 struct cols {
     struct tro_reduce_cols_params params;
     enum tro_dtype dtype; /* of x */
-    int vector, n_cols;
+    int vector, n_cols, block;
     int64_t n_parts;
     bool is_line, is_mean;
 };
@@ -140,7 +142,7 @@ static struct tro_step *emit_cols_step(struct plan *q, const struct cols *k, cha
         q->l,
         "#define BLOCK %d\n#define COLS %d\n#define VECTOR %d\n#define IN_T %s\n#define KIND %s\n"
         "#define IS_MEAN %d\n#define IS_LINE %d\n#define STORE '%c'\n",
-        BLOCK, k->n_cols, k->vector, tro_cuda_type(k->dtype), kind_of(q->kind), k->is_mean,
+        k->block, k->n_cols, k->vector, tro_cuda_type(k->dtype), kind_of(q->kind), k->is_mean,
         k->is_line, store);
     if (!defines)
         return NULL;
@@ -151,7 +153,7 @@ static struct tro_step *emit_cols_step(struct plan *q, const struct cols *k, cha
     if (!s)
         return NULL;
     const uint32_t per_block = (uint32_t)(k->n_cols * k->vector);
-    launch->block[0] = BLOCK;
+    launch->block[0] = (uint32_t)k->block;
     launch->grid[0] = (k->params.n_cols + per_block - 1) / per_block;
     launch->grid[1] = k->params.n_items;
     launch->grid[2] = (uint32_t)k->n_parts;
@@ -178,7 +180,8 @@ static bool set_cols(const struct plan *q, struct cols *k)
     k->n_cols = count_cols(k->params.n_cols / k->vector, q->n_each);
     k->is_line = k->params.rows.rank <= 1;
     k->is_mean = q->kind == tro_reduction_mean;
-    const int64_t n_lanes = BLOCK / k->n_cols;
+    k->block = q->n_each * k->n_cols >= MANY_LOADS * BLOCK ? GREAT_BLOCK : BLOCK;
+    const int64_t n_lanes = k->block / k->n_cols;
     const int64_t per_block = k->n_cols * k->vector;
     k->n_parts = count_parts(q, (q->n_each + n_lanes - 1) / n_lanes,
                              (k->params.n_cols + per_block - 1) / per_block * k->params.n_items);
@@ -194,6 +197,7 @@ static void set_join(const struct cols *k, struct cols *join)
     join->dtype = TRO_F32;
     join->vector = n_cols % 4 == 0 ? 4 : 1;
     join->n_cols = count_cols(n_cols / join->vector, k->n_parts);
+    join->block = BLOCK;
     join->n_parts = 1;
     join->is_line = true;
     join->params.n_rows = join->params.n_part_rows = (uint32_t)k->n_parts;

@@ -251,7 +251,6 @@ struct rows {
     tro_node_id nodes[MOST_NODES];
     tro_value_id made[MOST_NODES + 1];
     int n;
-    bool has_sum;
 };
 
 static bool is_made(const struct rows *r, tro_value_id v)
@@ -293,9 +292,12 @@ static int find_exit(struct tro_pass *p, const struct rows *r)
     return exit;
 }
 
+/* Up to the last sum of two of them: what stands behind it, a wide product perhaps, would make the
+ * gather dearer. */
 static void collect(const struct tro_pass *p, tro_node_id after, struct rows *r)
 {
     const struct tro_block *const b = tro_block_get(p->g, tro_node_get(p->g, after)->block);
+    int n_to_sum = 0;
     size_t i = 0;
     while (i < b->n_nodes && b->nodes[i].i != after.i)
         i++;
@@ -304,10 +306,12 @@ static void collect(const struct tro_pass *p, tro_node_id after, struct rows *r)
         int n_full;
         if (!belongs(p, r, n))
             continue;
-        r->has_sum |= is_by_row(p, n, &n_full) && n_full > 1;
         r->nodes[r->n++] = b->nodes[i];
         r->made[r->n] = n->out[0];
+        if (is_by_row(p, n, &n_full) && n_full > 1)
+            n_to_sum = r->n;
     }
+    r->n = r->n < MOST_NODES ? n_to_sum : 0;
 }
 
 static void visit_rows(struct tro_pass *p, tro_node_id id)
@@ -323,7 +327,7 @@ static void visit_rows(struct tro_pass *p, tro_node_id id)
     if (!is_permutation)
         return;
     collect(p, id, &r);
-    const int exit = r.has_sum && r.n < MOST_NODES ? find_exit(p, &r) : -1;
+    const int exit = r.n ? find_exit(p, &r) : -1;
     if (exit < 0 || !tro_pass_allows(p, id))
         return;
     now[0] = shaped_like(p, r.nodes[0], q.x, r.made[0]);

@@ -5,6 +5,10 @@
 #ifndef TRO_CUDA_KERNELS_PTX_CUH
 #define TRO_CUDA_KERNELS_PTX_CUH
 
+#if __CUDA_ARCH__ == 900
+#define __CUDA_ARCH_FEAT_SM90_ALL 1 /* machine code of Hopper is for sm_90a */
+#endif
+
 /* ---- between kernels ---------------------------------------------------------------------- */
 
 static inline void tro_wait()

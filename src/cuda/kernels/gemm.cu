@@ -142,7 +142,8 @@ static __device__ __forceinline__ void k_next(k_at &at, const tro_gemm_params &g
 
 #ifdef GATHER
 
-/* a where it has few channels, of any type and strides: ptr[2] tells where element k of a row is. */
+/* a where it has few channels, of any type and strides: ptr[2] tells where element k of a row
+ * is. */
 static __device__ __forceinline__ void a_load(T *tile, const a_rows &a, const k_at &at,
                                               int32_t step_k, const tro_params &p)
 {
@@ -279,7 +280,8 @@ template <int N> static __device__ __forceinline__ void load_first(source &s, co
     }
 }
 
-#ifdef WGMMA
+/* As PTX for newer chips it is made of the instructions that all have. */
+#if defined(WGMMA) && defined(__CUDA_ARCH_FEAT_SM90_ALL)
 #include "gemm_wgmma.cuh"
 #else
 #include "gemm_ring.cuh"

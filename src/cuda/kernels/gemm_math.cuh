@@ -102,7 +102,12 @@ static __device__ __forceinline__ void acc_put(const accumulators &acc, int i, f
 #else
 
 /* Fragments of 16 x 8 products, "Warp-level matrix instructions" of the PTX manual. */
-enum { SLICES = K_CHUNKS / 2, BUFFERS = 2, ACC_M = WARP_M / 16, ACC_N = WARP_N / 8 };
+enum {
+    SLICES = K_CHUNKS / 2,
+    BUFFERS = WARP_N > 64 ? 1 : 2,
+    ACC_M = WARP_M / 16,
+    ACC_N = WARP_N / 8
+};
 static_assert(SLICES >= 2 && ACC_M >= 1 && ACC_N >= 2 && ACC_N % 2 == 0, "tiles are too small");
 
 struct accumulators {

@@ -218,11 +218,11 @@ static __device__ __forceinline__ void tro_mma_u8s8_16832(int32_t (&c)[4], const
 
 /* ---- products of a warpgroup: four warps, Hopper alone -------------------------------------- */
 
-#if __CUDA_ARCH__ == 900
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
 
 /* What tro_wgmma reads a tile of rows of 128 bytes by; p: the first row at a multiple of 1024, or
- * 32, 64, 96 bytes behind it for the next slices of k. Chunk c of 16 bytes of row r lies at r * 128 +
- * (c ^ r % 8) * 16. */
+ * 32, 64, 96 bytes behind it for the next slices of k. Chunk c of 16 bytes of row r lies at
+ * r * 128 + (c ^ r % 8) * 16. */
 static __device__ __forceinline__ uint64_t tro_wgmma_tile(const void *p)
 {
     const uint64_t pitch = 1024 >> 4, swizzle = 1;

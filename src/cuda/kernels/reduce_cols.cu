@@ -15,6 +15,7 @@
 #include "path.cuh"
 
 #define N_WARPS (BLOCK / 32)
+#define BATCH 4
 
 static __device__ __forceinline__ int32_t row_at(const tro_reduce_cols_params &o, uint32_t r)
 {
@@ -25,19 +26,33 @@ static __device__ __forceinline__ int32_t row_at(const tro_reduce_cols_params &o
 #endif
 }
 
+template <int N>
+static __device__ __forceinline__ void fold_some(const tro_reduce_cols_params &o, const IN_T *x,
+                                                 uint32_t row, float (&acc)[VECTOR])
+{
+    IN_T v[N][VECTOR];
+#pragma unroll
+    for (int i = 0; i < N; i++)
+        tro_load<VECTOR, VECTOR>(v[i], x + row_at(o, row + i * (BLOCK / COLS)));
+#pragma unroll
+    for (int i = 0; i < N; i++)
+#pragma unroll
+        for (int k = 0; k < VECTOR; k++)
+            acc[k] = tro_fold()(acc[k], tro_float(v[i][k]));
+}
+
+/* Rows of this thread, some under way at a time. */
 static __device__ __forceinline__ void fold_rows(const tro_reduce_cols_params &o, const IN_T *x,
                                                  float (&acc)[VECTOR])
 {
+    constexpr uint32_t step = BLOCK / COLS;
     const uint32_t begin = blockIdx.z * o.n_part_rows, left = o.n_rows - begin;
     const uint32_t end = begin + (left < o.n_part_rows ? left : o.n_part_rows);
-#pragma unroll 4
-    for (uint32_t r = begin + threadIdx.x / COLS; r < end; r += BLOCK / COLS) {
-        IN_T v[VECTOR];
-        tro_load<VECTOR, VECTOR>(v, x + row_at(o, r));
-#pragma unroll
-        for (int k = 0; k < VECTOR; k++)
-            acc[k] = tro_fold()(acc[k], tro_float(v[k]));
-    }
+    uint32_t r = begin + threadIdx.x / COLS;
+    for (; r + (BATCH - 1) * step < end; r += BATCH * step)
+        fold_some<BATCH>(o, x, r, acc);
+    for (; r < end; r += step)
+        fold_some<1>(o, x, r, acc);
 }
 
 /* Over the threads of a column; the first ones have the result. */
@@ -55,6 +70,7 @@ static __device__ __forceinline__ void fold_threads(float (&acc)[VECTOR])
             of_warp[threadIdx.x / 32][threadIdx.x % COLS][k] = acc[k];
     __syncthreads();
     if (threadIdx.x < COLS)
+#pragma unroll
         for (int w = 1; w < N_WARPS; w++)
 #pragma unroll
             for (int k = 0; k < VECTOR; k++)
