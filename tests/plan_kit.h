@@ -154,6 +154,7 @@ static inline int kit_plan_make(struct kit_plan *k, const char *name, const char
                                        .samples = k->samples,
                                        .tuned = tuned,
                                        .precision = is_gpu ? "fp16" : "fp32",
+                                       .n_wide = is_gpu ? 2 : 0,
                                        .targets = targets,
                                        .codes = codes,
                                        .n_targets = is_gpu ? 2 : 0,

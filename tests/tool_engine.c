@@ -5,7 +5,7 @@
  * The model runs once on the reference kernels, then once for each line of standard input, which
  * holds settings KEY=VALUE with spaces between:
  *     passes=LIST tune=N cpu=LEVEL threads=N blocks=1    of the builder and the session
- *     device=D precision=P                               likewise
+ *     device=D precision=P wide=N                        likewise
  *     file=PATH       the plan is written there and opened again; cache=PATH of the tuner
  *     runs=N          of the first session (2); reloads=N: sessions (1), the others run once
  *     against=cpu     compared with the same plan on the CPU, not with the reference
@@ -63,6 +63,8 @@ static int set(struct variant *v, char *text, struct tro_err *err)
         v->build.device = v->session.device = value + 1;
     else if (strcmp(text, "precision") == 0)
         v->build.precision = value + 1;
+    else if (strcmp(text, "wide") == 0)
+        v->build.n_wide = atoi(value + 1);
     else if (strcmp(text, "runs") == 0)
         v->n_runs = atoi(value + 1);
     else if (strcmp(text, "reloads") == 0)

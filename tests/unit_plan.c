@@ -107,6 +107,7 @@ static void check_gpu(const struct tro_plan_parts *a, const struct tro_plan_part
 {
     CHECK_STR(a->precision, b->precision);
     CHECK_OR_RETURN(a->n_targets == b->n_targets && a->n_codes == b->n_codes);
+    CHECK_INT(a->n_wide, b->n_wide);
     for (size_t i = 0; i < a->n_targets; i++)
         CHECK(a->targets[i].arch == b->targets[i].arch &&
               a->targets[i].n_sms == b->targets[i].n_sms);
@@ -465,10 +466,11 @@ TEST(plan_hostile_targets_and_code)
     check_patch(&b, b.p + 8, 4, 1, "expected a kind of 1 to 8, found 9");
     check_patch(&b, targets, 4, UINT32_MAX, "TARGETS: expected more bytes");
     check_patch(&b, targets + 4, 1, 'F', "targets: expected the name of a precision");
-    check_patch(&b, targets + 8, 4, 3, "TARGETS: expected more bytes");
-    check_patch(&b, targets + 8, 4, 1, "TARGETS: expected the section's end");
-    check_patch(&b, targets + 12, 4, 90, "targets: expected architectures in order");
-    check_patch(&b, targets + 16, 4, 0, "found sm_80 with 0");
+    check_patch(&b, targets + 8, 4, UINT32_MAX, "targets: expected a number of nodes at fp32");
+    check_patch(&b, targets + 12, 4, 3, "TARGETS: expected more bytes");
+    check_patch(&b, targets + 12, 4, 1, "TARGETS: expected the section's end");
+    check_patch(&b, targets + 16, 4, 90, "targets: expected architectures in order");
+    check_patch(&b, targets + 20, 4, 0, "found sm_80 with 0");
     check_patch(&b, code, 4, 0, "CODE: expected kernels, found none");
     check_patch(&b, code, 4, UINT32_MAX, "CODE: expected kernels, found none");
     check_patch(&b, code + 4, 4, 1, "CODE: expected kernels, found none");

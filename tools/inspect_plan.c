@@ -33,7 +33,10 @@ static void fill_summary(const struct tro_plan_report *r, struct tro_table *t)
     tro_table_cell(t, "%s, fingerprint %016llx", tro_print_bytes(r->file_bytes, bytes),
                    (unsigned long long)r->hash);
     tro_table_cell(t, "precision");
-    tro_table_cell(t, "%s", p->precision);
+    if (p->n_wide)
+        tro_table_cell(t, "%s, the first %d nodes fp32", p->precision, p->n_wide);
+    else
+        tro_table_cell(t, "%s", p->precision);
     for (size_t i = 0; i < p->n_targets; i++) {
         char text[TRO_PLAN_TARGET_TEXT];
         tro_table_cell(t, "%s", i ? "" : "built for");

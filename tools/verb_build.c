@@ -20,7 +20,7 @@ struct verb {
     struct tro_list args, shapes, buckets, states;
     const char *output, *json_path;
     struct tro_build_opts opts;
-    int64_t tune, n_threads, n_golden;
+    int64_t tune, n_wide, n_threads, n_golden;
     struct tro_model *model;
     struct tro_plan *plan;
     struct tro_plan_report report;
@@ -43,6 +43,7 @@ static int check(struct verb *v, struct tro_err *err)
         return tro_fail(err, TRO_E_INPUT, "--golden: expected at most 1000, found %lld",
                         (long long)v->n_golden);
     o->tune = (int)v->tune;
+    o->n_wide = (int)v->n_wide;
     o->n_threads = (int)v->n_threads;
     o->n_golden = v->n_golden == N_GOLDEN_DEFAULT ? 0 : v->n_golden ? (int)v->n_golden : -1;
     return 0;
@@ -201,6 +202,8 @@ int tro_verb_build(int argc, char **argv)
          "cpu (the default), cuda, cuda:N, sm_80, sm_87, sm_90 ..."},
         {"--precision", TRO_OPT_STRING, &v.opts.precision, "P",
          "on GPUs: fp32 (the default), tf32, fp16, bf16"},
+        {"--fp32-first", TRO_OPT_INT, &v.n_wide, "N",
+         "of fp16 and bf16: the first N nodes stay at fp32"},
         {"--shapes", TRO_OPT_LIST, &v.shapes, "IN=SHAPE", "SHAPE, or MIN:OPT:MAX"},
         {"--bucket", TRO_OPT_LIST, &v.buckets, "IN=SHAPE", "one more shape within those"},
         {"--state", TRO_OPT_LIST, &v.states, "IN=OUT", "feed an output back into an input"},

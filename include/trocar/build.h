@@ -79,6 +79,8 @@ struct tro_build_opts {
                                architecture, none needed here). The plan runs on all machines all
                                the same; a GPU that is not named may have to compile kernels */
     const char *precision;  /* on GPUs: NULL or "fp32", or "tf32", "fp16", "bf16" */
+    int n_wide;             /* at the last two, nodes of the optimized graph, from the first, that
+                               stay at fp32: where large values enter, or errors grow the longest */
     const char *cpu;        /* as in struct tro_session_opts */
     int n_threads;
     int tune;           /* 0: first candidates, 1: quick, 2: default of the command line, 3:

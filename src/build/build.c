@@ -174,6 +174,7 @@ static int tune_gpu_for(struct build *s, const struct tro_tensor *shapes)
                                        .n_threads = 1,
                                        .store = store,
                                        .precision = s->precision,
+                                       .n_wide = s->o->n_wide,
                                        .build = s->o};
     const int rc = tro_tune(&opts, &s->gpu_tuned, s->err);
     tro_cuda_store_destroy(store);
@@ -226,6 +227,9 @@ static int check_opts(struct build *s)
     if (o->tune < 0 || o->tune > 3)
         return tro_fail(s->err, TRO_E_INPUT, "expected a tuning level of 0 to 3, found %d",
                         o->tune);
+    if (o->n_wide < 0)
+        return tro_fail(s->err, TRO_E_INPUT, "expected a number of nodes at fp32, found %d",
+                        o->n_wide);
     if (!tro_precision_from_name(precision, &s->precision))
         return tro_fail(s->err, TRO_E_INPUT,
                         "precision: expected fp32, tf32, fp16 or bf16 (integer operators of a "
@@ -260,6 +264,7 @@ static int make_bytes(struct build *s, struct tro_buf *out)
         .tuned = tuned,
         .n_tuned = n_tuned,
         .precision = tro_precision_name(s->precision),
+        .n_wide = s->o->n_wide,
     };
     TRO_TRY(tro_build_code_make(s->o, &s->targets, &parts, &s->code, s->err));
     return tro_plan_write(&parts, out, s->err);

@@ -104,6 +104,7 @@ static int collect_for(struct maker *m, struct tro_err *err)
         return tro_fail(err, TRO_E_INTERNAL, "no precision '%s'", m->parts->precision);
     m->lower = (struct tro_lower_opts){.backend = &tro_cuda_backend,
                                        .precision = precision,
+                                       .n_wide = m->parts->n_wide,
                                        .arch = m->target->arch,
                                        .n_sms = m->target->n_sms,
                                        .n_threads = 1,

@@ -100,12 +100,15 @@ static int lower_main(struct tro_lowering *l)
     TRO_TRY(place_inputs(l, b));
     TRO_TRY(prepare_outputs(l, b));
     TRO_TRY(tro_lower_guess_block(l, TRO_MAIN_BLOCK));
+    const enum tro_precision precision = l->opts.precision;
     for (size_t i = 0; i < b->n_nodes; i++) {
+        l->opts.precision = (int64_t)i < l->opts.n_wide ? TRO_PRECISION_FP32 : precision;
         TRO_TRY(tro_lower_node(l, b->nodes[i]));
         TRO_TRY(note_results(l, b->nodes[i]));
         if (l->p->n_steps)
             l->p->steps[l->p->n_steps - 1].is_node_done = true;
     }
+    l->opts.precision = precision;
     TRO_TRY(finish_outputs(l, b));
     l->p->n_slots = l->n_slots;
     return tro_lower_plan_memory(l);

@@ -90,10 +90,11 @@ double tro_precision_allowance(enum tro_precision precision);
 struct tro_lower_opts {
     const struct tro_backend *backend; /* NULL: everything on the reference kernels */
     enum tro_precision precision;      /* CPU: FP32 */
-    int arch;                          /* CUDA: compute capability, 90 for 9.0 */
-    int n_sms;                         /* CUDA: multiprocessors */
-    uint32_t cpu_flags;                /* base/cpu.h */
-    int n_threads;                     /* that will run it */
+    int n_wide;         /* nodes of the main block, from the first, that stay at FP32 */
+    int arch;           /* CUDA: compute capability, 90 for 9.0 */
+    int n_sms;          /* CUDA: multiprocessors */
+    uint32_t cpu_flags; /* base/cpu.h */
+    int n_threads;      /* that will run it */
     const struct tro_choices *choices; /* of the tuner; NULL: first candidates */
     struct tro_packs *packs;           /* packed weights of the plan */
     bool keep_all; /* every value keeps its own memory to the end: steps can be run again alone */

@@ -253,6 +253,9 @@ static int check_targets(const struct checker *c)
     const struct tro_plan_target *const t = c->parts->targets;
     if (c->parts->precision && !is_word(c->parts->precision))
         return tro_fail(c->err, TRO_E_INPUT, "expected the name of a precision, found another");
+    if (c->parts->n_wide < 0 || c->parts->n_wide == INT32_MAX)
+        return tro_fail(c->err, TRO_E_INPUT, "expected a number of nodes at fp32, found %d",
+                        c->parts->n_wide);
     for (size_t i = 0; i < c->parts->n_targets; i++)
         if (t[i].arch <= (i ? t[i - 1].arch : 0) || t[i].n_sms <= 0)
             return tro_fail(c->err, TRO_E_INPUT,

@@ -208,6 +208,7 @@ int tro_plan_read_targets(struct tro_plan_parts *p, struct tro_arena *a, struct 
 {
     struct tro_bytes b = tro_bytes_of(section.p, section.n);
     TRO_TRY(read_text(&b, a, &p->precision, err));
+    p->n_wide = read_index(&b);
     p->n_targets = read_count(&b, 8);
     struct tro_plan_target *const targets = TRO_NEW_N(a, struct tro_plan_target, p->n_targets + 1);
     if (!targets)

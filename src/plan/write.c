@@ -233,6 +233,7 @@ static int add_targets(struct writer *w)
     if (w->parts->n_targets == 0 && strcmp(precision_of(w), "fp32") == 0)
         return 0;
     put_text(&b, precision_of(w));
+    tro_buf_u32(&b, (uint32_t)w->parts->n_wide);
     tro_buf_u32(&b, (uint32_t)w->parts->n_targets);
     for (size_t i = 0; i < w->parts->n_targets; i++) {
         tro_buf_u32(&b, (uint32_t)w->parts->targets[i].arch);

@@ -28,6 +28,7 @@ struct tro_tune_opts {
     int n_threads;
     struct tro_cuda_store *store;       /* on the GPU to tune for; NULL: the CPU */
     enum tro_precision precision;       /* likewise */
+    int n_wide;                         /* likewise: lower/lower.h */
     const struct tro_build_opts *build; /* tune, time_budget, cache, progress, warn */
     tro_tune_clock *clock;              /* NULL: the machine's */
     void *clock_ctx;
