@@ -37,6 +37,7 @@ ROOT = HERE.parent
 SIX = ("resnet50", "unet", "yolov8s", "mobilenetv3", "deeplabv3", "swin_t")
 SEED = 3
 FP16_LIMIT, FP32_LIMIT = 2e-2, 1e-3
+TORCH_FP16_LIMIT = 5e-2  # of PyTorch, which rounds more often; its error is printed
 FLIPPED_LIMIT = 0.01  # share of integers, which rounding may move across a threshold
 
 # Medians on an H200 with PyTorch 2.11 that the first version was asked to beat.
@@ -250,12 +251,12 @@ def prepare(case, kind, deadline):
     """Compiled, tuned, captured and checked; the engines that can be timed."""
     answer = case.workers[kind].ask("prepare", deadline.left(120))
     case.row[f"{kind}_prepare_s"] = answer["seconds"]
-    check(case, kind, answer["outputs"], FP16_LIMIT)
+    check(case, kind, answer["outputs"], TORCH_FP16_LIMIT)
     engines = ["inductor_call"] if kind == "inductor" else []
     if "graph_error" in answer:
         case.problems.append(f"{kind}: no CUDA graph: {answer['graph_error']}")
         return engines
-    check(case, f"{kind}_graph", answer["captured"], FP16_LIMIT)
+    check(case, f"{kind}_graph", answer["captured"], TORCH_FP16_LIMIT)
     return [*engines, f"{kind}_graph"]
 
 
