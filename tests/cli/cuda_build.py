@@ -150,6 +150,7 @@ def narrow_precisions_look_at_ranges():
     refused('build', big, '-o', 'y.plan', '--precision', 'fp16',
             says=["node 'enlarge'", "value 'a'", '65504', 'bf16'])
     equal(os.path.exists('y.plan'), False, 'a plan is left behind')
+    trocar('build', big, '-o', 'y.plan', '--precision', 'fp16', '--fp32-first', 1)
     trocar('build', big, '-o', 'y.plan', '--precision', 'bf16')
     equal(read_plan_precision('y.plan'), 'bf16')
 
