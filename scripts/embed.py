@@ -12,4 +12,5 @@ with open(sys.argv[1], "w", encoding="utf-8") as out:
             lines = text.read().splitlines(keepends=True)
         quoted = "\n     ".join(json.dumps(line) for line in lines)
         out.write(f'    {{"{os.path.basename(path)}",\n     {quoted}}},\n')
-    out.write("};\nconst int tro_cuda_n_texts = (int)(sizeof tro_cuda_texts / sizeof tro_cuda_texts[0]);\n")
+    out.write("};\nconst int tro_cuda_n_texts =\n"
+              "    (int)(sizeof tro_cuda_texts / sizeof tro_cuda_texts[0]);\n")

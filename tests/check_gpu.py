@@ -43,8 +43,8 @@ from checks import programs, report as rp  # noqa: E402
 ROOT = trained.ROOT
 SUITES = ('units', 'networks', 'plans', 'refusals', 'memory', 'sanitizer')
 FP32_LIMIT, FP16_LIMIT = 1e-4, 2e-2
-# Nodes that stay at FP32 in FP16: pixels of 0 to 255 enter YOLOX unscaled, and what the first layers
-# round grows through the rest.
+# Nodes that stay at FP32 in FP16: pixels of 0 to 255 enter YOLOX unscaled, and what the first
+# layers round grows through the rest.
 FP32_FIRST = {'yolox_nano': 24}
 QUANTUM_LIMIT = 1.001
 FLIPPED_LIMIT = 0.01  # share of decisions that FP16 may turn; of few ones all

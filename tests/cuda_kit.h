@@ -5,8 +5,8 @@
  *     CUDA_ENGINE(1e-2, FP16, "graph \"g\" input %x : f32[2,3] %y = exp(%x) output %y");
  *     CHECK(cuda_has("pointwise"));
  *
- * On the emulated device of tests/emu, or on a GPU where TROCAR_TEST_GPU is set. Errors are measured
- * as in engine_kit.h. Each graph runs twice, and the bits must be the same. cuda_kernels() tells
+ * On the emulated device of tests/emu, or on a GPU where TROCAR_TEST_GPU is set. Errors are
+ * measured as in engine_kit.h. Each graph runs twice, and the bits must be the same. cuda_kernels() tells
  * which kernels the last program was made of; no step may run on the host unless cuda_kit_host is
  * set.
  */

@@ -10,14 +10,14 @@
  *   TRO_EMU_MEMORY   bytes of the device, 16 GiB
  *   TRO_EMU_DEVICES  1
  *   TRO_EMU_SYNC     1: streams do at once what they are given
- *   TRO_EMU_ORDER    "reverse": independent nodes of a graph, blocks and threads run last one first,
+ *   TRO_EMU_ORDER    "reverse": independent nodes of a graph, blocks, threads run last one first,
  *                          copies to shared memory end at once rather than when they are waited for
  *   TRO_EMU_FAULT    "cuMemAlloc_v2:3,launch:2": the third call fails, the second kernel does
  *   TRO_EMU_TRACE    1: a line on stderr for each kernel, with its time
  *
- * All but the first three may change while the program runs. Device memory is filled with 0xff when it
- * is allocated. It ends less than 256 bytes before a page that no one may touch, and begins less than
- * a page behind one; the bytes between are checked after each kernel.
+ * All but the first three may change while the program runs. Device memory is filled with 0xff when
+ * it is allocated. It ends less than 256 bytes before a page that no one may touch, and begins less
+ * than a page behind one; the bytes between are checked after each kernel.
  */
 #ifndef TRO_EMU_DEVICE_H
 #define TRO_EMU_DEVICE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lets a test use the emulated driver and compiler: emu_use() before the first call of tro_cu_open or
- * tro_nvrtc_missing in the process. See driver.c and nvrtc.c for what the environment can set.
+ * Lets a test use the emulated driver and compiler: emu_use() before the first call of tro_cu_open
+ * or tro_nvrtc_missing in the process. See driver.c and nvrtc.c for what the environment can set.
  */
 #ifndef TRO_EMU_H
 #define TRO_EMU_H

@@ -4,7 +4,8 @@
  *
  * A kernel's library holds emu_state, which the machine fills before it calls emu_entry once for
  * each thread of each block. A thread is a coroutine; it gives up the processor only in calls[].
- * One launch runs at a time, its blocks one after another, so that nothing here is per system thread.
+ * One launch runs at a time, its blocks one after another, so that nothing here is per system
+ * thread.
  */
 #ifndef TRO_EMU_STATE_H
 #define TRO_EMU_STATE_H
