@@ -6,9 +6,9 @@
  *     CHECK(cuda_has("pointwise"));
  *
  * On the emulated device of tests/emu, or on a GPU where TROCAR_TEST_GPU is set. Errors are
- * measured as in engine_kit.h. Each graph runs twice, and the bits must be the same. cuda_kernels() tells
- * which kernels the last program was made of; no step may run on the host unless cuda_kit_host is
- * set.
+ * measured as in engine_kit.h. Each graph runs twice, and the bits must be the same. cuda_kernels()
+ * tells which kernels the last program was made of; no step may run on the host unless
+ * cuda_kit_host is set.
  */
 #ifndef TRO_TESTS_CUDA_KIT_H
 #define TRO_TESTS_CUDA_KIT_H

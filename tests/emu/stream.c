@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Streams hold what they are given until somebody waits for it, so that who forgets to wait sees
- * old values. Memory of the host that is not pinned is read at once, and waited for when it is written,
- * as the real driver does.
+ * old values. Memory of the host that is not pinned is read at once, and waited for when it is
+ * written, as the real driver does.
  */
 #include "device.h"
 
