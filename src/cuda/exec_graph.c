@@ -53,15 +53,16 @@ static int add_node(struct tro_cuda_exec *x, tro_cu_graph graph, int32_t first, 
 static int fill_graph(struct tro_cuda_exec *x, const struct segment *g, tro_cu_graph graph,
                       const struct tro_hazards *h, struct tro_err *err)
 {
-    const size_t n = (size_t)(g->end - g->first);
-    tro_cu_node *const nodes = tro_calloc(2 * n + 1, sizeof *nodes);
+    const size_t n = (size_t)(g->end - g->first), n_steps = (size_t)x->p->n_steps;
+    /* By step, then room for those that one waits for. */
+    tro_cu_node *const nodes = tro_calloc(n_steps + n + 1, sizeof *nodes);
     struct tro_cu_edge *const edges = tro_calloc(n + 1, sizeof *edges);
     int rc = nodes && edges ? 0 : tro_fail_nomem(err);
     for (int32_t i = 0; i < (int32_t)n && rc >= 0; i++)
         rc = tro_err_prefix(err,
-                            add_node(x, graph, g->first, g->first + i, h->deps + h->offset[i],
-                                     h->offset[i + 1] - h->offset[i], nodes - g->first, nodes + n,
-                                     edges, err),
+                            add_node(x, graph, g->first, g->first + i, &h->deps[h->offset[i]],
+                                     h->offset[i + 1] - h->offset[i], nodes, nodes + n_steps, edges,
+                                     err),
                             "node '%s': ", x->p->steps[g->first + i].name);
     tro_free(nodes);
     tro_free(edges);

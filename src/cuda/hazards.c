@@ -130,6 +130,8 @@ int tro_hazards_find(const struct tro_program *p, int32_t first, int32_t end,
     size_t n = 0, cap = 0;
     int rc = 0;
     *out = (struct tro_hazards){.offset = tro_calloc((size_t)n_steps + 1, sizeof *out->offset)};
+    if (TRO_GROW(&out->deps, n, &cap) < 0)
+        rc = TRO_E_NOMEM;
     uint64_t *const before = tro_calloc((size_t)n_steps * (size_t)n_words + 1, sizeof *before);
     if (!out->offset || !before)
         rc = TRO_E_NOMEM;

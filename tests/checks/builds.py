@@ -16,6 +16,11 @@ CCACHE_PATH = '/usr/lib/ccache:' + os.environ.get('PATH', '')
 # Programs with threads of the engine in them: all that the build "tsan" has.
 THREADED = ('unit_base_thread', 'unit_lower', 'unit_session')
 
+# Kernels on the emulated GPU: what they compute depends neither on optional libraries nor on the
+# build of the library, which unit_cuda_faults, _moves and _point drive through all its ways.
+LONG_ON_THE_EMULATED_GPU = tuple('unit_cuda_' + n for n in (
+    'attention', 'conv', 'int', 'matmul', 'recurrent', 'rows', 'spatial'))
+
 # name: (folder, options of meson, environment). gcc is the compiler of "native" and "aarch64",
 # clang that of the others, so that both see every file with warnings as errors.
 BUILDS = {

@@ -56,10 +56,11 @@ def _run_all(commands, timeout, env):
         return list(pool.map(lambda c: rp.run(c, timeout, env), commands))
 
 
-def run_units(report, build_name, wrapper=(), env=None, only=None):
-    """only: names of programs, None = all."""
+def run_units(report, build_name, wrapper=(), env=None, only=None, without=()):
+    """only: names of programs, None = all; without: those to leave out."""
     programs = [p for p in builds.programs(build_name, 'unit_')
-                if only is None or os.path.basename(p) in only]
+                if (only is None or os.path.basename(p) in only)
+                and os.path.basename(p) not in without]
     if not programs:
         report.failed('unit tests', 'tests/unit_*.c: none found')
     commands = [[*wrapper, p] for p in programs]
@@ -153,7 +154,8 @@ def unit(report, _):
 def asan(report, options):
     if not builds.build(report, 'asan'):
         return
-    run_units(report, 'asan', env=builds.ASAN_ENV)
+    run_units(report, 'asan', env=builds.ASAN_ENV,
+              without=() if options.all else builds.LONG_ON_THE_EMULATED_GPU)
     run_replays(report, 'asan', env=builds.ASAN_ENV)
     run_cli(report, 'asan', options.all, env=builds.ASAN_ENV)
     for path in test_scripts() if options.all else []:
@@ -184,7 +186,7 @@ def minimal(report, _):
             report.failed('ldd ' + name, rp.cause(code, out, 600))
         else:
             report.check('ldd ' + name, ['needs ' + lib for lib in extra])
-    run_units(report, 'minimal')
+    run_units(report, 'minimal', without=builds.LONG_ON_THE_EMULATED_GPU)
 
 
 def cli(report, options):
