@@ -12,6 +12,7 @@ table anew; it should know all networks then.
 """
 import glob
 import os
+import re
 import subprocess
 import sys
 
@@ -21,6 +22,8 @@ DATA = os.environ.get('TROCAR_DATA', os.path.join(ROOT, 'build', 'data'))
 TABLE = os.path.join(ROOT, 'tests', 'cuda_kernels.tsv')
 ARCHITECTURES = (80, 87, 90)
 TIMEOUT = 3600
+# In how many parts a product is cut is a parameter: layers of different numbers share a kernel.
+SPLITS = re.compile(r'_k[0-9]+$')
 HEAD = ('# SPDX-License-Identifier: Apache-2.0\n'
         '# Written by tests/test_cuda_kernels.py --update: kernel, architecture, most registers\n'
         '# of a thread, most bytes of local memory.\n')
@@ -44,8 +47,11 @@ def measure(models):
     if done.returncode:
         print(f'FAIL cuda_kernels: {done.stderr.strip()[-900:]}')
         sys.exit(1)
-    rows = (line.split('\t') for line in done.stdout.splitlines())
-    return {(r[0], int(r[1])): (int(r[2]), int(r[3])) for r in rows}
+    found = {}
+    for kernel, arch, *taken in (line.split('\t') for line in done.stdout.splitlines()):
+        key = (SPLITS.sub('', kernel), int(arch))
+        found[key] = tuple(map(max, map(int, taken), found.get(key, (0, 0))))
+    return found
 
 
 def read_table():
