@@ -18,7 +18,8 @@
 #include "emu/emu.h"
 #include "engine_kit.h"
 
-static bool cuda_kit_host; /* steps of the host are fine */
+static enum tro_precision cuda_kit_precision; /* of the graph at hand */
+static bool cuda_kit_host;                    /* steps of the host are fine */
 static int cuda_kit_n_sms; /* lowered for so many multiprocessors; 0: those of the device */
 
 /* Opened once. NULL where none can be had and the test is skipped, or where one should be there and
@@ -92,13 +93,13 @@ static inline bool cuda_kit_run(const struct engine_kit *k, const struct tro_pro
     return ok;
 }
 
-static inline bool cuda_kit_lower(const struct engine_kit *k, enum tro_precision precision)
+static inline bool cuda_kit_lower(const struct engine_kit *k)
 {
     struct tro_cuda_device *const d = cuda_kit_device();
     struct tro_err err = {0};
     struct tro_packs *const packs = tro_packs_create(&err);
     const struct tro_lower_opts opts = {.backend = &tro_cuda_backend,
-                                        .precision = precision,
+                                        .precision = cuda_kit_precision,
                                         .arch = d->arch,
                                         .n_sms = cuda_kit_n_sms ? cuda_kit_n_sms : d->n_sms,
                                         .n_threads = 1,
@@ -118,30 +119,8 @@ static inline bool cuda_kit_lower(const struct engine_kit *k, enum tro_precision
 static inline bool cuda_check_graph(struct tro_graph *g, double tolerance,
                                     enum tro_precision precision, const struct tro_choices *choices)
 {
-    struct tro_err err = {0};
-    struct engine_kit k = {.g = g, .tolerance = tolerance, .choices = choices};
-    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
-    k.n_in = b->n_inputs;
-    k.n_out = b->n_outputs;
-    bool ok = tro_dim_env_init(&k.env, &g->dims) >= 0 && k.n_in <= ENGINE_KIT_MAX &&
-              k.n_out <= ENGINE_KIT_MAX;
-    for (size_t i = 0; ok && i < k.n_in; i++) {
-        const struct tro_value *const v = tro_value_get(g, b->inputs[i]);
-        k.in[i] = (struct tro_tensor){.dtype = v->dtype, .rank = v->shape.rank};
-        for (int d = 0; d < v->shape.rank; d++)
-            k.in[i].shape[d] = tro_dim_value(v->shape.dim[d]);
-        engine_kit_fill(&k.in[i], i + 1);
-    }
-    ok = ok && tro_ref_run(g, k.in, k.want, NULL, NULL, &err) >= 0;
-    if (!ok)
-        printf("reference: %s\n", err.text);
-    ok = ok && cuda_kit_lower(&k, precision);
-    for (size_t i = 0; i < k.n_in && i < ENGINE_KIT_MAX; i++)
-        free(k.in[i].data);
-    for (size_t i = 0; i < k.n_out && i < ENGINE_KIT_MAX; i++)
-        tro_free(k.want[i].data);
-    tro_dim_env_finish(&k.env);
-    return ok;
+    cuda_kit_precision = precision;
+    return engine_kit_graph(g, tolerance, choices, cuda_kit_lower);
 }
 
 static inline bool cuda_check(const char *text, double tolerance, enum tro_precision precision)

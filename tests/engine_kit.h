@@ -186,9 +186,10 @@ static inline bool engine_kit_levels(const struct engine_kit *k)
     return true;
 }
 
-/* Inputs from the caller, or noise where data is NULL. */
-static inline bool engine_check_graph(struct tro_graph *g, double tolerance,
-                                      const struct tro_choices *choices)
+/* Noise for the inputs, the reference's outputs, then `run` on both. */
+static inline bool engine_kit_graph(struct tro_graph *g, double tolerance,
+                                    const struct tro_choices *choices,
+                                    bool (*run)(const struct engine_kit *k))
 {
     struct tro_err err = {0};
     struct engine_kit k = {.g = g, .tolerance = tolerance, .choices = choices};
@@ -207,13 +208,19 @@ static inline bool engine_check_graph(struct tro_graph *g, double tolerance,
     ok = ok && tro_ref_run(g, k.in, k.want, NULL, NULL, &err) >= 0;
     if (!ok)
         printf("reference: %s\n", err.text);
-    ok = ok && engine_kit_levels(&k);
+    ok = ok && run(&k);
     for (size_t i = 0; i < k.n_in && i < ENGINE_KIT_MAX; i++)
         free(k.in[i].data);
     for (size_t i = 0; i < k.n_out && i < ENGINE_KIT_MAX; i++)
         tro_free(k.want[i].data);
     tro_dim_env_finish(&k.env);
     return ok;
+}
+
+static inline bool engine_check_graph(struct tro_graph *g, double tolerance,
+                                      const struct tro_choices *choices)
+{
+    return engine_kit_graph(g, tolerance, choices, engine_kit_levels);
 }
 
 static inline bool engine_check(const char *text, double tolerance)

@@ -44,15 +44,15 @@ int tro_cu_check(const struct tro_cu *cu, int rc, const char *what, struct tro_e
 
 static int find_functions(void *library, struct tro_cu *cu, struct tro_err *err)
 {
-#define FN(name, args)                                                                       \
-    {                                                                                        \
-        void *const symbol = dlsym(library, #name);                                          \
-        if (!symbol)                                                                         \
-            return tro_fail(                                                                 \
-                err, TRO_E_DEVICE,                                                           \
-                "CUDA: expected a driver of version 12.4 or newer, found one without " #name \
-                "; update the driver or use --device cpu");                                  \
-        memcpy(&cu->name, &symbol, sizeof symbol);                                           \
+#define FN(name, args)                                                                    \
+    {                                                                                     \
+        void *const symbol = dlsym(library, #name);                                       \
+        if (!symbol)                                                                      \
+            return tro_fail(                                                              \
+                err, TRO_E_DEVICE,                                                        \
+                "CUDA: expected a driver of CUDA 12.8 or newer, found one without " #name \
+                "; update the driver or use --device cpu");                               \
+        memcpy(&cu->name, &symbol, sizeof symbol);                                        \
     }
 #include "cuda/driver.def"
 #undef FN

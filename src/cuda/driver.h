@@ -48,14 +48,7 @@ struct tro_cu_node_params {
 };
 
 /* CUresult values that are told apart. */
-enum {
-    TRO_CU_SUCCESS = 0,
-    TRO_CU_OUT_OF_MEMORY = 2,
-    TRO_CU_NO_DEVICE = 100,
-    TRO_CU_NO_BINARY_FOR_GPU = 209,
-    TRO_CU_UNSUPPORTED_PTX = 222,
-    TRO_CU_NOT_READY = 600
-};
+enum { TRO_CU_SUCCESS = 0, TRO_CU_OUT_OF_MEMORY = 2, TRO_CU_NOT_READY = 600 };
 
 /* CUdevice_attribute */
 enum {
@@ -75,7 +68,7 @@ enum {
     TRO_CU_FUNC_REGISTERS = 4
 };
 enum { TRO_CU_POINTER_MEMORY_TYPE = 2, TRO_CU_MEMORY_HOST = 1, TRO_CU_MEMORY_DEVICE = 2 };
-enum { TRO_CU_STREAM_NON_BLOCKING = 1, TRO_CU_EVENT_NO_TIMING = 2 };
+enum { TRO_CU_STREAM_NON_BLOCKING = 1 };
 
 struct tro_cu {
 #define FN(name, args) int(*name) args;
