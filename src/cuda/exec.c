@@ -135,12 +135,13 @@ void tro_cuda_exec_set_transfers(struct tro_cuda_exec *x, bool has_transfers)
     x->has_transfers = has_transfers;
 }
 
-/* What kind of memory the caller bound. */
+/* What kind of memory the caller bound; 0 for what the driver does not know. (The function for one
+ * attribute calls such memory an error, which tools that watch the driver report.) */
 static void look_at(const struct tro_cuda_exec *x, struct input *in)
 {
-    int type = 0;
-    if (x->cu->cuPointerGetAttribute(&type, TRO_CU_POINTER_MEMORY_TYPE,
-                                     (tro_cu_ptr)(uintptr_t)in->data) != TRO_CU_SUCCESS)
+    int attribute = TRO_CU_POINTER_MEMORY_TYPE, type = 0;
+    if (x->cu->cuPointerGetAttributes(1, &attribute, (void *[]){&type},
+                                      (tro_cu_ptr)(uintptr_t)in->data) != TRO_CU_SUCCESS)
         type = 0;
     in->memory = type;
     in->is_new = false;

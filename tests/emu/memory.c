@@ -164,15 +164,16 @@ int cuMemFreeHost(void *p)
     return emu_leave(emu_failure ? emu_failure : rc);
 }
 
-int cuPointerGetAttribute(void *value, int attribute, tro_cu_ptr p)
+int cuPointerGetAttributes(unsigned n, int *attributes, void **values, tro_cu_ptr p)
 {
     ENTER(true);
     const bool is_on_device = find_memory((uintptr_t)p, 1, false);
-    if (attribute != TRO_CU_POINTER_MEMORY_TYPE)
-        return emu_leave(NOT_SUPPORTED);
-    if (!is_on_device && !find_memory((uintptr_t)p, 1, true))
-        return emu_leave(INVALID_VALUE);
-    const unsigned type = is_on_device ? TRO_CU_MEMORY_DEVICE : 1;
-    memcpy(value, &type, sizeof type);
+    const bool is_pinned = !is_on_device && find_memory((uintptr_t)p, 1, true);
+    const unsigned type = is_on_device ? TRO_CU_MEMORY_DEVICE : is_pinned ? TRO_CU_MEMORY_HOST : 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (attributes[i] != TRO_CU_POINTER_MEMORY_TYPE)
+            return emu_leave(NOT_SUPPORTED);
+        memcpy(values[i], &type, sizeof type);
+    }
     return emu_leave(OK);
 }
