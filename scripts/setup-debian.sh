@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 # One line each: set, packages. docs/dependencies.md says what each is for.
 packages() {
     echo gcc libc6-dev meson ninja-build pkg-config libpng-dev libturbojpeg0-dev \
-        libtiff-dev libwebp-dev libopenjp2-7-dev
+        libtiff-dev libwebp-dev libopenjp2-7-dev libjansson-dev
     [ "$1" = build ] && return
     echo make g++ ccache clang clang-format libclang-rt-14-dev llvm cppcheck
     echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user

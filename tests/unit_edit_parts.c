@@ -365,9 +365,9 @@ TEST(normalization_that_does_not_fit)
 TEST(metadata_is_set_once)
 {
     struct tro_onnx_model *m = onnx_text_read(picture, 13);
-    CHECK_INT(tro_edit_set_metadata(m, "a", "1", NULL), 0);
-    CHECK_INT(tro_edit_set_metadata(m, "b", "2", NULL), 0);
-    CHECK_INT(tro_edit_set_metadata(m, "a", "3", NULL), 0);
+    CHECK_INT(tro_onnx_set_metadata(m, "a", "1", NULL), 0);
+    CHECK_INT(tro_onnx_set_metadata(m, "b", "2", NULL), 0);
+    CHECK_INT(tro_onnx_set_metadata(m, "a", "3", NULL), 0);
     CHECK_INT(m->n_metadata, 2);
     CHECK(tro_str_eqz(tro_onnx_metadata(m, "a"), "3"));
     CHECK(tro_str_eqz(tro_onnx_metadata(m, "b"), "2"));

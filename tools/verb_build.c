@@ -12,13 +12,14 @@
 #include "build_report.h"
 #include "memory_use.h"
 #include "progress.h"
+#include "record/record.h"
 #include "verbs.h"
 
 #define N_GOLDEN_DEFAULT (-1)
 
 struct verb {
     struct tro_list args, shapes, buckets, states;
-    const char *output, *json_path;
+    const char *output, *json_path, *record_path;
     struct tro_build_opts opts;
     int64_t tune, n_wide, n_threads, n_golden;
     struct tro_model *model;
@@ -154,6 +155,17 @@ static int write_json(const struct verb *v, struct tro_err *err)
     return rc;
 }
 
+static int apply_record(struct verb *v, struct tro_err *err)
+{
+    struct tro_record record;
+    if (!v->record_path)
+        return 0;
+    TRO_TRY(tro_record_read(v->record_path, &record, err));
+    const int rc = tro_record_apply(&record, v->model, err);
+    tro_record_finish(&record);
+    return tro_err_prefix(err, rc, "%s: ", v->args.v[0]);
+}
+
 static int build(struct verb *v, struct tro_err *err)
 {
     TRO_TRY(check(v, err));
@@ -162,6 +174,7 @@ static int build(struct verb *v, struct tro_err *err)
     v->model = tro_model_open(v->args.v[0], err);
     if (!v->model)
         return err->status;
+    TRO_TRY(apply_record(v, err));
     v->n_nodes_before = (int64_t)tro_block_get(tro_model_graph(v->model), TRO_MAIN_BLOCK)->n_nodes;
     TRO_TRY(tro_err_prefix(err, write_plan(v, err), "%s: ", v->args.v[0]));
     v->seconds = (double)(tro_clock_ns() - begin) * 1e-9;
@@ -206,6 +219,8 @@ int tro_verb_build(int argc, char **argv)
          "of fp16 and bf16: the first N nodes stay at fp32"},
         {"--shapes", TRO_OPT_LIST, &v.shapes, "IN=SHAPE", "SHAPE, or MIN:OPT:MAX"},
         {"--bucket", TRO_OPT_LIST, &v.buckets, "IN=SHAPE", "one more shape within those"},
+        {"--record", TRO_OPT_STRING, &v.record_path, "FILE",
+         "what the inputs are, as frames of a camera: a JSON text (docs/record.md)"},
         {"--state", TRO_OPT_LIST, &v.states, "IN=OUT", "feed an output back into an input"},
         {"--tune", TRO_OPT_INT, &v.tune, "0..3",
          "0 not at all, 1 quick, 2 (the default), 3 thorough"},

@@ -136,9 +136,9 @@ static int normalize(struct edit *e, struct tro_err *err)
             "found '%s'",
             e->normalize);
     TRO_TRY(tro_edit_normalize(e->m, str_of(e->input ? e->input : ""), &n, err));
-    TRO_TRY(tro_edit_set_metadata(e->m, "trocar.input.scale", "1", err));
-    TRO_TRY(tro_edit_set_metadata(e->m, "trocar.input.mean", "0", err));
-    return tro_edit_set_metadata(e->m, "trocar.input.std", "1", err);
+    TRO_TRY(tro_onnx_set_metadata(e->m, "trocar.input.scale", "1", err));
+    TRO_TRY(tro_onnx_set_metadata(e->m, "trocar.input.mean", "0", err));
+    return tro_onnx_set_metadata(e->m, "trocar.input.std", "1", err);
 }
 
 static int set_layout(struct edit *e, struct tro_err *err)
@@ -146,7 +146,7 @@ static int set_layout(struct edit *e, struct tro_err *err)
     if (strcmp(e->layout, "nhwc") != 0)
         return tro_fail(err, TRO_E_INPUT, "--input-layout: expected nhwc, found '%s'", e->layout);
     TRO_TRY(tro_edit_input_nhwc(e->m, str_of(e->input ? e->input : ""), err));
-    return tro_edit_set_metadata(e->m, "trocar.input.layout", "nhwc", err);
+    return tro_onnx_set_metadata(e->m, "trocar.input.layout", "nhwc", err);
 }
 
 /* ---- the result ------------------------------------------------------------------------ */

@@ -62,6 +62,16 @@ const struct tro_onnx_model *tro_model_onnx(const struct tro_model *m)
     return m->onnx;
 }
 
+struct tro_graph *tro_model_edit_graph(struct tro_model *m)
+{
+    return m->graph;
+}
+
+struct tro_onnx_model *tro_model_edit_onnx(struct tro_model *m)
+{
+    return m->onnx;
+}
+
 int tro_model_n_inputs(const struct tro_model *m)
 {
     return (int)tro_block_get(m->graph, TRO_MAIN_BLOCK)->n_inputs;

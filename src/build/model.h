@@ -11,4 +11,9 @@
 const struct tro_graph *tro_model_graph(const struct tro_model *m);
 const struct tro_onnx_model *tro_model_onnx(const struct tro_model *m);
 
+/* For those who rewrite a model after it was opened, before a builder or a session is made of it.
+ * Metadata goes into plans as notes; the rest of the file is not looked at again. */
+struct tro_graph *tro_model_edit_graph(struct tro_model *m);
+struct tro_onnx_model *tro_model_edit_onnx(struct tro_model *m);
+
 #endif

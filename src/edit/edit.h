@@ -77,10 +77,6 @@ struct tro_edit_normalize {
 int tro_edit_normalize(struct tro_onnx_model *m, struct tro_str input,
                        const struct tro_edit_normalize *n, struct tro_err *err);
 
-/* Sets or replaces one metadata entry. */
-int tro_edit_set_metadata(struct tro_onnx_model *m, const char *key, const char *value,
-                          struct tro_err *err);
-
 /* Reads external data into the model, so that it can be written as one file. */
 int tro_edit_embed(struct tro_onnx_model *m, struct tro_err *err);
 

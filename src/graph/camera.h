@@ -45,11 +45,11 @@
 
 struct tro_camera_colour {
     int n_channels;
-    int pixel_bytes;                /* of packed formats; 0: nv12 */
-    int byte[TRO_CAMERA_CHANNELS];  /* of a pixel: that of each channel; with is_sum of R, G, B */
-    bool is_sum;                    /* colours to gray */
+    int pixel_bytes;               /* of packed formats; 0: nv12 */
+    int byte[TRO_CAMERA_CHANNELS]; /* of a pixel: that of each channel; with is_sum of R, G, B */
+    bool is_sum;                   /* colours to gray */
     float weight[TRO_CAMERA_CHANNELS];
-    float y_zero, y_scale;          /* nv12 */
+    float y_zero, y_scale; /* nv12 */
     float cb[TRO_CAMERA_CHANNELS], cr[TRO_CAMERA_CHANNELS];
 };
 

@@ -53,8 +53,9 @@ static int want_channels(struct tro_infer_call *c, int i, int n, const char *nam
     const struct tro_shape *const s = &c->in[i].shape;
     TRO_TRY(tro_want_rank(c, i, 1, 1));
     if (tro_dims_clash(s->dim[0], tro_dim_const(n)))
-        return tro_fail(c->err, TRO_E_INPUT, "%s: expected %d elements, one a channel, found %" PRId64,
-                        name, n, tro_dim_value(s->dim[0]));
+        return tro_fail(c->err, TRO_E_INPUT,
+                        "%s: expected %d elements, one a channel, found %" PRId64, name, n,
+                        tro_dim_value(s->dim[0]));
     return 0;
 }
 

@@ -122,3 +122,26 @@ struct tro_str tro_onnx_metadata(const struct tro_onnx_model *m, const char *key
             return m->metadata[i].value;
     return TRO_STR("");
 }
+
+int tro_onnx_set_metadata(struct tro_onnx_model *m, const char *key, const char *value,
+                          struct tro_err *err)
+{
+    const struct tro_str v = {tro_arena_strdup(&m->arena, value), strlen(value)};
+    const struct tro_str k = {tro_arena_strdup(&m->arena, key), strlen(key)};
+    if (!v.p || !k.p)
+        return tro_fail_nomem(err);
+    for (size_t i = 0; i < m->n_metadata; i++) {
+        if (!tro_str_eq(m->metadata[i].key, k))
+            continue;
+        m->metadata[i].value = v;
+        return 0;
+    }
+    struct tro_onnx_pair *all = TRO_NEW_N(&m->arena, struct tro_onnx_pair, m->n_metadata + 1);
+    if (!all)
+        return tro_fail_nomem(err);
+    if (m->n_metadata)
+        memcpy(all, m->metadata, m->n_metadata * sizeof *all);
+    all[m->n_metadata++] = (struct tro_onnx_pair){.key = k, .value = v};
+    m->metadata = all;
+    return 0;
+}

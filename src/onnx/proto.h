@@ -272,5 +272,8 @@ const struct tro_onnx_attr *tro_onnx_find_attr(const struct tro_onnx_node *n, co
 int64_t tro_onnx_opset_version(const struct tro_onnx_model *m, struct tro_str domain);
 /* Value of a metadata key; empty when absent. */
 struct tro_str tro_onnx_metadata(const struct tro_onnx_model *m, const char *key);
+/* Sets or replaces one metadata entry. */
+int tro_onnx_set_metadata(struct tro_onnx_model *m, const char *key, const char *value,
+                          struct tro_err *err);
 
 #endif

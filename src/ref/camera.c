@@ -72,10 +72,8 @@ static void make_row(void *ctx, int64_t i, void *memory)
 
 int tro_ref_camera(struct tro_ref_call *c)
 {
-    struct frames f = {.x = c->in[0].data,
-                       .scale = c->in[1].data,
-                       .bias = c->in[2].data,
-                       .y = c->out[0].data};
+    struct frames f = {
+        .x = c->in[0].data, .scale = c->in[1].data, .bias = c->in[2].data, .y = c->out[0].data};
     tro_camera_init(c->attrs, &c->in[0], &f.c);
     struct tro_camera_tap *const taps = tro_arena_alloc(
         c->scratch, (size_t)(f.c.out_height + f.c.out_width), sizeof *taps);

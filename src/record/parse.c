@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "record/input.h"
+#include "record/record.h"
+
+#include "base/err.h"
+
+static int read_input(void *ctx, const char *key, const struct tro_field *value)
+{
+    struct tro_record *const r = ctx;
+    struct tro_record_input *const input = &r->inputs[r->n_inputs++];
+    input->name = key;
+    return tro_record_input_read(value, input);
+}
+
+static int read_inputs(struct tro_record *r, const struct tro_field *top)
+{
+    struct tro_field inputs;
+    const int rc = tro_field_get(top, "inputs", &inputs);
+    if (rc <= 0)
+        return rc;
+    const int64_t n = tro_field_n_members(&inputs);
+    r->inputs = TRO_NEW_N(&r->arena, struct tro_record_input, n < 0 ? 1 : (size_t)n + 1);
+    return r->inputs ? tro_field_each(&inputs, read_input, r) : tro_fail_nomem(top->err);
+}
+
+/* Each part of a record is a row of keys and a line of calls. */
+static int read_top(struct tro_record *r, const struct tro_field *top)
+{
+    static const char *const keys[] = {"inputs", NULL};
+    TRO_TRY(tro_field_want_keys(top, keys));
+    return read_inputs(r, top);
+}
+
+static int parse(struct tro_record *r, const char *text, size_t n, struct tro_err *err)
+{
+    struct tro_field top;
+    if (n > TRO_RECORD_MAX_BYTES)
+        return tro_fail(err, TRO_E_INPUT, "expected at most %d bytes, found %zu",
+                        TRO_RECORD_MAX_BYTES, n);
+    TRO_TRY(tro_field_parse(text, n, &r->arena, &top, err));
+    int rc = read_top(r, &top);
+    tro_field_finish(&top);
+    r->text = tro_arena_strndup(&r->arena, text, n);
+    if (rc >= 0 && !r->text)
+        rc = tro_fail_nomem(err);
+    return rc < 0 ? rc : 0;
+}
+
+int tro_record_parse(const char *text, size_t n, const char *name, struct tro_record *out,
+                     struct tro_err *err)
+{
+    *out = (struct tro_record){0};
+    const int rc = parse(out, text, n, err);
+    if (rc < 0)
+        tro_record_finish(out);
+    return tro_err_prefix(err, rc, "%s: ", name);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records: a JSON text beside a model (docs/record.md) that says what its inputs really are, as
+ * frames of a camera. Reading is strict: a key that is not known, a wrong type and a value out of
+ * its range are errors that name the place ("net.json: inputs.images.mean[1]: ...").
+ *
+ * Applied to a model, a record puts a `camera` node in front of each input it speaks of, which then
+ * takes u8 frames, and leaves its text in the metadata (key TRO_RECORD_KEY), from where it gets
+ * into the plan's notes.
+ *
+ * Records are read with jansson; without it reading ends in TRO_E_DEVICE and a message that says
+ * so.
+ */
+#ifndef TRO_RECORD_RECORD_H
+#define TRO_RECORD_RECORD_H
+
+#include "base/arena.h"
+#include "build/model.h"
+#include "graph/camera.h"
+
+#define TRO_RECORD_KEY "trocar.record"
+#define TRO_RECORD_MAX_BYTES (1 << 20)
+
+enum tro_record_layout { TRO_RECORD_LAYOUT_NCHW, TRO_RECORD_LAYOUT_NHWC };
+
+/* An input of the network; has_: the record says so, else the metadata does (record/notes.h). */
+struct tro_record_input {
+    const char *name;
+    struct tro_attrs_camera camera; /* height and width 0: those of the network */
+    int64_t height, width;          /* of the frames, in pixels; 0: those of the network */
+    bool has_order, has_layout, has_scale, has_mean, has_std;
+    enum tro_record_layout layout;
+    double scale, mean[TRO_CAMERA_CHANNELS], std[TRO_CAMERA_CHANNELS];
+    int n_mean, n_std; /* 1: the same for all channels */
+};
+
+struct tro_record {
+    struct tro_arena arena; /* of everything below */
+    const char *text;
+    struct tro_record_input *inputs;
+    size_t n_inputs;
+};
+
+/* Both overwrite *out; on failure nothing is left to finish. name stands in messages. */
+int tro_record_read(const char *path, struct tro_record *out, struct tro_err *err);
+int tro_record_parse(const char *text, size_t n, const char *name, struct tro_record *out,
+                     struct tro_err *err);
+void tro_record_finish(struct tro_record *r);
+
+/* Rewrites the model's graph and keeps the text. Inputs that the model lacks, or that cannot be
+ * pictures, are errors. Before a builder is made of the model. */
+int tro_record_apply(const struct tro_record *r, struct tro_model *m, struct tro_err *err);
+
+#endif
