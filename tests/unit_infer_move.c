@@ -3,6 +3,8 @@
 #include "graph/picture_size.h"
 #include "infer_kit.h"
 
+#include <math.h>
+
 TEST(infer_transpose)
 {
     const struct tro_attrs_transpose nhwc = {.perm = INTS(0, 2, 3, 1)};
@@ -354,6 +356,44 @@ TEST(infer_nms)
     INFER(TRO_OP_NMS, NULL, "f32[4,4]; f32[1,3,4]", "!rank");
     INFER(TRO_OP_NMS, NULL, "f32[1,4,4]; f32[1,3,4]; i64[2]", "!max_output has 2 elements");
     INFER(TRO_OP_NMS, NULL, "f16[1,4,4]; f16[1,3,4]", "!expected type f32");
+}
+
+TEST(infer_detect)
+{
+    const struct tro_attrs_detect five = {.max_output = 5},
+                                  above = {.max_output = 5, .iou_threshold = 1.5};
+    const struct tro_attrs_detect logit = {.max_output = 5, .is_logit = 1, .score_threshold = -1};
+    const struct tro_attrs_detect nan = {.max_output = 5, .score_threshold = NAN};
+    const struct tro_attrs_detect negative = {.max_output = 5, .max_candidates = -1};
+    INFER(TRO_OP_DETECT, &five, "f32[N,A,4]; f32[N,A,3]",
+          "i32[N,1]; f32[N,5,4]; f32[N,5]; i32[N,5]; i32[N,5]");
+    INFER(TRO_OP_DETECT, &five, "f32[2,9,3,4]; f32[2,9,3]", "i32[2,1]; f32[2,5,4]");
+    INFER(TRO_OP_DETECT, &five, "f32[2,9,1,4]; f32[2,9,3]", "i32[2,1]");
+    INFER(TRO_OP_DETECT, &five, "f32[*]; f32[2,9,3]", "i32[*]; f32[*]; f32[*]");
+    INFER(TRO_OP_DETECT, &five, "f32[2,9,5]; f32[2,9,3]", "!coordinates of a box");
+    INFER(TRO_OP_DETECT, &five, "f32[2,8,4]; f32[2,9,3]", "!number of boxes and scores");
+    INFER(TRO_OP_DETECT, &five, "f32[1,9,4]; f32[2,9,3]", "!batch of boxes and scores");
+    INFER(TRO_OP_DETECT, &five, "f32[2,9,2,4]; f32[2,9,3]", "!classes of boxes and scores");
+    INFER(TRO_OP_DETECT, &five, "f32[9,4]; f32[2,9,3]", "!rank");
+    INFER(TRO_OP_DETECT, &five, "f16[2,9,4]; f32[2,9,3]", "!expected type f32");
+    INFER(TRO_OP_DETECT, NULL, "f32[2,9,4]; f32[2,9,3]", "!max_output");
+    INFER(TRO_OP_DETECT, &above, "f32[2,9,4]; f32[2,9,3]", "!iou_threshold is 1.5");
+    INFER(TRO_OP_DETECT, &logit, "f32[2,9,4]; f32[2,9,3]", "!score_threshold with is_logit is -1");
+    INFER(TRO_OP_DETECT, &nan, "f32[2,9,4]; f32[2,9,3]", "!score_threshold is NaN");
+    INFER(TRO_OP_DETECT, &negative, "f32[2,9,4]; f32[2,9,3]", "!max_candidates");
+}
+
+TEST(infer_peaks)
+{
+    const struct tro_attrs_peaks three = {.n_peaks = 3}, wide = {.n_peaks = 1, .radius = -1};
+    const struct tro_attrs_peaks nan = {.n_peaks = 1, .threshold = NAN};
+    INFER(TRO_OP_PEAKS, &three, "f32[N,17,H,W]", "f32[N,17,3,3]");
+    INFER(TRO_OP_PEAKS, &three, "f32[*]", "f32[*]");
+    INFER(TRO_OP_PEAKS, &three, "f32[17,64,48]", "!rank");
+    INFER(TRO_OP_PEAKS, &three, "i32[1,17,64,48]", "!expected type f32");
+    INFER(TRO_OP_PEAKS, NULL, "f32[1,17,64,48]", "!n_peaks");
+    INFER(TRO_OP_PEAKS, &wide, "f32[1,17,64,48]", "!radius");
+    INFER(TRO_OP_PEAKS, &nan, "f32[1,17,64,48]", "!threshold is NaN");
 }
 
 /* ---- pictures -------------------------------------------------------------------------- */

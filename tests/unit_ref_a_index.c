@@ -177,3 +177,37 @@ TEST(ref_nms_formats)
     EVAL(TRO_OP_NMS, NULL, "f32[1,2,4] 0 0 0 0  0 0 0 0; f32[1,1,2] 1 2; i64[] 5",
          "i64[2,3] 0 0 1 0 0 0");
 }
+
+TEST(ref_detect)
+{
+    const struct tro_attrs_detect a = {
+        .score_threshold = 0.25, .iou_threshold = 0.5, .max_output = 3};
+    const struct tro_attrs_detect center = {
+        .boxes = tro_box_code_center, .iou_threshold = 0.5, .max_output = 2, .is_logit = 1};
+    /* Anchor 1 overlaps anchor 0 by a half, which is enough; the other class has boxes of its own. */
+    EVAL(TRO_OP_DETECT, &a,
+         "f32[1,3,4] 0 0 2 2  0 0 2 4  5 5 4 4; f32[1,3,2] 0.5 0.1 0.4 0.4 0.2 0.25",
+         "i32[1,1] 3; f32[1,3,4] 0 0 2 2 0 0 2 4 4 4 5 5; f32[1,3] 0.5 0.4 0.25; i32[1,3] 0 1 1; "
+         "i32[1,3] 0 1 2");
+    EVAL(TRO_OP_DETECT, &center, "f32[1,2,4] 1 1 2 2  9 9 2 4; f32[1,2,1] 0 -1",
+         "i32[1,1] 2; f32[1,2,4] 0 0 2 2 8 7 10 11; f32[1,2] 0.5 0.2689414; i32[1,2] 0 0; "
+         "i32[1,2] 0 1");
+    EVAL(TRO_OP_DETECT, &a, "f32[1,1,4] 0 0 2 2; f32[1,1,1] 0.2",
+         "i32[1,1] 0; f32[1,3,4] 12*0; f32[1,3] 3*0; i32[1,3] 3*-1; i32[1,3] 3*-1");
+}
+
+TEST(ref_peaks)
+{
+    const struct tro_attrs_peaks a = {.n_peaks = 2, .radius = 1, .threshold = 1};
+    const struct tro_attrs_peaks fine = {.n_peaks = 1, .refine = tro_refine_parabola};
+    const struct tro_attrs_peaks quarter = {.n_peaks = 1, .refine = tro_refine_quarter};
+    EVAL(TRO_OP_PEAKS, &a, "f32[1,2,2,4] 1 3 1 2  0 0 3 0  0 0 0 nan 0 0 0 0",
+         "f32[1,2,2,3] 1 0 3 -1 -1 0  -1 -1 0 -1 -1 0");
+    /* The parabola through 1, 3, 2 has its vertex 1/6 to the right; none at the border. */
+    EVAL(TRO_OP_PEAKS, &fine, "f32[1,1,1,4] 0 1 3 2", "f32[1,1,1,3] 2.166667 0 3");
+    EVAL(TRO_OP_PEAKS, &fine, "f32[1,1,4,1] 9 1 3 2", "f32[1,1,1,3] 0 0 9");
+    EVAL(TRO_OP_PEAKS, &quarter, "f32[1,1,4,4] 0 0 0 0  0 0 2 0  0 1 9 3  0 0 1 0",
+         "f32[1,1,1,3] 2.25 1.75 9");
+    EVAL(TRO_OP_PEAKS, &quarter, "f32[1,1,4,4] 0 0 0 0  0 0 2 0  1 9 3 0  0 0 1 0",
+         "f32[1,1,1,3] 1 2 9");
+}

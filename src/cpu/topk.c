@@ -7,6 +7,7 @@
  *     [ order     ][ ~index    ]
  */
 #include "cpu/cpu.h"
+#include "cpu/heap.h"
 #include "cpu/walk.h"
 
 #include <string.h>
@@ -28,44 +29,15 @@ static uint32_t order_of(float v)
     return bits >> 31 ? ~bits : bits | 0x80000000U;
 }
 
-/* A heap with the least of the keys found so far on top. */
-static void sift_down(uint64_t *heap, int64_t n, int64_t at)
-{
-    const uint64_t key = heap[at];
-    for (;;) {
-        int64_t child = 2 * at + 1;
-        if (child >= n)
-            break;
-        child += child + 1 < n && heap[child + 1] < heap[child];
-        if (key <= heap[child])
-            break;
-        heap[at] = heap[child];
-        at = child;
-    }
-    heap[at] = key;
-}
-
 static void find(const struct params *p, const float *x, uint64_t *heap)
 {
     const uint32_t flip = p->is_smallest ? UINT32_MAX : 0;
     for (int64_t i = 0; i < p->n; i++) {
         const uint64_t key = (uint64_t)(order_of(x[i * p->x_step]) ^ flip) << 32 |
                              (uint32_t) ~(uint32_t)i;
-        if (i < p->k) {
-            heap[i] = key;
-            for (int64_t at = p->k / 2 - 1; i == p->k - 1 && at >= 0; at--)
-                sift_down(heap, p->k, at);
-        } else if (key > heap[0]) {
-            heap[0] = key;
-            sift_down(heap, p->k, 0);
-        }
+        tro_heap_add(heap, p->k, i, key);
     }
-    for (int64_t left = p->k - 1; left > 0; left--) {
-        const uint64_t least = heap[0];
-        heap[0] = heap[left];
-        heap[left] = least;
-        sift_down(heap, left, 0);
-    }
+    tro_heap_sort(heap, p->k);
 }
 
 static int run(const struct tro_step *s, const struct tro_step_run *r)

@@ -24,8 +24,7 @@ const char *tro_cuda_type(enum tro_dtype dtype)
 
 /* ---- walks -------------------------------------------------------------------------------- */
 
-/* Elements from the first to the last, over axes of one sign. */
-static bool is_near(const struct tro_arg *a)
+bool tro_cuda_is_near(const struct tro_arg *a)
 {
     int64_t reach = 0;
     for (int i = 0; i < a->rank; i++)
@@ -51,7 +50,7 @@ bool tro_cuda_path(struct tro_path *path, const struct tro_arg *a, const int *ax
         path->stride[at] = (int32_t)stride;
         n *= size;
     }
-    if (n >= INT32_MAX || !is_near(a))
+    if (n >= INT32_MAX || !tro_cuda_is_near(a))
         return false;
     for (int i = 0; i < path->rank; i++)
         path->size[i] = tro_div_make(sizes[i]);

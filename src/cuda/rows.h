@@ -13,6 +13,9 @@ static inline bool tro_cuda_is_float(enum tro_dtype dtype)
     return dtype == TRO_F32 || dtype == TRO_F16 || dtype == TRO_BF16;
 }
 
+/* All of it within 31 bits of elements. */
+bool tro_cuda_is_near(const struct tro_arg *a);
+
 /* The walk over axes of a in this order; axes that lie one after the other become one. False when
  * an offset may need more than 31 bits. */
 bool tro_cuda_path(struct tro_path *path, const struct tro_arg *a, const int *axes, int n_axes);
