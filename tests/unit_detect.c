@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `detect` and `peaks`: the reference against another way to compute them, the CPU's kernels against
- * the reference. */
+/* `detect` and `peaks`: the reference against another way to compute them, the kernels of the CPU
+ * against the reference. */
 #include "detect_kit.h"
 #include "engine_kit.h"
 

@@ -518,3 +518,40 @@ TEST(memory_may_run_out_at_any_place)
     tro_onnx_free(fs.m);
     end_functions(&fs);
 }
+
+/* ---- plugins of TensorRT ---------------------------------------------------------------- */
+
+#define NMS_INPUTS                                                                           \
+    "w b f32[1,3,4] 0 0 2 2 0 0 2 4 4 4 5 5; w s f32[1,3,2] 0.5 0.1 0.4 0.4 0.2 0.25; in x " \
+    "f32[1];"
+#define NMS_OUTPUTS "t = Identity(x); out n; out y; out v; out k; out t"
+
+TEST(efficient_nms)
+{
+    CHECK_STR(ran(NMS_INPUTS "n, y, v, k = EfficientNMS_TRT(b, s) score_threshold=.25 "
+                             "iou_threshold=.5 max_output_boxes=3 background_class=-1 box_coding=0 "
+                             "score_activation=0 class_agnostic=0 plugin_version='1';" NMS_OUTPUTS),
+              "i32[1,1] 3; f32[1,3,4] 0 0 2 2 0 0 2 4 4 4 5 5; f32[1,3] 0.5 0.4 0.25; "
+              "i32[1,3] 0 1 1; f32[1] -1");
+    CHECK_STR(ran(NMS_INPUTS "n, y, v, k = EfficientNMS_TRT(b, s) score_threshold=.25 "
+                             "max_output_boxes=3 background_class=1 class_agnostic=1;" NMS_OUTPUTS),
+              "i32[1,1] 1; f32[1,3,4] 0 0 2 2 0 0 0 0 0 0 0 0; f32[1,3] 0.5 0 0; i32[1,3] 0 -1 -1; "
+              "f32[1] -1");
+    /* Anchors: x * width + x, width * e^width. */
+    CHECK_STR(ran("w b f32[1,1,4] 0.5 0 0 0; w s f32[1,1,1] 0; w a f32[1,1,4] 3 4 2 6;"
+                  "in x f32[1]; n, y, v, k = EfficientNMS_TRT(b, s, a) score_threshold=.1 "
+                  "max_output_boxes=1 box_coding=1 score_activation=1;" NMS_OUTPUTS),
+              "i32[1,1] 1; f32[1,1,4] 3 1 5 7; f32[1,1] 0.5; i32[1,1] 0; f32[1] -1");
+    CHECK_HAS(ran(NMS_INPUTS "n, y, v, k = EfficientNMS_TRT(b, s, b);" NMS_OUTPUTS),
+              "expected box_coding 1 where anchors are given");
+    CHECK_HAS(ran(NMS_INPUTS "n, y, v, k = EfficientNMS_TRT(b, s) box_coding=2;" NMS_OUTPUTS),
+              "attribute 'box_coding': expected 0 or 1, found 2");
+    CHECK_HAS(ran(NMS_INPUTS "n, y, v, k = EfficientNMS_TRT(b, s) max_output_boxes=0;" NMS_OUTPUTS),
+              "max_output is 0");
+    struct tro_onnx_model *m = onnx_text_read(
+        "in b f16[1,N,4]; in s f16[1,N,2]; n, y, v, k = TRT::EfficientNMS_TRT(b, s);"
+        "out n; out y; out v; out k",
+        13);
+    onnx_text_opset(m, "TRT", 1);
+    CHECK_HAS(imported_model(m), "f16[1,100,4]");
+}

@@ -184,7 +184,7 @@ TEST(ref_detect)
         .score_threshold = 0.25, .iou_threshold = 0.5, .max_output = 3};
     const struct tro_attrs_detect center = {
         .boxes = tro_box_code_center, .iou_threshold = 0.5, .max_output = 2, .is_logit = 1};
-    /* Anchor 1 overlaps anchor 0 by a half, which is enough; the other class has boxes of its own. */
+    /* Anchor 1 overlaps anchor 0 by a half, which is enough; not so in the other class. */
     EVAL(TRO_OP_DETECT, &a,
          "f32[1,3,4] 0 0 2 2  0 0 2 4  5 5 4 4; f32[1,3,2] 0.5 0.1 0.4 0.4 0.2 0.25",
          "i32[1,1] 3; f32[1,3,4] 0 0 2 2 0 0 2 4 4 4 5 5; f32[1,3] 0.5 0.4 0.25; i32[1,3] 0 1 1; "
