@@ -183,8 +183,8 @@ static int segment_frame(struct demo *d, int i, struct tro_err *err)
     result->seconds = (double)i * STEP_SECONDS;
     snprintf(path, sizeof path, "%s/frame_%03d.png", d->folder, i);
     snprintf(result->overlay, sizeof result->overlay, "%s/overlay_%03d.png", d->folder, i);
-    TRO_TRY(
-        tro_endoscopy_render(s->procedure, (int64_t)i * STEP_SECONDS * FPS, s->rgb, s->label, err));
+    const struct tro_endoscopy_frame drawn = {.rgb = s->rgb, .label = s->label};
+    TRO_TRY(tro_endoscopy_render(s->procedure, (int64_t)i * STEP_SECONDS * FPS, &drawn, err));
     for (int k = 0; k < N_PX; k++)
         s->label[k] = s->label_of[s->label[k]];
     TRO_TRY(tro_picture_write(path, WIDTH, HEIGHT, 3, s->rgb, err));

@@ -35,7 +35,13 @@ TRAIN_SEEDS, VALIDATION_SEEDS, TEST_SEEDS = 1_000_000, 2_000_000, 3_000_000
 class Opts(ctypes.Structure):
     """struct tro_endoscopy_opts."""
     _fields_ = [('seed', ctypes.c_uint64), ('width', ctypes.c_int), ('height', ctypes.c_int),
-                ('fps', ctypes.c_double)]
+                ('fps', ctypes.c_double), ('make', ctypes.c_int),
+                ('disturb', ctypes.c_float * 15)]
+
+
+class Frame(ctypes.Structure):
+    """struct tro_endoscopy_frame."""
+    _fields_ = [(name, ctypes.c_void_p) for name in ('rgb', 'label', 'instance', 'depth', 'truth')]
 
 
 class ClassInfo(ctypes.Structure):
@@ -60,8 +66,8 @@ def load_simulator(path):
     lib.tro_endoscopy_create.restype = ctypes.c_void_p
     lib.tro_endoscopy_create.argtypes = [ctypes.POINTER(Opts), ctypes.c_void_p]
     lib.tro_endoscopy_destroy.argtypes = [ctypes.c_void_p]
-    lib.tro_endoscopy_render.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p,
-                                         ctypes.c_void_p, ctypes.c_void_p]
+    lib.tro_endoscopy_render.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(Frame),
+                                         ctypes.c_void_p]
     return lib
 
 
@@ -88,8 +94,8 @@ def render_procedure(job):
     label = np.empty((n_frames, HEIGHT, WIDTH), np.uint8)
     for i in range(n_frames):
         second = 3 * i + seed % 3
-        if lib.tro_endoscopy_render(handle, second, rgb[i].ctypes.data, label[i].ctypes.data,
-                                    None) < 0:
+        frame = Frame(rgb[i].ctypes.data, label[i].ctypes.data)
+        if lib.tro_endoscopy_render(handle, second, ctypes.byref(frame), None) < 0:
             raise ValueError(f'procedure {seed}, second {second}')
     lib.tro_endoscopy_destroy(handle)
     return rgb, label

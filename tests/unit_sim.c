@@ -33,7 +33,9 @@ static struct tro_endoscopy *open_procedure(uint64_t seed)
 static bool draw(struct tro_endoscopy *e, int64_t index, struct picture *p)
 {
     struct tro_err err = {0};
-    return CHECK(tro_endoscopy_render(e, index, p->rgb, p->label, &err) == 0);
+    return CHECK(
+        tro_endoscopy_render(
+            e, index, &(struct tro_endoscopy_frame){.rgb = p->rgb, .label = p->label}, &err) == 0);
 }
 
 static bool same(const struct picture *a, const struct picture *b)
@@ -236,7 +238,9 @@ TEST(sim_size_changes_only_the_grain)
         &err);
     CHECK_OR_RETURN(e && f);
     draw(e, 75, &p);
-    CHECK_INT(tro_endoscopy_render(f, 75, rgb, label, &err), 0);
+    CHECK_INT(tro_endoscopy_render(f, 75, &(struct tro_endoscopy_frame){.rgb = rgb, .label = label},
+                                   &err),
+              0);
     int n_same = 0;
     for (int i = 0; i < N_PX; i++) {
         const uint8_t *large = label + 2 * (i / WIDTH) * (2 * WIDTH) + 2 * (i % WIDTH);
@@ -326,12 +330,13 @@ TEST(sim_bad_options)
         CHECK_HAS(err.text, "found");
     }
     static struct picture p;
+    const struct tro_endoscopy_frame out = {.rgb = p.rgb, .label = p.label};
     struct tro_err err = {0};
     struct tro_endoscopy *e = open_procedure(1);
     CHECK_OR_RETURN(e);
-    CHECK_INT(tro_endoscopy_render(e, -1, p.rgb, p.label, &err), TRO_E_INPUT);
-    CHECK_INT(tro_endoscopy_render(e, 1000001, p.rgb, p.label, &err), TRO_E_INPUT);
-    CHECK_INT(tro_endoscopy_render(e, 1000000, p.rgb, p.label, &err), 0);
+    CHECK_INT(tro_endoscopy_render(e, -1, &out, &err), TRO_E_INPUT);
+    CHECK_INT(tro_endoscopy_render(e, 1000001, &out, &err), TRO_E_INPUT);
+    CHECK_INT(tro_endoscopy_render(e, 1000000, &out, &err), 0);
     tro_endoscopy_destroy(e);
     tro_endoscopy_destroy(NULL);
 }

@@ -19,6 +19,8 @@ void tro_json_finish(struct tro_json *j)
 
 static void newline(struct tro_json *j)
 {
+    if (j->is_line && j->depth > 0)
+        return;
     tro_buf_u8(&j->buf, '\n');
     for (int i = 0; i < j->depth; i++)
         tro_buf_str(&j->buf, "  ");
@@ -89,7 +91,7 @@ static void level_end(struct tro_json *j, char close)
     }
     const bool is_empty = j->first[j->depth];
     j->depth--;
-    if (!is_empty)
+    if (!is_empty && !j->is_line)
         newline(j);
     tro_buf_u8(&j->buf, (uint8_t)close);
     value_end(j);

@@ -168,16 +168,37 @@ static int encode(struct tro_buf *buf, const char *path, const struct tro_pictur
                     p->channels == 3 ? ".ppm" : ".pgm");
 }
 
+static int write_buf(const char *path, struct tro_buf *buf, int rc, struct tro_err *err)
+{
+    rc = tro_err_prefix(err, rc, "%s: ", path);
+    if (rc >= 0 && buf->failed)
+        rc = tro_fail_nomem(err);
+    if (rc >= 0)
+        rc = tro_file_write(path, buf->p, buf->n, err);
+    tro_buf_finish(buf);
+    return rc;
+}
+
 int tro_picture_write(const char *path, int width, int height, int channels, const uint8_t *data,
                       struct tro_err *err)
 {
     const struct tro_picture p = {width, height, channels, (uint8_t *)(uintptr_t)data};
     struct tro_buf buf = {0};
-    int rc = tro_err_prefix(err, encode(&buf, path, &p, err), "%s: ", path);
-    if (rc >= 0 && buf.failed)
-        rc = tro_fail_nomem(err);
-    if (rc >= 0)
-        rc = tro_file_write(path, buf.p, buf.n, err);
-    tro_buf_finish(&buf);
-    return rc;
+    return write_buf(path, &buf, encode(&buf, path, &p, err), err);
+}
+
+static int encode_16(struct tro_buf *buf, const char *path, int width, int height,
+                     const uint16_t *data, struct tro_err *err)
+{
+    TRO_TRY(tro_picture_check(width, height, 0, 0, 1, err));
+    if (!tro_path_has_ext(path, ".png"))
+        return tro_fail(err, TRO_E_INPUT, "expected a name that ends in .png");
+    return tro_picture_png_encode_16(buf, width, height, data, err);
+}
+
+int tro_picture_write_16(const char *path, int width, int height, const uint16_t *data,
+                         struct tro_err *err)
+{
+    struct tro_buf buf = {0};
+    return write_buf(path, &buf, encode_16(&buf, path, width, height, data, err), err);
 }

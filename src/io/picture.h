@@ -42,4 +42,8 @@ int tro_picture_decode(struct tro_arena *arena, const void *bytes, size_t n_byte
 int tro_picture_write(const char *path, int width, int height, int channels, const uint8_t *data,
                       struct tro_err *err);
 
+/* Grey pictures of 16 bits, PNG only, for depths and the like. */
+int tro_picture_write_16(const char *path, int width, int height, const uint16_t *data,
+                         struct tro_err *err);
+
 #endif

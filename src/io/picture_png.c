@@ -146,7 +146,8 @@ struct encoder {
     png_structp png;
     png_infop info;
     struct tro_buf *buf;
-    const struct tro_picture *picture;
+    int width, height, channels, bits;
+    const uint8_t *data; /* 16 bits: the most significant byte first */
     struct tro_err *err;
     int rc;
 };
@@ -171,23 +172,20 @@ static void on_flush(png_structp png)
 
 static void write_guarded(struct encoder *e)
 {
-    const struct tro_picture *p = e->picture;
     if (setjmp(png_jmpbuf(e->png)))
         return;
-    png_set_IHDR(e->png, e->info, (png_uint_32)p->width, (png_uint_32)p->height, 8,
-                 p->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
+    png_set_IHDR(e->png, e->info, (png_uint_32)e->width, (png_uint_32)e->height, e->bits,
+                 e->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(e->png, e->info);
-    const size_t stride = (size_t)p->width * (size_t)p->channels;
-    for (int y = 0; y < p->height; y++)
-        png_write_row(e->png, p->data + (size_t)y * stride);
+    const size_t stride = (size_t)e->width * (size_t)e->channels * (size_t)(e->bits / 8);
+    for (int y = 0; y < e->height; y++)
+        png_write_row(e->png, e->data + (size_t)y * stride);
     png_write_end(e->png, NULL);
 }
 
-int tro_picture_png_encode(struct tro_buf *buf, const struct tro_picture *picture,
-                           struct tro_err *err)
+static int encode(struct encoder e)
 {
-    struct encoder e = {.buf = buf, .picture = picture, .err = err};
     e.png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &e, on_encoder_error, on_warning, NULL,
                                       png_alloc, png_release);
     e.info = e.png ? png_create_info_struct(e.png) : NULL;
@@ -195,10 +193,43 @@ int tro_picture_png_encode(struct tro_buf *buf, const struct tro_picture *pictur
         png_set_write_fn(e.png, &e, on_write, on_flush);
         write_guarded(&e);
     } else {
-        e.rc = tro_fail_nomem(err);
+        e.rc = tro_fail_nomem(e.err);
     }
     png_destroy_write_struct(e.png ? &e.png : NULL, e.info ? &e.info : NULL);
     return e.rc;
+}
+
+int tro_picture_png_encode(struct tro_buf *buf, const struct tro_picture *p, struct tro_err *err)
+{
+    return encode((struct encoder){.buf = buf,
+                                   .width = p->width,
+                                   .height = p->height,
+                                   .channels = p->channels,
+                                   .bits = 8,
+                                   .data = p->data,
+                                   .err = err});
+}
+
+int tro_picture_png_encode_16(struct tro_buf *buf, int width, int height, const uint16_t *data,
+                              struct tro_err *err)
+{
+    const size_t n = (size_t)width * (size_t)height;
+    uint8_t *const bytes = tro_malloc(2 * n);
+    if (!bytes)
+        return tro_fail_nomem(err);
+    for (size_t i = 0; i < n; i++) {
+        bytes[2 * i] = (uint8_t)(data[i] >> 8);
+        bytes[2 * i + 1] = (uint8_t)data[i];
+    }
+    const int rc = encode((struct encoder){.buf = buf,
+                                           .width = width,
+                                           .height = height,
+                                           .channels = 1,
+                                           .bits = 16,
+                                           .data = bytes,
+                                           .err = err});
+    tro_free(bytes);
+    return rc;
 }
 
 #else
@@ -221,6 +252,13 @@ int tro_picture_png_encode(struct tro_buf *buf, const struct tro_picture *pictur
                            struct tro_err *err)
 {
     (void)buf, (void)picture;
+    return fail_missing(err);
+}
+
+int tro_picture_png_encode_16(struct tro_buf *buf, int width, int height, const uint16_t *data,
+                              struct tro_err *err)
+{
+    (void)buf, (void)width, (void)height, (void)data;
     return fail_missing(err);
 }
 

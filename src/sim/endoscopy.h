@@ -13,8 +13,11 @@
 #ifndef TRO_SIM_ENDOSCOPY_H
 #define TRO_SIM_ENDOSCOPY_H
 
+#include <stdbool.h>
 #include <stdint.h>
-#include <trocar/trocar.h>
+
+#include "sim/disturb.h"
+#include "sim/make.h"
 
 /* clang-format off */
 /* THE list of classes: id, name, colour in overlays. The label of a class is its row, from 0. */
@@ -47,6 +50,60 @@ struct tro_endoscopy_opts {
     uint64_t seed;     /* the procedure */
     int width, height; /* pixels, 16 to 4096 each */
     double fps;        /* frames per second of its time, 1 to 1000; 0 = 25 */
+    enum tro_camera_make make;
+    struct tro_disturbances disturb; /* of the picture; labels and truth stay those of the scene */
+};
+
+#define TRO_ENDOSCOPY_N_TOOLS 2
+#define TRO_ENDOSCOPY_N_ORGANS 4
+
+/* The tissues that distances are given to, in their order; classes of theirs. */
+extern const uint8_t tro_endoscopy_organs[TRO_ENDOSCOPY_N_ORGANS];
+/* By kind: grasper, dissector, scissors. */
+const char *tro_endoscopy_tool_name(int kind);
+
+enum tro_endoscopy_landmark {
+    TRO_LANDMARK_FUNDUS, /* of the gallbladder: its bottom */
+    TRO_LANDMARK_NECK,
+    TRO_N_LANDMARKS
+};
+const char *tro_endoscopy_landmark_name(enum tro_endoscopy_landmark landmark);
+
+struct tro_endoscopy_point {
+    bool is_visible;  /* in the picture, and nothing is in front of it */
+    float x_px, y_px; /* from the upper left corner; the middle of the first pixel is 0.5, 0.5 */
+    float mm[3];      /* from the eye: right, down, along the optical axis */
+};
+
+/* Pixels x0 <= x < x1, y0 <= y < y1; all 0 where there is none. */
+struct tro_endoscopy_box {
+    int x0, y0, x1, y1;
+};
+
+struct tro_endoscopy_tool {
+    int kind;
+    int64_t n_px; /* of it in the picture */
+    struct tro_endoscopy_box box;
+    struct tro_endoscopy_point tip, wrist;     /* between the ends of the jaws; their joint */
+    float distance_mm[TRO_ENDOSCOPY_N_ORGANS]; /* from the tip to the surface; negative inside */
+    bool is_touching;
+};
+
+struct tro_endoscopy_truth {
+    bool is_out_of_body; /* then all else is empty */
+    bool is_bleeding;
+    struct tro_endoscopy_tool tools[TRO_ENDOSCOPY_N_TOOLS]; /* from the left, from the right */
+    struct tro_endoscopy_point landmarks[TRO_N_LANDMARKS];
+};
+
+/* What a frame is written to: height x width each, rows from the top. Those that are NULL are left
+ * out. */
+struct tro_endoscopy_frame {
+    uint8_t *rgb;      /* times 3 */
+    uint8_t *label;    /* class */
+    uint8_t *instance; /* 1 + index of the instrument, else 0 */
+    float *depth;      /* mm along the optical axis from the eye, 0 outside */
+    struct tro_endoscopy_truth *truth;
 };
 
 struct tro_endoscopy;
@@ -56,9 +113,12 @@ struct tro_endoscopy *tro_endoscopy_create(const struct tro_endoscopy_opts *opts
                                            struct tro_err *err);
 void tro_endoscopy_destroy(struct tro_endoscopy *e);
 
-/* Frame `index` from 0 to 1,000,000: rgb takes height x width x 3 bytes, label height x width
- * bytes, rows from the top. */
-int tro_endoscopy_render(struct tro_endoscopy *e, int64_t index, uint8_t *rgb, uint8_t *label,
-                         struct tro_err *err);
+/* The same procedure through another camera or with other disturbances. */
+int tro_endoscopy_change(struct tro_endoscopy *e, enum tro_camera_make make,
+                         const struct tro_disturbances *disturb, struct tro_err *err);
+
+/* Frame `index` from 0 to 1,000,000. */
+int tro_endoscopy_render(struct tro_endoscopy *e, int64_t index,
+                         const struct tro_endoscopy_frame *out, struct tro_err *err);
 
 #endif

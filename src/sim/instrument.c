@@ -118,23 +118,43 @@ static float rod_distance(struct vec3 p, float radius, float z_lo, float z_hi, f
     return sqrtf(a * a + b * b) + f_min(f_max(side, end), 0) - round;
 }
 
+#define HINGE_SHARE 0.7f /* of the clevis's length */
+
+struct vec3 tro_instrument_wrist(const struct tro_instrument_pose *pose)
+{
+    return v3_along(pose->origin, pose->z, HINGE_SHARE * pose->clevis);
+}
+
+/* How far the jaw's end is bent to the side, in its length. */
+static float jaw_bend(enum tro_tool_kind kind)
+{
+    return kind == TRO_TOOL_DISSECTOR ? 0.28f : kind == TRO_TOOL_SCISSORS ? 0.16f : 0;
+}
+
+struct vec3 tro_instrument_tip(const struct tro_instrument_pose *pose)
+{
+    const float length = pose->tool->jaw_length;
+    const struct vec3 ahead = v3_along(tro_instrument_wrist(pose), pose->z,
+                                       length * pose->cos_open);
+    return v3_along(ahead, pose->x, length * jaw_bend(pose->tool->kind));
+}
+
 /* One jaw from its hinge at the origin along z, lying on the side y > 0. */
 static float jaw_distance(const struct tro_instrument *tool, struct vec3 p)
 {
     const float length = tool->jaw_length, r = tool->radius;
     const float t = f_clamp(p.z / length, 0, 1);
-    float width = 0.8f * r, thick = 0.42f * r, bend = 0;
+    const float bend = jaw_bend(tool->kind) * length * t * t;
+    float width = 0.8f * r, thick = 0.42f * r;
     if (tool->kind == TRO_TOOL_GRASPER) {
         width *= 1 - 0.2f * t;
         thick *= 1 - 0.35f * t;
     } else if (tool->kind == TRO_TOOL_DISSECTOR) {
         width *= 0.9f - 0.45f * t;
         thick *= 1.15f - 0.6f * t;
-        bend = 0.28f * length * t * t;
     } else {
         width *= 0.45f;
         thick *= 1.3f - 0.9f * t;
-        bend = 0.16f * length * t * t;
     }
     const struct vec3 q = v3(p.x - bend, p.y - thick, p.z - length * 0.5f);
     float d = box_distance(q, v3(width, thick, length * 0.5f), 0.35f * thick);
@@ -161,7 +181,7 @@ float tro_instrument_distance(const struct tro_instrument_pose *pose, struct vec
     float tip = rod_distance(local, 0.88f * r, -1, pose->clevis, 0.5f);
     const struct vec3 slot = v3(local.x, local.y, local.z - pose->clevis);
     tip = f_max(tip, -box_distance(slot, v3(0.42f * r, 2 * r, 0.55f * pose->clevis), 0.1f));
-    const float y = slot.y, z = slot.z + 0.3f * pose->clevis;
+    const float y = slot.y, z = slot.z + (1 - HINGE_SHARE) * pose->clevis;
     const float s = pose->sin_open, c = pose->cos_open;
     const float upper = jaw_distance(tool, v3(local.x, c * y - s * z, s * y + c * z));
     const float lower = jaw_distance(tool, v3(local.x, -c * y - s * z, -s * y + c * z));

@@ -48,6 +48,10 @@ void tro_instrument_place(struct tro_instrument_pose *pose, const struct tro_ins
 struct vec3 tro_instrument_local(const struct tro_instrument_pose *pose, struct vec3 p);
 struct vec3 tro_instrument_local_direction(const struct tro_instrument_pose *pose, struct vec3 d);
 
+/* Between the ends of the jaws, and the joint that they turn about; mm in the scene. */
+struct vec3 tro_instrument_tip(const struct tro_instrument_pose *pose);
+struct vec3 tro_instrument_wrist(const struct tro_instrument_pose *pose);
+
 /* Distance in local coordinates; *is_tip says which part is nearest (may be NULL). */
 float tro_instrument_distance(const struct tro_instrument_pose *pose, struct vec3 local,
                               bool *is_tip);

@@ -13,7 +13,8 @@ enum tro_sim_stream {
     TRO_STREAM_MATERIAL,
     TRO_STREAM_CAMERA,
     TRO_STREAM_SENSOR,
-    TRO_STREAM_INSTRUMENT, /* + index of the instrument: the last of the list */
+    TRO_STREAM_INSTRUMENT, /* + index of the instrument */
+    TRO_STREAM_DISTURB = 16,
 };
 
 struct tro_rand {

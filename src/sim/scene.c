@@ -65,8 +65,9 @@ static void liver_init(struct tro_organ *o, struct tro_rand *r, float side)
 }
 
 /* A pear: spheres from the neck under the liver to the bottom, along a bent line. */
-static struct vec3 gallbladder_init(struct tro_organ *o, struct tro_rand *r, float side)
+static void gallbladder_init(struct tro_scene *scene, struct tro_rand *r, float side)
 {
+    struct tro_organ *const o = &scene->organs[TRO_ORGAN_GALLBLADDER];
     enum { N_SPHERES = 6 };
     o->label = TRO_ENDOSCOPY_GALLBLADDER;
     o->melt = 8;
@@ -82,7 +83,9 @@ static struct vec3 gallbladder_init(struct tro_organ *o, struct tro_rand *r, flo
         blob_add(o, v3_along(v3_mix(neck, bottom, t), bend, 4 * t * (1 - t)),
                  v3(radius, radius * 0.95f, radius));
     }
-    return v3_mix(neck, bottom, 0.6f);
+    scene->focus = v3_mix(neck, bottom, 0.6f);
+    scene->gallbladder_neck = neck;
+    scene->gallbladder_bottom = bottom;
 }
 
 /* The omentum below, and what is left of it round the neck of the gallbladder. */
@@ -186,6 +189,13 @@ struct tro_scene_hit tro_scene_at(const struct tro_scene *scene, const struct tr
     return hit;
 }
 
+float tro_organ_distance(const struct tro_scene *scene, int organ, struct vec3 p)
+{
+    float sunk;
+    return organ_distance(scene, &scene->organs[organ], scene->outside.parts.blobs[organ], p, 1e6f,
+                          &sunk);
+}
+
 /* The outward direction of melted blobs: weighted as f_smooth_min weighs their distances. */
 static struct vec3 blobs_normal(const struct tro_organ *o, unsigned blobs, struct vec3 p)
 {
@@ -285,7 +295,7 @@ void tro_scene_init(struct tro_scene *scene, const struct tro_noise *noise, uint
     const float side = tro_rand_below(&r, 4) == 0 ? -1 : 1;
     wall_init(&scene->organs[TRO_ORGAN_WALL], &r);
     liver_init(&scene->organs[TRO_ORGAN_LIVER], &r, side);
-    scene->focus = gallbladder_init(&scene->organs[TRO_ORGAN_GALLBLADDER], &r, side);
+    gallbladder_init(scene, &r, side);
     fat_init(&scene->organs[TRO_ORGAN_FAT], &r, side);
     for (int i = 0; i < TRO_N_ORGANS; i++)
         scene->organs[i].noise_shift = jitter(&r, v3(0, 0, 0), 8);

@@ -49,6 +49,7 @@ struct tro_grid_cell {
 struct tro_scene {
     struct tro_organ organs[TRO_N_ORGANS];
     struct vec3 focus; /* the middle of the gallbladder: where the work is */
+    struct vec3 gallbladder_neck, gallbladder_bottom; /* middles of its ends */
     const struct tro_noise *noise;
     struct tro_grid_cell outside; /* stands for all space beyond the grid */
     struct tro_grid_cell grid[TRO_GRID_Z][TRO_GRID_Y][TRO_GRID_X];
@@ -71,6 +72,9 @@ const struct tro_grid_cell *tro_scene_cell(const struct tro_scene *scene, struct
  * most, whatever is farther. */
 struct tro_scene_hit tro_scene_at(const struct tro_scene *scene, const struct tro_parts *parts,
                                   struct vec3 p);
+
+/* To one organ, negative inside it; as exact as tro_scene_at. */
+float tro_organ_distance(const struct tro_scene *scene, int organ, struct vec3 p);
 
 /* Outward direction of an organ's surface near p. */
 struct vec3 tro_organ_normal(const struct tro_scene *scene, const struct tro_parts *parts,

@@ -3,6 +3,14 @@
 
 #include "sim/rand.h"
 
+const struct tro_camera_make_info tro_camera_makes[TRO_N_CAMERA_MAKES] = {
+#define TRO_CAMERA_MAKE_ROW(id, name, text, rr, rg, rb, gr, gg, gb, br, bg, bb, noise, sharp, \
+                            dark)                                                             \
+    {name, text, {{rr, rg, rb}, {gr, gg, gb}, {br, bg, bb}}, noise, sharp, dark},
+    TRO_CAMERA_MAKES(TRO_CAMERA_MAKE_ROW)
+#undef TRO_CAMERA_MAKE_ROW
+};
+
 void tro_sensor_init(struct tro_sensor *sensor, uint64_t seed)
 {
     struct tro_rand r = tro_rand_start(seed, TRO_STREAM_SENSOR);
@@ -57,24 +65,57 @@ static uint8_t to_byte(float x)
     return (uint8_t)(f_clamp(x, 0, 255) + 0.5f);
 }
 
+static struct vec3 in_colours_of(const struct tro_camera_make_info *make, struct vec3 c)
+{
+    const float(*const m)[3] = make->matrix;
+    return v3(f_max(m[0][0] * c.x + m[0][1] * c.y + m[0][2] * c.z, 0),
+              f_max(m[1][0] * c.x + m[1][1] * c.y + m[1][2] * c.z, 0),
+              f_max(m[2][0] * c.x + m[2][1] * c.y + m[2][2] * c.z, 0));
+}
+
+/* 1 in the middle of the round picture, less toward its edge. */
+static float unshaded(const struct tro_camera_make_info *make, const struct tro_view *view,
+                      float inside_px)
+{
+    const float r = f_clamp(1 - inside_px / view->circle_radius_px, 0, 1);
+    return 1 - make->vignette * r * r;
+}
+
 void tro_sensor_row(const struct tro_sensor *sensor, const struct tro_view *view,
                     const tro_f4 *linear, int width, int height, int y, uint64_t frame,
                     uint8_t *rgb)
 {
     const uint64_t key = tro_rand_key(sensor->noise_key, frame);
     const float soft = sensor->edge_px * (float)width / 256;
+    const struct tro_camera_make_info *const make = &tro_camera_makes[sensor->make];
     for (int x = 0; x < width; x++) {
         const tro_f4 seen = blurred(linear, width, height, x, y, sensor->blur);
-        const struct vec3 c = v3_mul(v3(seen[0], seen[1], seen[2]), sensor->balance);
+        const struct vec3 balanced = v3_mul(v3(seen[0], seen[1], seen[2]), sensor->balance);
+        const struct vec3 c = in_colours_of(make, balanced);
         const float inside = tro_view_inside_px(view, (float)x + 0.5f, (float)y + 0.5f);
-        const float lit = sensor->exposure * f_smoothstep(-0.3f * soft, soft, inside);
+        const float lit = sensor->exposure * unshaded(make, view, inside) *
+                          f_smoothstep(-0.3f * soft, soft, inside);
         const uint64_t word = tro_rand_at(key, (uint64_t)y * (uint64_t)width + (uint64_t)x);
         const float grey = bell(word, 0), tint = 0.5f * bell(word, 32);
         const float value[3] = {tone(c.x * lit), tone(c.y * lit), tone(c.z * lit)};
         const float noise[3] = {grey + tint, grey, grey - tint};
         for (int i = 0; i < 3; i++) {
-            const float strength = sensor->noise * (0.5f + value[i]);
+            const float strength = sensor->noise * make->noise * (0.5f + value[i]);
             rgb[3 * x + i] = to_byte(255 * value[i] + strength * noise[i]);
         }
+    }
+}
+
+void tro_sensor_sharpen_row(const struct tro_sensor *sensor, const uint8_t *from, int width,
+                            int height, int y, uint8_t *to)
+{
+    const float amount = tro_camera_makes[sensor->make].sharpen;
+    const uint8_t *const line = from + (int64_t)y * width * 3;
+    const uint8_t *const above = y > 0 ? line - width * 3 : line;
+    const uint8_t *const below = y + 1 < height ? line + width * 3 : line;
+    for (int i = 0; i < 3 * width; i++) {
+        const int left = i >= 3 ? i - 3 : i, right = i + 3 < 3 * width ? i + 3 : i;
+        const float round = 0.25f * (float)(line[left] + line[right] + above[i] + below[i]);
+        to[i] = to_byte((float)line[i] + amount * ((float)line[i] - round));
     }
 }

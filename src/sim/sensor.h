@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "sim/make.h"
 #include "sim/view.h"
 
 /* What a procedure fixes. */
@@ -15,6 +16,7 @@ struct tro_sensor {
     float blur;    /* weight of a neighbour pixel, 0..0.25 */
     float noise;   /* standard deviation in the middle of the range, of 255 */
     float edge_px; /* softness of the round edge, in 1/256 of the picture's width */
+    enum tro_camera_make make;
 };
 
 void tro_sensor_init(struct tro_sensor *sensor, uint64_t seed);
@@ -24,5 +26,9 @@ void tro_sensor_init(struct tro_sensor *sensor, uint64_t seed);
 void tro_sensor_row(const struct tro_sensor *sensor, const struct tro_view *view,
                     const tro_f4 *linear, int width, int height, int y, uint64_t frame,
                     uint8_t *rgb);
+
+/* Row y of `from` with the make's sharpening. */
+void tro_sensor_sharpen_row(const struct tro_sensor *sensor, const uint8_t *from, int width,
+                            int height, int y, uint8_t *to);
 
 #endif

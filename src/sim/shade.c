@@ -59,15 +59,26 @@ static float vessels(const struct tro_stage *stage, const struct tro_tissue *t, 
     return t->vessel * there * f_smoothstep(0.085f, 0.02f, f_abs(n));
 }
 
+/* Blood runs down: below the wound it has come farther. */
+static float wound(const struct tro_stage *stage, struct vec3 p)
+{
+    struct vec3 d = v3_sub(p, stage->wound);
+    d.y *= d.y < 0 ? 0.55f : 1.3f;
+    const float ragged = smooth_at(stage, v3(p.x, 0.4f * p.y, p.z), 0.13f);
+    const float r = stage->wound_radius * (1 + 0.45f * ragged);
+    return f_smoothstep(r, r - 2.5f, v3_length(d));
+}
+
 /* 0 = none, 1 = a full film. */
 static float blood(const struct tro_stage *stage, struct vec3 p)
 {
-    const float threshold = stage->materials->blood_threshold;
+    const float threshold = stage->materials->blood_threshold - 0.7f * stage->bleeding;
     const float n = smooth_at(stage, v3(p.y, p.z, p.x), 0.045f);
+    const float pool = stage->bleeding > 0 ? wound(stage, p) : 0;
     if (n < threshold - 0.4f)
-        return 0;
+        return pool;
     const float ragged = smooth_at(stage, v3(p.x, 0.6f * p.y, p.z), 0.17f);
-    return f_smoothstep(threshold, threshold + 0.12f, n + 0.35f * ragged);
+    return f_max(pool, f_smoothstep(threshold, threshold + 0.12f, n + 0.35f * ragged));
 }
 
 static struct vec3 tissue_color(const struct tro_stage *stage, const struct tro_tissue *t,
@@ -132,9 +143,10 @@ struct vec3 tro_shade_tissue(const struct tro_stage *stage, struct tro_scene_hit
                                      0.88f * film);
     const float soak = t->soak * (1 - film);
     const float facing = f_max((v3_dot(relief, to_light) + soak) / (1 + soak), 0);
-    const float gloss = t->gloss * (1 + 0.6f * film);
-    const float shine = 0.07f * gloss * highlight(relief, to_light, dir, t->gloss_doublings - 2) +
-                        1.7f * gloss * highlight(relief, to_light, dir, t->gloss_doublings + 2);
+    const float gloss = t->gloss * (1 + 0.6f * film) * (1 + 3 * stage->glare);
+    const int doublings = t->gloss_doublings - (int)(2.5f * stage->glare);
+    const float shine = 0.07f * gloss * highlight(relief, to_light, dir, doublings - 2) +
+                        1.7f * gloss * highlight(relief, to_light, dir, doublings + 2);
     const struct vec3 lit = v3_scale(color, light * (0.06f + 0.94f * facing));
     return v3_along(lit, v3(1, 0.96f, 0.92f), light * shine);
 }

@@ -31,7 +31,10 @@ struct tro_stage {
     const struct tro_materials *materials;
     struct tro_view view;
     struct tro_instrument_pose instruments[TRO_N_INSTRUMENTS];
-    float light_power; /* automatic exposure: mm^2 that the light falls off by */
+    float light_power;     /* automatic exposure: mm^2 that the light falls off by */
+    float bleeding, glare; /* disturbances, 0..1 */
+    struct vec3 wound;     /* where it bleeds from, in the tissue */
+    float wound_radius;    /* how far blood has come, mm */
 };
 
 void tro_materials_init(struct tro_materials *m, uint64_t seed);

@@ -13,9 +13,14 @@ struct vec3 {
 /* Four floats that the compiler keeps in one register where the machine has such. */
 typedef float tro_f4 __attribute__((vector_size(16)));
 
+static inline tro_f4 f4_of(float x)
+{
+    return (tro_f4){x, x, x, x};
+}
+
 static inline tro_f4 f4_mix(tro_f4 a, tro_f4 b, float t)
 {
-    return a + (b - a) * (tro_f4){t, t, t, t};
+    return a + (b - a) * f4_of(t);
 }
 
 static inline struct vec3 v3(float x, float y, float z)

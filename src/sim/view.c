@@ -89,6 +89,26 @@ struct vec3 tro_view_ray(const struct tro_view *view, float x_px, float y_px)
     return v3_normalize(v3_along(d, view->up, v * stretch));
 }
 
+bool tro_view_project(const struct tro_view *view, struct vec3 p, float *x_px, float *y_px)
+{
+    const struct vec3 d = v3_sub(p, view->eye);
+    const float z = v3_dot(d, view->forward);
+    *x_px = *y_px = 0;
+    if (z < 0.1f)
+        return false;
+    const float a = v3_dot(d, view->right) / z, b = v3_dot(d, view->up) / z;
+    const float stretched = sqrtf(a * a + b * b);
+    float r = stretched; /* by Newton: r + distortion r^3 = stretched */
+    for (int i = 0; i < 8; i++) {
+        const float k = view->distortion * r * r;
+        r -= (r + k * r - stretched) / (1 + 3 * k);
+    }
+    const float back = stretched > 0 ? r / stretched : 1;
+    *x_px = view->half_width_px + a * back / view->px_size;
+    *y_px = view->half_height_px - b * back / view->px_size;
+    return true;
+}
+
 float tro_view_inside_px(const struct tro_view *view, float x_px, float y_px)
 {
     const float x = x_px - view->circle_x_px, y = y_px - view->circle_y_px;

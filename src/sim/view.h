@@ -3,6 +3,7 @@
 #ifndef TRO_SIM_VIEW_H
 #define TRO_SIM_VIEW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sim/scene.h"
@@ -37,6 +38,10 @@ void tro_view_init(struct tro_view *view, const struct tro_optics *optics,
 
 /* Unit direction of the ray through a place in the picture, pixels from the upper left corner. */
 struct vec3 tro_view_ray(const struct tro_view *view, float x_px, float y_px);
+
+/* Where a point of the scene is in the picture, pixels from the upper left corner; false behind the
+ * eye. */
+bool tro_view_project(const struct tro_view *view, struct vec3 p, float *x_px, float *y_px);
 
 /* Distance from the edge of the round picture in pixels, positive inside. */
 float tro_view_inside_px(const struct tro_view *view, float x_px, float y_px);

@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""trocar sim: rows of frames, data sets, their truth as docs/dataset.md has it."""
+import json
+import os
+
+import numpy
+from PIL import Image
+
+from _kit import Mismatch, equal, holds, main, test, trocar
+
+SIZE = ('--size', '96x72')
+
+
+def pixels(path):
+    with Image.open(path) as picture:
+        return numpy.array(picture)
+
+
+def lines(folder):
+    with open(os.path.join(folder, 'frames.jsonl'), encoding='utf-8') as f:
+        return [json.loads(line) for line in f]
+
+
+def files(folder):
+    return sorted(os.path.relpath(os.path.join(at, name), folder)
+                  for at, _, names in os.walk(folder) for name in names)
+
+
+def refused(*arguments, says):
+    err = trocar('sim', *arguments, code=2).err
+    equal(err.count('\n'), 1, 'lines on standard error')
+    holds(err, says)
+
+
+def same_boxes(truth, instance):
+    for tool in truth['instruments']:
+        y, x = numpy.nonzero(instance == tool['instance'])
+        box = [x.min(), y.min(), x.max() + 1, y.max() + 1] if len(x) else [0, 0, 0, 0]
+        equal(tool['box'], [int(v) for v in box], 'box')
+        equal(tool['pixels'], len(x), 'pixels')
+
+
+@test
+def frames_with_truth():
+    trocar('sim', 'endoscopy', '-o', 'a', *SIZE, '--frames', 3, '--truth', '--seed', 9)
+    trocar('sim', 'endoscopy', '-o', 'b', *SIZE, '--frames', 3, '--seed', 9)
+    for i in range(3):
+        for name in ('frame', 'label'):
+            equal((pixels(f'a/{name}_000{i}.png') == pixels(f'b/{name}_000{i}.png')).all(), True,
+                  f'{name} {i} with and without --truth')
+        label = pixels(f'a/frame_000{i}.label.png')
+        instance = pixels(f'a/frame_000{i}.instance.png')
+        depth = pixels(f'a/frame_000{i}.depth.png')
+        equal(((label >= 5) == (instance > 0)).all(), True, 'instances where instruments are')
+        equal(((label > 0) == (depth > 0)).all(), True, 'depth where something is')
+        same_boxes(lines('a')[i]['truth'], instance)
+
+
+@test
+def data_set():
+    command = ('sim', 'dataset', *SIZE, '--procedures', 2, '--frames', 2, '--strengths', '0.5',
+               '--cameras', '--seed', 30, '--split', 'validation')
+    trocar(*command, '-o', 'a')
+    trocar(*command, '-o', 'b')
+    equal(files('a'), files('b'), 'files of two runs')
+    for name in files('a'):
+        with open(f'a/{name}', 'rb') as one, open(f'b/{name}', 'rb') as other:
+            equal(one.read() == other.read(), True, f'{name} of two runs')
+    frames = lines('a')
+    slices = {frame['slice'] for frame in frames}
+    equal(len(slices), 1 + 15 + 4, 'slices')
+    equal(len(frames), 4 * len(slices), 'frames')
+    named = {'labels.tsv', 'frames.jsonl'}
+    for frame in frames:
+        equal(frame['split'], 'validation', 'split')
+        named.update(frame[k] for k in ('picture', 'label', 'instance', 'depth') if k in frame)
+        if frame['truth']['out_of_body']:
+            equal('label' in frame, False, 'labels out of the body')
+        else:
+            same_boxes(frame['truth'], pixels(f'a/{frame["instance"]}'))
+    missing = named - set(files('a'))
+    if missing:
+        raise Mismatch(f'files that frames.jsonl names and are not there: {missing}')
+
+
+@test
+def bad_use():
+    refused('endoscopy', says='expected -o DIR')
+    refused('endoscopi', '-o', 'x', says="expected 'endoscopy' or 'dataset'")
+    refused('endoscopy', '-o', 'x', '--disturb', 'smok=1', says='NAME=STRENGTH')
+    refused('endoscopy', '-o', 'x', '--disturb', 'smoke=2', says='from 0 to 1')
+    refused('endoscopy', '-o', 'x', '--camera', 'e', says='plain, a, b, c or d')
+    refused('dataset', '-o', 'x', '--strengths', '0.5,0', says='above 0 up to 1')
+    refused('dataset', '-o', 'x', '--procedures', '0', says='--procedures')
+    refused('dataset', '-o', 'x', '--every', '0', says='--every')
+
+
+if __name__ == '__main__':
+    main()
