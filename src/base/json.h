@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON writer into a buffer: keys in the order given, two-space indent, numbers in the fewest
- * digits that read back to the same double, NaN and infinity as null, U+FFFD for bytes that are not UTF-8.
- * Commas and nesting are kept by the writer; a value at the top level ends its line. More than 63
- * levels, or an end without its begin, set buf.failed. */
+ * digits that read back to the same double, NaN and infinity as null, U+FFFD for bytes that are
+ * not UTF-8. Commas and nesting are kept by the writer; a value at the top level ends its line.
+ * More than 63 levels, or an end without its begin, set buf.failed. */
 #ifndef TRO_BASE_JSON_H
 #define TRO_BASE_JSON_H
 
