@@ -249,13 +249,6 @@ int cuDeviceGetAttribute(int *value, int attribute, tro_cu_device device)
     }
 }
 
-int cuDeviceTotalMem_v2(size_t *n_bytes, tro_cu_device device)
-{
-    (void)device;
-    *n_bytes = emu_device_bytes();
-    return OK;
-}
-
 int cuDevicePrimaryCtxRetain(tro_cu_context *context, tro_cu_device device)
 {
     (void)device;
@@ -281,12 +274,6 @@ int cuDevicePrimaryCtxRelease_v2(tro_cu_device device)
 int cuCtxSetCurrent(tro_cu_context context)
 {
     current = context;
-    return OK;
-}
-
-int cuCtxGetCurrent(tro_cu_context *context)
-{
-    *context = current;
     return OK;
 }
 

@@ -134,21 +134,3 @@ int cuFuncSetAttribute(tro_cu_function function, int attribute, int value)
     function->max_shared = (unsigned)value;
     return emu_leave(OK);
 }
-
-int cuFuncGetAttribute(int *value, int attribute, tro_cu_function function)
-{
-    ENTER(true);
-    switch (attribute) {
-    case TRO_CU_FUNC_MAX_SHARED:
-        *value = (int)function->max_shared;
-        return emu_leave(OK);
-    case TRO_CU_FUNC_LOCAL:
-        *value = 0;
-        return emu_leave(OK);
-    case TRO_CU_FUNC_REGISTERS:
-        *value = 32;
-        return emu_leave(OK);
-    default:
-        return emu_leave(INVALID_VALUE);
-    }
-}

@@ -337,13 +337,6 @@ static int compile_to(struct tro_nvrtc_program_s *p, int arch, const char *cache
 
 /* ---- the functions ------------------------------------------------------------------------ */
 
-int nvrtcVersion(int *major, int *minor)
-{
-    *major = 13;
-    *minor = 0;
-    return NVRTC_SUCCESS;
-}
-
 int nvrtcDestroyProgram(tro_nvrtc_program *program)
 {
     struct tro_nvrtc_program_s *const p = *program;

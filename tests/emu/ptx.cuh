@@ -127,10 +127,6 @@ static inline void tro_ldmatrix4(uint32_t (&d)[4], const void *row)
 {
     emu_ldmatrix(EMU_LDMATRIX4, d, row);
 }
-static inline void tro_ldmatrix2(uint32_t (&d)[2], const void *row)
-{
-    emu_ldmatrix(EMU_LDMATRIX2, d, row);
-}
 static inline void tro_ldmatrix4_trans(uint32_t (&d)[4], const void *row)
 {
     emu_ldmatrix(EMU_LDMATRIX4_TRANS, d, row);
@@ -263,10 +259,6 @@ static inline float tro_fast_exp2(float x)
 static inline float tro_fast_rcp(float x)
 {
     return 1.0f / x;
-}
-static inline float tro_fast_tanh(float x)
-{
-    return tanhf(x);
 }
 
 #endif

@@ -221,12 +221,6 @@ int cuEventQuery(tro_cu_event event)
     return emu_leave(NOT_READY);
 }
 
-int cuEventSynchronize(tro_cu_event event)
-{
-    ENTER(true);
-    return emu_leave(wait_event(event));
-}
-
 int cuEventElapsedTime_v2(float *ms, tro_cu_event begin, tro_cu_event end)
 {
     ENTER(true);

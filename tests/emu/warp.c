@@ -237,13 +237,13 @@ static void ballot(struct emu_io *io, uint32_t need)
             io->value[i] = bits;
 }
 
-static const char *ldmatrix(struct emu_io *io, int n, int is_transposed)
+static const char *ldmatrix(struct emu_io *io, int is_transposed)
 {
-    for (int m = 0; m < n; m++)
+    for (int m = 0; m < 4; m++)
         for (int r = 0; r < 8; r++)
             if ((uintptr_t)io->row[m * 8 + r] % 16)
                 return "ldmatrix: a row is not at a multiple of 16";
-    for (int m = 0; m < n; m++) {
+    for (int m = 0; m < 4; m++) {
         uint16_t rows[8][8], turned[8][8];
         for (int r = 0; r < 8; r++)
             memcpy(rows[r], io->row[m * 8 + r], 16);
@@ -257,7 +257,7 @@ static const char *ldmatrix(struct emu_io *io, int n, int is_transposed)
 const char *emu_warp_compute(struct emu_warp *w, enum emu_op op, uint32_t need)
 {
     struct emu_io *const io = &w->io;
-    if (op >= EMU_LDMATRIX1 && need != 0xffffffff)
+    if (op >= EMU_LDMATRIX4 && need != 0xffffffff)
         return "ldmatrix and mma need all 32 lanes";
     switch (op) {
     case EMU_SYNC:
@@ -268,16 +268,10 @@ const char *emu_warp_compute(struct emu_warp *w, enum emu_op op, uint32_t need)
     case EMU_BALLOT:
         ballot(io, need);
         return NULL;
-    case EMU_LDMATRIX1:
-        return ldmatrix(io, 1, 0);
-    case EMU_LDMATRIX2:
-        return ldmatrix(io, 2, 0);
     case EMU_LDMATRIX4:
-        return ldmatrix(io, 4, 0);
-    case EMU_LDMATRIX2_TRANS:
-        return ldmatrix(io, 2, 1);
+        return ldmatrix(io, 0);
     case EMU_LDMATRIX4_TRANS:
-        return ldmatrix(io, 4, 1);
+        return ldmatrix(io, 1);
     case EMU_MMA_F16:
         mma_float(io, 8, convert_f16);
         return NULL;

@@ -155,13 +155,6 @@ static __device__ __forceinline__ void tro_ldmatrix4(uint32_t (&d)[4], const voi
                  : "r"(tro_shared_address(row))
                  : "memory");
 }
-static __device__ __forceinline__ void tro_ldmatrix2(uint32_t (&d)[2], const void *row)
-{
-    asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
-                 : "=r"(d[0]), "=r"(d[1])
-                 : "r"(tro_shared_address(row))
-                 : "memory");
-}
 /* The same, each matrix of 16-bit elements transposed. */
 static __device__ __forceinline__ void tro_ldmatrix4_trans(uint32_t (&d)[4], const void *row)
 {
@@ -364,12 +357,6 @@ static __device__ __forceinline__ float tro_fast_div(float x, float y)
     float q;
     asm("div.full.f32 %0, %1, %2;" : "=f"(q) : "f"(x), "f"(y));
     return q;
-}
-static __device__ __forceinline__ float tro_fast_tanh(float x)
-{
-    float y;
-    asm("tanh.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
 }
 
 #endif
