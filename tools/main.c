@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/nvtx.h"
 #include "io/image_decoder.h"
 #include "verbs.h"
 
@@ -42,6 +43,13 @@ static void print_overview(FILE *to)
             "\n'trocar VERB --help' describes a verb; 'trocar --version' prints the version.\n");
 }
 
+static void warn_of_tools(void)
+{
+    const char *const missing = tro_nvtx_missing();
+    if (missing)
+        fprintf(stderr, "trocar: warning: %s\n", missing);
+}
+
 int main(int argc, char **argv)
 {
     tro_image_decoder_register();
@@ -57,6 +65,7 @@ int main(int argc, char **argv)
         printf("trocar %s\n", tro_version());
         return TRO_EXIT_OK;
     }
+    warn_of_tools();
     for (size_t i = 0; i < N_VERBS; i++)
         if (strcmp(argv[1], verbs[i].name) == 0)
             return verbs[i].fn(argc - 1, argv + 1);

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/nvtx.h"
 #include "graph/weights.h"
 
 #include <pthread.h>
@@ -262,7 +263,9 @@ struct tro_plan *tro_plan_open_owned(void *bytes, size_t n_bytes, const char *na
     p->parts.precision = "fp32";
     p->name = tro_arena_strdup(&p->arena, name);
     struct opener o = {.p = p, .err = err ? err : &own};
+    tro_range_begin("load", name);
     const int rc = p->name ? read_plan(&o) : tro_fail_nomem(err);
+    tro_range_end();
     if (tro_err_prefix(o.err, rc, "%s: ", name) == 0)
         return p;
     tro_plan_close(p);

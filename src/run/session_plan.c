@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/cpu.h"
 #include "base/err.h"
+#include "base/nvtx.h"
 #include "base/thread.h"
 #include "cpu/cpu.h"
 #include "cuda/cuda.h"
@@ -127,9 +128,9 @@ static int run_on_gpu(struct tro_plan_session *e, struct tro_variant *v, struct 
     return 0;
 }
 
-static int run_plan(struct tro_session *s, struct tro_err *err)
+static int run_bound(struct tro_plan_session *e, struct tro_err *err)
 {
-    struct tro_plan_session *const e = (struct tro_plan_session *)s;
+    struct tro_session *const s = &e->s;
     struct tro_variant *v;
     TRO_TRY(prepare_run(e, &v, err));
     if (v->cuda)
@@ -143,6 +144,15 @@ static int run_plan(struct tro_session *s, struct tro_err *err)
         s->outputs[i] = tro_exec_output(v->exec, i);
     advance_states(e);
     return 0;
+}
+
+static int run_plan(struct tro_session *s, struct tro_err *err)
+{
+    struct tro_plan_session *const e = (struct tro_plan_session *)s;
+    tro_range_begin("run", e->parts->model);
+    const int rc = run_bound(e, err);
+    tro_range_end();
+    return rc;
 }
 
 static void destroy_plan(struct tro_session *s)
@@ -275,7 +285,10 @@ struct tro_session *tro_session_create(struct tro_plan *p, const struct tro_sess
         tro_free(e);
         return NULL;
     }
-    if (init_plan(e, p, opts ? opts : &defaults, err) < 0) {
+    tro_range_begin("session", e->parts->model);
+    const int rc = init_plan(e, p, opts ? opts : &defaults, err);
+    tro_range_end();
+    if (rc < 0) {
         destroy_plan(&e->s);
         return NULL;
     }

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/nvtx.h"
 #include "base/thread.h"
 #include "tune/cache.h"
 
@@ -367,7 +368,9 @@ int tro_tune(const struct tro_tune_opts *opts, struct tro_tuned *out, struct tro
     struct tro_err own = {0};
     struct tuner t = {.o = opts, .build = opts->build, .out = out, .err = err ? err : &own};
     *out = (struct tro_tuned){0};
+    tro_range_begin("tune", opts->graph->name);
     const int rc = tune(&t);
+    tro_range_end();
     tro_free(t.problems);
     tro_map_finish(&t.map);
     tro_cache_finish(&t.cache);
