@@ -121,8 +121,8 @@ static void *run_turn(void *arg)
     return NULL;
 }
 
-/* All streams at the same time; the first one in this thread. */
-static int run_streams(struct tro_bench_side *side, int64_t until_ns, struct tro_err *err)
+/* The first stream in this thread. */
+int tro_bench_run(struct tro_bench_side *side, int64_t until_ns, struct tro_err *err)
 {
     pthread_t *threads = tro_calloc((size_t)side->n_streams, sizeof *threads);
     int n_started = 1, rc = threads ? 0 : tro_fail_nomem(err);
@@ -159,12 +159,13 @@ static int take_turn(struct tro_bench *b, struct tro_bench_side *side, int64_t n
                      struct tro_err *err)
 {
     if (b->n_sides > 1)
-        TRO_TRY(run_streams(side, 0, err));
+        TRO_TRY(tro_bench_run(side, 0, err));
     const double before_mj = energy_of(b);
     const int64_t begin = tro_clock_ns();
-    TRO_TRY(run_streams(side, begin + ns, err));
+    TRO_TRY(tro_bench_run(side, begin + ns, err));
     side->wall_ns += tro_clock_ns() - begin;
     side->energy_mj += energy_of(b) - before_mj;
+    tro_bench_gpu_look(side);
     return 0;
 }
 
@@ -175,7 +176,7 @@ static int warm_up(struct tro_bench_side *side, struct tro_err *err)
         const int64_t passed = tro_clock_ns() - begin;
         if (passed > WARM_UP_MAX_NS || (passed > WARM_UP_NS && n >= 3))
             return 0;
-        TRO_TRY(run_streams(side, 0, err));
+        TRO_TRY(tro_bench_run(side, 0, err));
     }
 }
 
@@ -183,9 +184,7 @@ static int warm_up(struct tro_bench_side *side, struct tro_err *err)
 static int time_device(struct tro_bench_side *side, struct tro_err *err)
 {
     struct tro_session *const s = side->streams[0].side.session;
-    struct tro_session_gpu gpu;
     int64_t ns[DEVICE_RUNS];
-    side->has_device = s && tro_session_gpu(s, &gpu);
     if (!side->has_device)
         return 0;
     tro_session_set_timed(s, true);
@@ -225,8 +224,10 @@ int tro_bench_measure(struct tro_bench *b, struct tro_err *err)
     const int64_t turn_ns = b->n_sides > 1 ? TURN_NS : POLL_NS;
     struct tro_progress progress;
     int rc = 0;
-    for (int i = 0; i < b->n_sides; i++)
+    for (int i = 0; i < b->n_sides; i++) {
         TRO_TRY(warm_up(&b->sides[i], err));
+        tro_bench_gpu_open(&b->sides[i]);
+    }
     tro_progress_start(&progress, "bench", total_ns);
     for (bool is_done = false; !is_done && rc >= 0;) {
         is_done = true;
@@ -243,6 +244,8 @@ int tro_bench_measure(struct tro_bench *b, struct tro_err *err)
         rc = sum_up(&b->sides[i], err);
         if (rc >= 0)
             rc = time_device(&b->sides[i], err);
+        if (rc >= 0)
+            rc = tro_bench_gpu_energy(&b->sides[i], err);
     }
     return rc;
 }

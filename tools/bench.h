@@ -6,6 +6,7 @@
 #include "base/energy.h"
 #include "base/json.h"
 #include "base/latency.h"
+#include "cuda/nvml.h"
 #include "samples.h"
 #include "side.h"
 
@@ -21,6 +22,15 @@ struct tro_bench_stream {
     struct tro_err err;
 };
 
+/* What the GPU of a side tells of itself. */
+struct tro_bench_gpu {
+    tro_nvml_device nvml; /* NULL: nothing is known */
+    char why_not[256];    /* why the energy is not known; empty: it is */
+    double energy_mj;     /* of a run */
+    struct tro_nvml_state before, after;
+    int64_t reasons; /* that held the clock at any look */
+};
+
 struct tro_bench_side {
     const char *text;
     struct tro_bench_stream *streams;
@@ -34,6 +44,7 @@ struct tro_bench_side {
     struct tro_latency latency;
     struct tro_latency device; /* on a GPU, from the first kernel's begin to the last one's end */
     bool has_device;
+    struct tro_bench_gpu gpu; /* where has_device */
     double throughput_hz;
 };
 
@@ -56,6 +67,18 @@ void tro_bench_close(struct tro_bench *b);
 
 /* Warm-up, then turns until each side had its time. */
 int tro_bench_measure(struct tro_bench *b, struct tro_err *err);
+
+/* All streams of a side at the same time until the clock is there; 0: one run each, which does not
+ * count. */
+int tro_bench_run(struct tro_bench_side *side, int64_t until_ns, struct tro_err *err);
+
+/* ---- bench_gpu.c ----------------------------------------------------------------------- */
+
+/* Before a side's first turn; after each turn. */
+void tro_bench_gpu_open(struct tro_bench_side *side);
+void tro_bench_gpu_look(struct tro_bench_side *side);
+/* Energy of a run, by runs that are not timed; an energy that is not known is no failure. */
+int tro_bench_gpu_energy(struct tro_bench_side *side, struct tro_err *err);
 
 /* ---- bench_report.c -------------------------------------------------------------------- */
 

@@ -93,6 +93,54 @@ static void print_device(const struct tro_bench_side *s)
         gpu.exec.n_host_steps, gpu.exec.n_host_steps == 1 ? "" : "s");
 }
 
+/* Those that slow the chip. */
+static void print_reasons(int64_t reasons, const char *before)
+{
+#define REASON(bit, id, is_slow)        \
+    if (is_slow && (reasons & (bit))) { \
+        printf("%s%s", before, id);     \
+        before = ", ";                  \
+    }
+    TRO_NVML_REASONS(REASON)
+#undef REASON
+}
+
+static bool is_slowed(int64_t reasons)
+{
+    bool is_any = false;
+#define REASON(bit, id, is_slow) is_any |= is_slow && (reasons & (bit));
+    TRO_NVML_REASONS(REASON)
+#undef REASON
+    return is_any;
+}
+
+static void print_change(int before, int after, double scale, const char *unit)
+{
+    if (before < 0 || after < 0)
+        return;
+    printf(", %.0f to %.0f %s", before * scale, after * scale, unit);
+}
+
+static void print_gpu(const struct tro_bench_side *s)
+{
+    const struct tro_bench_gpu *const g = &s->gpu;
+    if (!s->has_device)
+        return;
+    if (g->why_not[0])
+        printf("%s: energy of the GPU is not known: %s", s->text, g->why_not);
+    else
+        printf("%s: %.3g mJ of the GPU a run", s->text, g->energy_mj);
+    if (g->nvml) {
+        print_change(g->before.temperature_c, g->after.temperature_c, 1, "degrees C");
+        print_change(g->before.sm_mhz, g->after.sm_mhz, 1, "MHz");
+        print_change(g->before.power_mw, g->after.power_mw, 1e-3, "W");
+        if (g->after.reasons >= 0 && !is_slowed(g->reasons))
+            printf(", clock not held back");
+        print_reasons(g->reasons, ", clock held back: ");
+    }
+    printf("\n");
+}
+
 void tro_bench_print(const struct tro_bench *b)
 {
     const char *name = tro_cpu_name();
@@ -101,6 +149,8 @@ void tro_bench_print(const struct tro_bench *b)
     print_table(b);
     for (int i = 0; i < b->n_sides; i++)
         print_device(&b->sides[i]);
+    for (int i = 0; i < b->n_sides; i++)
+        print_gpu(&b->sides[i]);
     for (int i = 0; i < b->n_sides; i++)
         print_histogram(&b->sides[i]);
 }
@@ -121,6 +171,56 @@ static void json_latency(const struct tro_latency *l, struct tro_json *j)
     tro_json_number(j, "tail", l->max - l->p95);
     tro_json_number(j, "flatness", l->p90 - l->p10);
     tro_json_object_end(j);
+}
+
+static void json_known(struct tro_json *j, const char *key, int value, double scale)
+{
+    if (value >= 0)
+        tro_json_number(j, key, value * scale);
+    else
+        tro_json_null(j, key);
+}
+
+static void json_state(const struct tro_nvml_state *s, const char *key, struct tro_json *j)
+{
+    tro_json_object_begin(j, key);
+    json_known(j, "temperature_c", s->temperature_c, 1);
+    json_known(j, "sm_mhz", s->sm_mhz, 1);
+    json_known(j, "power_w", s->power_mw, 1e-3);
+    tro_json_object_end(j);
+}
+
+static void json_reasons(int64_t reasons, bool is_slow_only, const char *key, struct tro_json *j)
+{
+    tro_json_array_begin(j, key);
+#define REASON(bit, id, is_slow)                         \
+    if ((reasons & (bit)) && (is_slow || !is_slow_only)) \
+        tro_json_string(j, NULL, id);
+    TRO_NVML_REASONS(REASON)
+#undef REASON
+    tro_json_array_end(j);
+}
+
+/* Energy, state, and what held the clock back at any look. */
+static void json_nvml(const struct tro_bench_gpu *g, struct tro_json *j)
+{
+    if (g->why_not[0]) {
+        tro_json_null(j, "energy_mj");
+        tro_json_string(j, "energy_missing", g->why_not);
+    } else {
+        tro_json_number(j, "energy_mj", g->energy_mj);
+    }
+    if (!g->nvml)
+        return;
+    json_state(&g->before, "before", j);
+    json_state(&g->after, "after", j);
+    if (g->after.reasons < 0) {
+        tro_json_null(j, "clock_reasons");
+        tro_json_null(j, "throttled_by");
+        return;
+    }
+    json_reasons(g->reasons, false, "clock_reasons", j);
+    json_reasons(g->reasons, true, "throttled_by", j);
 }
 
 static void json_gpu(const struct tro_bench_side *s, struct tro_json *j)
@@ -144,6 +244,7 @@ static void json_gpu(const struct tro_bench_side *s, struct tro_json *j)
     tro_json_int(j, "device_bytes", (int64_t)gpu.exec.device_bytes);
     tro_json_int(j, "constant_bytes", (int64_t)gpu.store.constant_bytes);
     tro_json_int(j, "pinned_bytes", (int64_t)gpu.exec.pinned_bytes);
+    json_nvml(&s->gpu, j);
     tro_json_object_end(j);
 }
 

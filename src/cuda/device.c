@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,9 +133,18 @@ static void set_rates(struct tro_cuda_device *d, int clock_khz, int memory_khz, 
     d->gbytes = 2e-6 * memory_khz * memory_bits / 8;
 }
 
+static void print_uuid(const unsigned char bytes[16], char out[48])
+{
+    int n = snprintf(out, 48, "GPU");
+    for (int i = 0; i < 16; i++)
+        n += snprintf(out + n, 48 - (size_t)n, "%s%02x",
+                      i == 0 || i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
+}
+
 static int read_attributes(struct tro_cuda_device *d, tro_cu_device device, struct tro_err *err)
 {
     const struct tro_cu *const cu = d->cu;
+    struct tro_cu_uuid uuid;
     int major = 0, minor = 0, clock_khz = 0, memory_khz = 0, memory_bits = 0;
     const struct {
         int attribute, *value;
@@ -149,6 +159,8 @@ static int read_attributes(struct tro_cuda_device *d, tro_cu_device device, stru
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         TRO_CU(cu, err, cuDeviceGetAttribute, rows[i].value, rows[i].attribute, device);
     TRO_CU(cu, err, cuDeviceGetName, d->name, (int)sizeof d->name, device);
+    TRO_CU(cu, err, cuDeviceGetUuid_v2, &uuid, device);
+    print_uuid(uuid.bytes, d->uuid);
     TRO_CU(cu, err, cuDriverGetVersion, &d->driver_version);
     d->arch = 10 * major + minor;
     set_rates(d, clock_khz, memory_khz, memory_bits);

@@ -12,6 +12,7 @@ struct tro_cuda_device {
     const struct tro_cu *cu;
     int ordinal;
     char name[128];   /* "NVIDIA H200" */
+    char uuid[48];    /* "GPU-01234567-89ab-cdef-0123-456789abcdef" */
     int arch;         /* 90 for compute capability 9.0 */
     int n_sms;        /* multiprocessors */
     int shared_bytes; /* most that a block may have */

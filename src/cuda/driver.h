@@ -21,6 +21,11 @@ typedef struct tro_cu_graph_s *tro_cu_graph;
 typedef struct tro_cu_graph_exec_s *tro_cu_graph_exec;
 typedef struct tro_cu_node_s *tro_cu_node;
 
+/* CUuuid */
+struct tro_cu_uuid {
+    unsigned char bytes[16];
+};
+
 /* CUgraphEdgeData */
 struct tro_cu_edge {
     unsigned char from_port, to_port, type, reserved[5];

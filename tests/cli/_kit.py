@@ -106,6 +106,19 @@ def need_ort():
         raise Skip('ONNX Runtime is not there')
 
 
+def emulator():
+    """The environment in which kernels run on an emulated GPU, of sm_90, with the libraries that
+    tell of it."""
+    folder = os.path.join(os.path.dirname(TROCAR), 'tests', 'emu')
+    fakes = os.path.join(os.path.dirname(TROCAR), 'tests', 'fake')
+    env = {'TROCAR_CUDA_DRIVER': os.path.join(folder, 'libcuda-emu.so'),
+           'TROCAR_NVRTC': os.path.join(folder, 'libnvrtc-emu.so'),
+           'TROCAR_NVML': os.path.join(fakes, 'libnvml-fake.so')}
+    if not all(os.path.exists(path) for path in env.values()):
+        raise Skip('the emulated GPU was not built')
+    return env
+
+
 def equal(got, want, what='value'):
     if got != want:
         raise Mismatch(f'{what}: expected {want!r}, found {got!r}')

@@ -5,7 +5,7 @@ import os
 
 import numpy
 
-from _kit import (F32, TROCAR, Mismatch, Skip, equal, holds, info, main, model, node, read_json,
+from _kit import (F32, Mismatch, Skip, emulator, equal, holds, info, main, model, node, read_json,
                   refused, test, trocar, weight)
 
 NO_GPU = {'TROCAR_CUDA_DRIVER': '/nonexistent/libcuda.so'}
@@ -91,16 +91,6 @@ def all_sizes_of_a_profile_are_compiled_for():
                            'x=1x8x12x12:4x8x12x12:16x8x12x12', '--bucket', 'x=2x8x12x12')
     if not report['code'] or 'sizes of inputs are free' in result.err:
         raise Mismatch('no kernels for a profile')
-
-
-def emulator():
-    """The environment in which kernels run on an emulated GPU, of sm_90."""
-    folder = os.path.join(os.path.dirname(TROCAR), 'tests', 'emu')
-    env = {'TROCAR_CUDA_DRIVER': os.path.join(folder, 'libcuda-emu.so'),
-           'TROCAR_NVRTC': os.path.join(folder, 'libnvrtc-emu.so')}
-    if not all(os.path.exists(path) for path in env.values()):
-        raise Skip('the emulated GPU was not built')
-    return env
 
 
 @test

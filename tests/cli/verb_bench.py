@@ -5,7 +5,7 @@ import os
 
 import numpy
 
-from _kit import (F32, Mismatch, equal, holds, info, main, model, need_ort, node, read_json,
+from _kit import (F32, Mismatch, emulator, equal, holds, info, main, model, need_ort, node, read_json,
                   refused, test, trocar, weight)
 
 LATENCY = ['min', 'mean', 'p50', 'p90', 'p95', 'p99', 'p999', 'max', 'tail', 'flatness']
@@ -106,6 +106,44 @@ def energy_of_the_machine():
             f.write(f'{value}\n')
     report, _ = bench(net(), env={'TROCAR_POWERCAP': os.path.abspath('power')})
     equal(report['energy_mj'], 0)
+
+
+@test
+def energy_and_state_of_a_gpu():
+    env = emulator()
+    m = net()
+    report, out = bench(m, '--device', 'cuda', env=env)
+    gpu = report['gpu']
+    equal(report['energy_mj'], None)  # of the processor
+    # 150 W all the time; the machine may be busier now than in the runs that were timed.
+    watts = gpu['energy_mj'] / report['latency_ms']['mean']
+    if not 150 / 4 < watts < 150 * 4:
+        raise Mismatch(f'{watts} W')
+    state = {'temperature_c': 61, 'sm_mhz': 1980, 'power_w': 150}
+    equal((gpu['before'], gpu['after']), (state, state))
+    equal((gpu['clock_reasons'], gpu['throttled_by']), (['idle'], []))
+    holds(out, 'mJ of the GPU a run', '61 to 61 degrees C', 'clock not held back')
+
+    report, out = bench(m, '--device', 'cuda', env={**env, 'TRO_FAKE_NVML': 'hot,still'})
+    gpu = report['gpu']
+    equal(gpu['throttled_by'], ['power_cap', 'software_thermal'])
+    equal(gpu['energy_mj'], None)
+    holds(gpu['energy_missing'], 'stood still')
+    holds(out, 'clock held back: power_cap, software_thermal', 'not known')
+
+
+@test
+def a_gpu_that_tells_nothing():
+    env = emulator()
+    m = net()
+    for more, why in (({'TRO_FAKE_NVML': 'mute'}, 'does not tell its energy'),
+                      ({'TRO_FAKE_NVML': 'other'}, 'does not measure GPU-54726f63'),
+                      ({'TROCAR_NVML': '/nonexistent/libnvidia-ml.so'}, 'NVML was not found')):
+        report, out = bench(m, '--device', 'cuda', env={**env, **more})
+        equal(report['gpu']['energy_mj'], None)
+        holds(report['gpu']['energy_missing'], why)
+        equal(report['gpu'].get('clock_reasons'), None)
+        holds(out, why)
 
 
 @test

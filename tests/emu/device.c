@@ -193,6 +193,13 @@ int cuDeviceGetName(char *name, int size, tro_cu_device device)
     return OK;
 }
 
+int cuDeviceGetUuid_v2(struct tro_cu_uuid *uuid, tro_cu_device device)
+{
+    (void)device;
+    memcpy(uuid->bytes, "Trocar emulation", sizeof uuid->bytes);
+    return OK;
+}
+
 /* What a block may have, opted in; CUDA C++ Programming Guide, "Technical specifications". */
 int emu_shared_bytes_limit(void)
 {
