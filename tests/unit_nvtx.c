@@ -4,6 +4,9 @@
 
 #include "builder_kit.h"
 
+#if TRO_HAVE_CUDA_HEADERS
+#include <nvtx3/nvToolsExt.h>
+#endif
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -70,6 +73,29 @@ TEST(nvtx_threads)
     memcpy(&starts, &symbol, sizeof starts);
     CHECK_INT(starts ? starts() : 0, 1);
 }
+
+#if TRO_HAVE_CUDA_HEADERS
+/* NVIDIA's own side of the program finds the same tool, so that the tool is one of the protocol. */
+TEST(nvtx_of_nvidia)
+{
+    const size_t n_before = strlen(tool_text());
+    const nvtxDomainHandle_t domain = nvtxDomainCreateA("nvidia");
+    const nvtxEventAttributes_t e = {.version = NVTX_VERSION,
+                                     .size = NVTX_EVENT_ATTRIB_STRUCT_SIZE,
+                                     .messageType = NVTX_MESSAGE_TYPE_ASCII,
+                                     .message.ascii = "theirs"};
+    tro_range_begin("ours", "around");
+    CHECK_INT(nvtxDomainRangePushEx(domain, &e), 1);
+    CHECK_INT(nvtxDomainRangePop(domain), 1);
+    tro_range_end();
+    CHECK_STR(tool_text() + n_before, "nvidia 1 theirs\ntrocar 0 ours around\n");
+}
+#else
+TEST(nvtx_of_nvidia)
+{
+    SKIP("NVIDIA's header of NVTX is not there");
+}
+#endif
 
 static void run(struct tro_plan *p)
 {

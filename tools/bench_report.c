@@ -94,13 +94,12 @@ static void print_device(const struct tro_bench_side *s)
 }
 
 /* Those that slow the chip. */
-static void print_reasons(int64_t reasons, const char *before)
+static void print_reasons(int64_t reasons)
 {
-#define REASON(bit, id, is_slow)        \
-    if (is_slow && (reasons & (bit))) { \
-        printf("%s%s", before, id);     \
-        before = ", ";                  \
-    }
+    int n = 0;
+#define REASON(bit, id, is_slow)      \
+    if (is_slow && (reasons & (bit))) \
+        printf("%s%s", n++ ? ", " : ", clock held back: ", id);
     TRO_NVML_REASONS(REASON)
 #undef REASON
 }
@@ -136,7 +135,7 @@ static void print_gpu(const struct tro_bench_side *s)
         print_change(g->before.power_mw, g->after.power_mw, 1e-3, "W");
         if (g->after.reasons >= 0 && !is_slowed(g->reasons))
             printf(", clock not held back");
-        print_reasons(g->reasons, ", clock held back: ");
+        print_reasons(g->reasons);
     }
     printf("\n");
 }

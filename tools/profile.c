@@ -59,6 +59,7 @@ static int run_all(struct tro_profile *p, struct tro_side *s, const struct tro_t
     tro_session_set_times(s->session, NULL);
     if (rc >= 0)
         p->latency = tro_latency_of(ns, (size_t)p->n_runs);
+    p->n_timed = p->n_runs;
     tro_free(ns);
     return rc;
 }
@@ -227,6 +228,8 @@ static int measure(struct tro_profile *p, struct tro_side *s, const struct tro_p
     if (!p->step_ns || !p->begin_ns)
         return tro_fail_nomem(err);
     TRO_TRY(run_all(p, s, inputs, err));
+    if (p->tensor_gflops > 0)
+        TRO_TRY(tro_profile_trace_runs(p, s, opts, inputs, err));
     tro_session_memory(s->session, &p->memory);
     p->is_growing = tro_session_is_growing(s->session);
     return sum_up(p, err);

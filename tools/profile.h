@@ -45,6 +45,34 @@ struct tro_profile_row {
     double balance;       /* mean time of a thread / longest time: 1 = none waits */
     int n_threads;        /* that take part */
     bool is_memory_bound; /* the roof is the memory's */
+    /* in the run of the time line: its work, and by how much it made the run longer */
+    double run_ms, critical_ms;
+};
+
+/*
+ * A kernel of the run that the time line shows, in nanoseconds since the first one's begin. It may
+ * come onto the chip before those have ended that it waits for, and works after that:
+ *
+ *     begin ─── waits ─── ready ────── works ────── end
+ */
+struct tro_profile_event {
+    int row, lane; /* lane: of as many as work at the same time */
+    uint32_t launch;
+    int64_t begin_ns, ready_ns, end_ns;
+    int64_t before;      /* while times are summed up: the event it waited for, -1: none */
+    int64_t critical_ns; /* on the critical path: since that one's end; else 0 */
+};
+
+/* A run on a GPU as it was, by CUPTI: of all that were traced the one of median length. */
+struct tro_profile_timeline {
+    const char *missing; /* why there is none; NULL: it is there */
+    int n_runs, n_lanes;
+    size_t n_events;
+    struct tro_profile_event *events; /* by ready_ns */
+    double span_ms;                   /* from the first kernel's begin to the last one's end */
+    double busy_ms;                   /* while at least one works; */
+    double overlap_ms;                /* at least two */
+    double traced_ms, untraced_ms;    /* medians of the same by the device's clock */
 };
 
 /* All rows of one kernel. */
@@ -64,14 +92,16 @@ struct tro_profile {
     struct tro_profile_row *rows;         /* in the order of the run */
     const struct tro_profile_row **worst; /* slowest first */
     struct tro_profile_kernel *kernels;   /* likewise */
-    struct tro_latency latency;           /* of the runs */
-    double steps_ms;                      /* sum of the rows */
+    struct tro_latency latency;           /* of n_timed runs, in which nothing else was timed */
+    int64_t n_timed;
+    double steps_ms; /* sum of the rows */
     double n_flops;
     struct tro_session_memory memory;
     bool is_growing;
     /* of each run: begin, then for each thread n_rows pairs of begin and end (0, 0: none) */
     int64_t *begin_ns, *step_ns;
     int64_t n_runs;
+    struct tro_profile_timeline timeline; /* of a GPU */
 };
 
 struct tro_profile_opts {
@@ -93,6 +123,14 @@ const int64_t *tro_profile_times(const struct tro_profile *p, int64_t run, int t
 
 /* What rows are, from the program that was run; times are left at 0. */
 int tro_profile_describe(struct tro_profile *p, struct tro_session *s, struct tro_err *err);
+
+/* ---- profile_timeline.c ---------------------------------------------------------------- */
+
+/* Latency of the side, whose steps have been timed; then traces runs of a second session beside it.
+ * That there is no time line is no failure. */
+int tro_profile_trace_runs(struct tro_profile *p, struct tro_side *side,
+                           const struct tro_profile_opts *opts, const struct tro_tensor *inputs,
+                           struct tro_err *err);
 
 /* ---- profile_report.c, profile_html.c -------------------------------------------------- */
 

@@ -85,7 +85,7 @@ static void put_cards(const struct tro_profile *p, struct tro_buf *out)
     const double gflops = p->latency.p50 > 0 ? p->n_flops / p->latency.p50 * 1e-6 : 0;
     tro_buf_str(out, "<div class=\"cards\">\n");
     snprintf(text, sizeof text, "%.*f", p->latency.p50 < 10 ? 3 : 1, p->latency.p50);
-    snprintf(what, sizeof what, "a run, median of %lld", (long long)p->n_runs);
+    snprintf(what, sizeof what, "a run, median of %lld", (long long)p->n_timed);
     put_card(out, text, "ms", what);
     put_card(out, number(text, p->latency.p50 > 0 ? 1000 / p->latency.p50 : 0), "/s", "runs");
     snprintf(what, sizeof what, "%.0f %% of the peak, %.0f",
@@ -104,11 +104,16 @@ static void put_cards(const struct tro_profile *p, struct tro_buf *out)
 static void put_head(const struct tro_profile *p, struct tro_buf *out)
 {
     char text[256];
-    snprintf(text, sizeof text,
-             "%s%s%d thread%s. Peak measured at the start: %.0f GFLOP/s, copies "
-             "%.1f GB/s.",
-             p->machine, p->machine[0] ? ", " : "", p->n_threads, p->n_threads == 1 ? "" : "s",
-             p->peak.gflops, p->peak.gbytes);
+    if (p->tensor_gflops > 0)
+        snprintf(text, sizeof text,
+                 "%s. By its clocks: %.0f GFLOP/s of f16, %.0f of f32, memory %.0f GB/s.",
+                 p->machine, p->tensor_gflops, p->peak.gflops, p->peak.gbytes);
+    else
+        snprintf(text, sizeof text,
+                 "%s%s%d thread%s. Peak measured at the start: %.0f GFLOP/s, copies "
+                 "%.1f GB/s.",
+                 p->machine, p->machine[0] ? ", " : "", p->n_threads, p->n_threads == 1 ? "" : "s",
+                 p->peak.gflops, p->peak.gbytes);
     tro_buf_str(out, style);
     tro_buf_str(out, "<p class=\"note\">");
     tro_html_text(out, text);
@@ -138,9 +143,41 @@ static void put_legend(const struct tro_profile *p, struct tro_buf *out)
     tro_buf_str(out, "</p>\n");
 }
 
+static void put_note(struct tro_buf *out, const char *text)
+{
+    tro_buf_str(out, "<p class=\"note\">");
+    tro_html_text(out, text);
+    tro_buf_str(out, "</p>\n");
+}
+
+static void put_run_note(const struct tro_profile *p, struct tro_buf *out)
+{
+    const struct tro_profile_timeline *const t = &p->timeline;
+    char text[640];
+    if (t->missing) {
+        snprintf(text, sizeof text,
+                 "Each step alone, one after the other; no time line of a run: %s", t->missing);
+        put_note(out, text);
+    }
+    if (t->n_events == 0)
+        return;
+    snprintf(
+        text, sizeof text,
+        "The run of median length of %d: %.4f ms from the first kernel's begin to the last one's "
+        "end; %.1f %% of it no kernel works, %.1f %% two or more do. A run takes the device "
+        "%.4f ms with tracing and %.4f ms without.",
+        t->n_runs, t->span_ms, (1 - t->busy_ms / t->span_ms) * 100,
+        t->overlap_ms / t->span_ms * 100, t->traced_ms, t->untraced_ms);
+    put_note(out, text);
+    put_note(out, "Kernels are drawn from when all that they wait for has ended, though they come "
+                  "onto the chip before. The critical path leads back from the last one through "
+                  "those that were waited for.");
+}
+
 static void put_pictures(const struct tro_profile *p, struct tro_buf *out)
 {
     tro_html_element(out, "h2", "A run");
+    put_run_note(p, out);
     put_legend(p, out);
     tro_profile_svg_timeline(p, out);
     tro_html_element(out, "h2", "Steps in their order");
@@ -172,6 +209,10 @@ static void put_row(const struct tro_profile *p, const struct tro_profile_row *r
     put_number(out, true, "%.3f", r->ms);
     tro_buf_printf(out, "<td class=\"r share\">%.1f&nbsp;%%<u style=\"width:%.1f%%\"></u></td>",
                    r->share * 100, most > 0 ? r->share / most * 88 : 0);
+    if (p->timeline.n_events) {
+        put_number(out, r->run_ms > 0, "%.4f", r->run_ms);
+        put_number(out, r->run_ms > 0, "%.1f&nbsp;%%", r->critical_ms / p->timeline.span_ms * 100);
+    }
     put_number(out, r->n_flops > 0, "%.1f", r->gflops);
     put_number(out, r->n_flops > 0, "%.0f&nbsp;%%", r->of_peak * 100);
     put_number(out, r->ms > 0, "%.1f", r->gbytes);
@@ -193,8 +234,10 @@ static void put_row(const struct tro_profile *p, const struct tro_profile_row *r
 static void put_rows(const struct tro_profile *p, int begin, int end, struct tro_buf *out)
 {
     tro_buf_str(out, "<div class=\"wide\"><table class=\"steps\">\n<tr><th class=\"r\">step</th>"
-                     "<th class=\"r\">ms</th><th class=\"r\">share</th>"
-                     "<th class=\"r\">GFLOP/s</th><th class=\"r\">of peak</th>"
+                     "<th class=\"r\">ms</th><th class=\"r\">share</th>");
+    if (p->timeline.n_events)
+        tro_buf_str(out, "<th class=\"r\">in run</th><th class=\"r\">critical</th>");
+    tro_buf_str(out, "<th class=\"r\">GFLOP/s</th><th class=\"r\">of peak</th>"
                      "<th class=\"r\">GB/s</th><th class=\"r\">bytes</th><th>operator</th>"
                      "<th>kernel</th><th>shapes</th><th>node</th></tr>\n");
     for (int i = begin; i < end; i++)

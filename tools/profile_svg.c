@@ -44,6 +44,11 @@ static void put_title(struct tro_buf *out, const struct tro_profile *p,
                  r->of_peak * 100);
         tro_html_text(out, text);
     }
+    if (r->run_ms > 0) {
+        snprintf(text, sizeof text, "\nin the run %.4f ms, %.1f %% of its critical path", r->run_ms,
+                 r->critical_ms / p->timeline.span_ms * 100);
+        tro_html_text(out, text);
+    }
     tro_buf_str(out, "</title>");
 }
 
@@ -103,12 +108,12 @@ static void put_time_axis(struct tro_buf *out, double y, double ms)
     }
 }
 
-static void put_part(const struct tro_profile *p, int i, const int64_t *ns, struct span all,
+static void put_part(const struct tro_profile *p, int i, struct span part, struct span all,
                      double y, struct tro_buf *out)
 {
     const double scale = (RIGHT - LEFT) / (double)(all.end - all.begin);
-    const double x = LEFT + (double)(ns[0] - all.begin) * scale;
-    const double width = (double)(ns[1] - ns[0]) * scale;
+    const double x = LEFT + (double)(part.begin - all.begin) * scale;
+    const double width = (double)(part.end - part.begin) * scale;
     tro_buf_printf(out, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"20\" fill=\"%s\"%s>",
                    x, y, width > 0.2 ? width : 0.2, tro_profile_group_colour(p->rows[i].group),
                    width > 3 ? " stroke=\"#fff\" stroke-width=\".6\"" : "");
@@ -116,8 +121,43 @@ static void put_part(const struct tro_profile *p, int i, const int64_t *ns, stru
     tro_buf_str(out, "</rect>\n");
 }
 
+/* Under the lanes: what each kernel of the critical path added to the run. */
+static void put_critical(const struct tro_profile *p, struct span all, double y,
+                         struct tro_buf *out)
+{
+    const struct tro_profile_timeline *const t = &p->timeline;
+    put_text(out, LEFT - 8, y + 14, "end", "critical");
+    for (size_t i = 0; i < t->n_events; i++) {
+        const struct tro_profile_event *const e = &t->events[i];
+        if (e->critical_ns > 0)
+            put_part(p, e->row, (struct span){e->end_ns - e->critical_ns, e->end_ns}, all, y, out);
+    }
+}
+
+static void put_lanes(const struct tro_profile *p, struct tro_buf *out)
+{
+    const struct tro_profile_timeline *const t = &p->timeline;
+    const struct span all = {0, (int64_t)(t->span_ms * 1e6)};
+    const double bottom = 10 + 26.0 * (t->n_lanes + 1);
+    if (!all.end)
+        return;
+    tro_buf_printf(out, "<svg viewBox=\"0 0 %.0f %.0f\">\n", WIDTH, bottom + 20);
+    put_time_axis(out, bottom, t->span_ms);
+    put_text(out, LEFT - 8, 22, "end", "GPU");
+    for (size_t i = 0; i < t->n_events; i++) {
+        const struct tro_profile_event *const e = &t->events[i];
+        put_part(p, e->row, (struct span){e->ready_ns, e->end_ns}, all, 8 + 26.0 * e->lane, out);
+    }
+    put_critical(p, all, 8 + 26.0 * t->n_lanes, out);
+    tro_buf_str(out, "</svg>\n");
+}
+
 void tro_profile_svg_timeline(const struct tro_profile *p, struct tro_buf *out)
 {
+    if (p->timeline.n_events) {
+        put_lanes(p, out);
+        return;
+    }
     const int64_t run = typical_run(p);
     const struct span all = span_of_run(p, run);
     const double bottom = 10 + 26.0 * p->n_threads;
@@ -133,7 +173,7 @@ void tro_profile_svg_timeline(const struct tro_profile *p, struct tro_buf *out)
         for (int i = 0; i < p->n_rows; i++) {
             const int64_t *ns = tro_profile_times(p, run, t, i);
             if (ns[0])
-                put_part(p, i, ns, all, y, out);
+                put_part(p, i, (struct span){ns[0], ns[1]}, all, y, out);
         }
     }
     tro_buf_str(out, "</svg>\n");

@@ -68,7 +68,10 @@ static const char about[] =
     "Free sizes of inputs are 1, or a plan's optimal ones. Memory is what an engine planned, and "
     "of\n"
     "other sides what the process grew by. Energy is that of the whole processor while a side has\n"
-    "its turn, where the machine tells (RAPL, which many systems show to root alone).";
+    "its turn, where the machine tells (RAPL, which many systems show to root alone); that of a "
+    "GPU "
+    "is\n"
+    "a figure of its own, as are its temperature, clock and power before and after (NVML).";
 
 int tro_verb_bench(int argc, char **argv)
 {

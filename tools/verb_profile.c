@@ -56,7 +56,10 @@ static const char about[] =
     "multiply-adds from registers (four times as many for 8-bit products where the machine has\n"
     "instructions for them), and copies between arrays that no cache holds. Bytes are those of "
     "all\n"
-    "inputs and outputs of a step, so that more than the copies' rate means that caches held them.";
+    "inputs and outputs of a step, so that more than the copies' rate means that caches held "
+    "them.\n"
+    "On a GPU steps are timed alone; CUPTI, where it is, shows a run as it was: `in run` is the\n"
+    "time that a step worked in it, `critical` the share by which it made the run longer.";
 
 int tro_verb_profile(int argc, char **argv)
 {

@@ -90,6 +90,7 @@ void tro_cuda_exec_destroy(struct tro_cuda_exec *x)
     if (x->stream)
         cu->cuStreamDestroy_v2(x->stream);
     tro_cuda_exec_release(x);
+    tro_cuda_exec_trace_destroy(x->trace);
     tro_free(x->segments);
     tro_free(x->segment_at);
     tro_free(x->inputs);

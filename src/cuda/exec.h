@@ -61,6 +61,19 @@ int tro_cuda_exec_time_node(struct tro_cuda_exec *x, tro_node_id node, int n_tim
 int tro_cuda_exec_time_step(struct tro_cuda_exec *x, int32_t step, int n_times, int64_t *ns,
                             struct tro_err *err);
 
+/* A kernel of a run, as it ran on the device beside the others. */
+struct tro_cuda_event {
+    int32_t step;
+    uint32_t launch; /* differs between launches of graphs */
+    int64_t begin_ns, end_ns;
+};
+/* Of the runs since the last call, by begin; the caller frees them with tro_free, also after a
+ * failure. Of an exec that was created while there was a trace (cuda/trace.h). */
+int tro_cuda_exec_events(struct tro_cuda_exec *x, struct tro_cuda_event **events, size_t *n,
+                         struct tro_err *err);
+/* Likewise: the steps that a step's kernel waits for in its graph. */
+const int32_t *tro_cuda_exec_waits(const struct tro_cuda_exec *x, int32_t step, int *n);
+
 /* Output i of the last run, on the host. */
 struct tro_tensor tro_cuda_exec_output(const struct tro_cuda_exec *x, int i);
 

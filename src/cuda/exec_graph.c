@@ -64,6 +64,8 @@ static int fill_graph(struct tro_cuda_exec *x, const struct segment *g, tro_cu_g
                                      h->offset[i + 1] - h->offset[i], nodes, nodes + n_steps, edges,
                                      err),
                             "node '%s': ", x->p->steps[g->first + i].name);
+    if (rc >= 0)
+        rc = tro_cuda_exec_note_graph(x, g, nodes, h, err);
     tro_free(nodes);
     tro_free(edges);
     return rc;

@@ -40,6 +40,7 @@ struct tro_cuda_exec {
     bool has_transfers, is_fresh; /* fresh: no run has filled the inputs yet */
     bool is_dead;                 /* after a fault */
     struct tro_cuda_exec_size size;
+    struct tro_cuda_exec_trace *trace; /* NULL: nobody asked */
 };
 
 static inline bool tro_cuda_is_host_step(const struct tro_step *s)
@@ -65,6 +66,15 @@ void tro_cuda_exec_release(struct tro_cuda_exec *x);
 
 /* Segments and their graphs, for the whole program. */
 int tro_cuda_exec_make_graphs(struct tro_cuda_exec *x, struct tro_err *err);
+
+/* ---- exec_trace.c ------------------------------------------------------------------------- */
+
+/* While there is a trace: which nodes of the graph, before it is instantiated, are which steps'. */
+struct tro_hazards;
+int tro_cuda_exec_note_graph(struct tro_cuda_exec *x, const struct segment *g,
+                             const tro_cu_node *nodes, const struct tro_hazards *h,
+                             struct tro_err *err);
+void tro_cuda_exec_trace_destroy(struct tro_cuda_exec_trace *t);
 
 /* ---- exec.c ------------------------------------------------------------------------------- */
 

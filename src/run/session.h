@@ -48,6 +48,8 @@ struct tro_session_gpu {
 };
 /* false: it does not run on a GPU. */
 bool tro_session_gpu(const struct tro_session *s, struct tro_session_gpu *out);
+/* What runs the variant for what is bound now; NULL: not on a GPU, or a failure. */
+struct tro_cuda_exec *tro_session_cuda_exec(struct tro_session *s, struct tro_err *err);
 /* How it computes: FP32 where it does not run on a GPU. */
 enum tro_precision tro_session_precision(const struct tro_session *s);
 

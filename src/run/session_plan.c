@@ -425,6 +425,12 @@ const struct tro_program *tro_session_program(struct tro_session *s, struct tro_
     return v ? v->program : NULL;
 }
 
+struct tro_cuda_exec *tro_session_cuda_exec(struct tro_session *s, struct tro_err *err)
+{
+    const struct tro_variant *const v = current(s, err);
+    return v ? v->cuda : NULL;
+}
+
 int tro_session_n_threads(const struct tro_session *s)
 {
     const struct tro_plan_session *const e = plan_session_of(s);

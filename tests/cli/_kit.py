@@ -113,7 +113,8 @@ def emulator():
     fakes = os.path.join(os.path.dirname(TROCAR), 'tests', 'fake')
     env = {'TROCAR_CUDA_DRIVER': os.path.join(folder, 'libcuda-emu.so'),
            'TROCAR_NVRTC': os.path.join(folder, 'libnvrtc-emu.so'),
-           'TROCAR_NVML': os.path.join(fakes, 'libnvml-fake.so')}
+           'TROCAR_NVML': os.path.join(fakes, 'libnvml-fake.so'),
+           'TROCAR_CUPTI': os.path.join(fakes, 'libcupti-fake.so')}
     if not all(os.path.exists(path) for path in env.values()):
         raise Skip('the emulated GPU was not built')
     return env

@@ -5,8 +5,8 @@ import os
 
 import numpy
 
-from _kit import (F32, Mismatch, emulator, equal, holds, info, main, model, need_ort, node, read_json,
-                  refused, test, trocar, weight)
+from _kit import (F32, Mismatch, emulator, equal, holds, info, main, model, need_ort, node,
+                  read_json, refused, test, trocar, weight)
 
 LATENCY = ['min', 'mean', 'p50', 'p90', 'p95', 'p99', 'p999', 'max', 'tail', 'flatness']
 FIELDS = ['latency_ms', 'throughput_hz', 'peak_bytes', 'energy_mj', 'device', 'precision',

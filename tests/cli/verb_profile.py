@@ -5,8 +5,8 @@ import html.parser
 
 import numpy
 
-from _kit import (F32, Mismatch, equal, holds, info, main, model, node, read, read_json, refused,
-                  test, trocar, weight)
+from _kit import (F32, Mismatch, emulator, equal, holds, info, main, model, node, read, read_json,
+                  refused, test, trocar, weight)
 
 
 def net(path='net.onnx', shape=(1, 8, 32, 32)):
@@ -20,8 +20,19 @@ def net(path='net.onnx', shape=(1, 8, 32, 32)):
                   weight('v', rng.standard_normal((8, 8, 3, 3)))])
 
 
-def profile(*arguments):
-    out = trocar('profile', *arguments, '--runs', 5, '--json', 'p.json').out
+def branches(path='branches.onnx'):
+    """Two convolutions that do not wait for each other, and one place for their results."""
+    rng = numpy.random.default_rng(2)
+    return model(path, [node('Conv', 'x w', 'a', name='left', pads=[1] * 4),
+                        node('Conv', 'x v', 'b', name='right', pads=[2] * 4),
+                        node('Concat', 'a b', 'y', name='both', axis=1)],
+                 [info('x', F32, (1, 4, 12, 12))], [info('y', F32, (1, 8, 12, 12))],
+                 [weight('w', rng.standard_normal((4, 4, 3, 3))),
+                  weight('v', rng.standard_normal((4, 4, 5, 5)))])
+
+
+def profile(*arguments, env=None):
+    out = trocar('profile', *arguments, '--runs', 5, '--json', 'p.json', env=env).out
     return read_json('p.json'), out
 
 
@@ -121,6 +132,85 @@ def pages_stand_alone():
     equal('script' in page.tags, False)
     equal(page.tags.count('svg'), 3)
     holds(page.text, 'Roofline', 'Slowest steps', 'Kernels', 'second <&>', 'GFLOP/s')
+
+
+def close(got, want, what):
+    if abs(got - want) > 1e-6 * max(abs(want), 1):
+        raise Mismatch(f'{what}: expected {want}, found {got}')
+
+
+def check_timeline(report):
+    """What holds of every run: nothing works twice in a lane, and the path's parts fill the run."""
+    line, steps = report['timeline'], report['steps']
+    events = line['events']
+    equal({e['step'] for e in events}, {s['step'] for s in steps}, 'steps that were seen')
+    equal(len(events), len(steps))
+    for e in events:
+        if not 0 <= e['begin_ms'] <= e['ready_ms'] <= e['end_ms'] <= line['span_ms'] + 1e-9:
+            raise Mismatch(f'{e} in a run of {line["span_ms"]} ms')
+    for lane in range(line['lanes']):
+        own = [e for e in events if e['lane'] == lane]
+        for a, b in zip(own, own[1:]):
+            if b['ready_ms'] < a['end_ms']:
+                raise Mismatch(f'lane {lane}: {b} begins before {a} has ended')
+    close(sum(e['critical_ms'] for e in events), line['span_ms'], 'the critical path')
+    for s in steps:
+        own = [e for e in events if e['step'] == s['step']]
+        close(s['run_ms'], sum(e['end_ms'] - e['ready_ms'] for e in own), 'time in the run')
+        close(s['critical_ms'], sum(e['critical_ms'] for e in own), 'share of the path')
+    # Where three work at once this is a bound only; here there are two at most.
+    close(sum(s['run_ms'] for s in steps), line['busy_ms'] + line['overlap_ms'], 'work')
+    return events
+
+
+@test
+def a_run_on_a_gpu():
+    env = emulator()
+    report, out = profile(branches(), '--device', 'cuda', '--html', 'p.html', '--trace', 't.json',
+                          env=env)
+    events = check_timeline(report)
+    line = report['timeline']
+    # The emulated device does one thing at a time, so that every kernel is on the path.
+    equal((line['lanes'], line['overlap_ms']), (1, 0))
+    equal([e['step'] for e in events if e['critical_ms'] == 0], [])
+    if not 0 < line['busy_ms'] <= line['span_ms'] or not line['traced_ms'] > 0:
+        raise Mismatch(f'{line}')
+    equal(report['runs'], line['runs'])
+    holds(out, 'in a run: ', 'no kernel works', 'critical')
+    page = Page()
+    page.feed(read('p.html'))
+    equal((page.open, page.tags.count('svg')), ([], 3))
+    holds(page.text, 'critical path', 'in run', 'By its clocks')
+    shown = [e for e in read_json('t.json')['traceEvents'] if e['ph'] == 'X' and e['pid'] == 2]
+    equal([e['args']['step'] for e in shown], [e['step'] for e in events])
+
+
+@test
+def kernels_that_overlap():
+    report, _ = profile(branches(), '--device', 'cuda',
+                        env={**emulator(), 'TRO_FAKE_CUPTI': 'overlap'})
+    events = check_timeline(report)
+    equal(report['timeline']['lanes'], 2)
+    if not report['timeline']['overlap_ms'] >= 0.4:
+        raise Mismatch(f'{report["timeline"]}')
+    # Whoever needs the results of others works when they are there.
+    last = events[-1]
+    close(last['ready_ms'], max(e['end_ms'] for e in events[:-1]), 'begin of the last')
+
+
+@test
+def why_there_is_no_time_line():
+    env = emulator()
+    m = branches()
+    for more, why in (({'TRO_FAKE_CUPTI': 'busy'}, 'MULTIPLE_SUBSCRIBERS'),
+                      ({'TRO_FAKE_CUPTI': 'blind'}, 'CUPTI saw no kernel'),
+                      ({'TROCAR_CUPTI': '/nonexistent/libcupti.so'}, 'CUPTI was not found')):
+        report, out = profile(m, '--device', 'cuda', '--html', 'p.html', env={**env, **more})
+        equal(report['timeline'], None)
+        holds(report['timeline_missing'], why)
+        equal({s['run_ms'] for s in report['steps']}, {None})
+        holds(out, 'steps are timed alone', why)
+        holds(read('p.html'), 'no time line of a run', why)
 
 
 @test

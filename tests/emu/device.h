@@ -32,6 +32,15 @@
 #include "cuda/driver.def"
 #undef FN
 
+/* For libraries that look on, as CUPTI does: when nodes are cloned, when each node runs. */
+struct emu_graph_hooks {
+    void (*cloned)(tro_cu_node node, tro_cu_node original);
+    void (*begins)(tro_cu_node node, uint32_t launch);
+    void (*ended)(tro_cu_node node, uint32_t launch);
+};
+__attribute__((visibility("default"))) void emu_set_graph_hooks(const struct emu_graph_hooks *h);
+__attribute__((visibility("default"))) uint64_t emu_node_id(tro_cu_node node);
+
 /* CUresult */
 enum {
     OK = 0,

@@ -7,6 +7,7 @@
 
 struct tro_cu_node_s {
     struct tro_cu_node_s *next;
+    uint64_t id; /* no two nodes of the process have the same */
     int index;
     struct emu_launch launch;
     int *deps, n_deps; /* indices, all smaller than the node's own */
@@ -20,6 +21,20 @@ struct tro_cu_graph_exec_s {
     int n_nodes;
     bool *is_done;
 };
+
+static uint64_t n_nodes_ever;
+static struct emu_graph_hooks hooks;
+static uint32_t n_launches;
+
+void emu_set_graph_hooks(const struct emu_graph_hooks *h)
+{
+    hooks = h ? *h : (struct emu_graph_hooks){0};
+}
+
+uint64_t emu_node_id(tro_cu_node node)
+{
+    return node->id;
+}
 
 static void finish_node(struct tro_cu_node_s *n)
 {
@@ -84,6 +99,7 @@ static int init_node(struct tro_cu_graph_s *g, struct tro_cu_node_s *n, const tr
                      size_t n_deps, const struct tro_cu_kernel_node *k)
 {
     n->index = g->n_nodes;
+    n->id = ++n_nodes_ever;
     const int rc = take_deps(g, n, deps, n_deps);
     return rc ? rc
               : emu_launch_init(&n->launch, k->function, k->grid, k->block, k->shared_bytes,
@@ -119,7 +135,8 @@ int cuGraphAddNode_v2(tro_cu_node *node, tro_cu_graph graph, const tro_cu_node *
 static bool copy_node(struct tro_cu_node_s *to, const struct tro_cu_node_s *from)
 {
     const size_t size = (size_t)from->n_deps * sizeof *from->deps;
-    *to = (struct tro_cu_node_s){.index = from->index, .n_deps = from->n_deps};
+    *to = (struct tro_cu_node_s){
+        .index = from->index, .id = ++n_nodes_ever, .n_deps = from->n_deps};
     to->deps = malloc(size + 1);
     if (!to->deps || emu_launch_copy(&to->launch, &from->launch) != OK) {
         finish_node(to);
@@ -152,6 +169,8 @@ int cuGraphInstantiateWithFlags(tro_cu_graph_exec *exec, tro_cu_graph graph,
     for (const struct tro_cu_node_s *n = graph->first; n && is_copied; n = n->next) {
         is_copied = copy_node(&e->nodes[n->index], n);
         e->n_nodes += is_copied;
+        if (is_copied && hooks.cloned)
+            hooks.cloned(&e->nodes[n->index], (tro_cu_node)n);
     }
     if (!is_copied) {
         destroy_exec(e);
@@ -205,10 +224,15 @@ static int next_node(const struct tro_cu_graph_exec_s *e, bool is_last_first)
 int emu_graph_run(tro_cu_graph_exec e)
 {
     int rc = OK;
+    n_launches++;
     memset(e->is_done, 0, (size_t)e->n_nodes * sizeof *e->is_done);
     for (int k = 0; k < e->n_nodes && !rc; k++) {
         const int i = next_node(e, emu_is_reverse());
+        if (hooks.begins)
+            hooks.begins(&e->nodes[i], n_launches);
         rc = emu_launch_run(&e->nodes[i].launch);
+        if (hooks.ended)
+            hooks.ended(&e->nodes[i], n_launches);
         e->is_done[i] = true;
     }
     return rc;

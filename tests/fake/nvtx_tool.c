@@ -33,8 +33,10 @@ struct version {
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char text[TEXT_SIZE];
 static int n_starts;
-static const char *domain_name = "";
-static _Thread_local char open_ranges[MAX_DEPTH][160];
+static _Thread_local struct {
+    void *domain;
+    char name[160];
+} open_ranges[MAX_DEPTH];
 static _Thread_local int depth;
 
 #define EXPORT __attribute__((visibility("default")))
@@ -50,29 +52,31 @@ static void write_down(const char *domain, int at, const char *name)
     pthread_mutex_unlock(&mutex);
 }
 
+/* A domain is its name. */
 static void *create_domain(const char *name)
 {
-    domain_name = name;
-    return &domain_name;
+    return strdup(name);
 }
 
 static int push(void *domain, const struct event *e)
 {
-    if (domain != &domain_name || e->version != 3 || e->size != 48 || e->message_type != 1)
+    if (!domain || depth == MAX_DEPTH || e->version != 3 || e->size != 48 || e->message_type != 1) {
         write_down("wrong", depth, "attributes");
-    if (depth < MAX_DEPTH)
-        snprintf(open_ranges[depth], sizeof open_ranges[depth], "%s", e->message);
+        return -1;
+    }
+    open_ranges[depth].domain = domain;
+    snprintf(open_ranges[depth].name, sizeof open_ranges[depth].name, "%s", e->message);
     return depth++;
 }
 
 static int pop(void *domain)
 {
-    if (domain != &domain_name || depth == 0) {
+    if (depth == 0 || domain != open_ranges[depth - 1].domain) {
         write_down("wrong", depth, "pop");
         return -1;
     }
     depth--;
-    write_down(domain_name, depth, open_ranges[depth]);
+    write_down(domain, depth, open_ranges[depth].name);
     return depth;
 }
 
