@@ -45,10 +45,11 @@ static struct work work_in(const struct params *p, void *scratch)
 
 /* ---- candidates ---------------------------------------------------------------------------- */
 
-static bool has_any(const float *x, int64_t n, float least)
+/* Of CHUNK scores; a count that the compiler makes without branches. */
+static bool has_any(const float *x, float least)
 {
     int n_found = 0;
-    for (int64_t i = 0; i < n; i++)
+    for (int i = 0; i < CHUNK; i++)
         n_found += x[i] >= least;
     return n_found > 0;
 }
@@ -93,7 +94,7 @@ static void add_line(const struct params *p, struct work *w, const struct lines 
 {
     for (int64_t i = 0; i < l->n; i += CHUNK) {
         const int64_t end = l->n - i < CHUNK ? l->n : i + CHUNK;
-        if (l->step == 1 && !has_any(x + i, end - i, p->least))
+        if (l->step == 1 && end - i == CHUNK && !has_any(x + i, p->least))
             continue;
         for (int64_t j = i; j < end; j++)
             if (x[j * l->step] >= p->least)
