@@ -220,7 +220,7 @@ int tro_verb_build(int argc, char **argv)
         {"--shapes", TRO_OPT_LIST, &v.shapes, "IN=SHAPE", "SHAPE, or MIN:OPT:MAX"},
         {"--bucket", TRO_OPT_LIST, &v.buckets, "IN=SHAPE", "one more shape within those"},
         {"--record", TRO_OPT_STRING, &v.record_path, "FILE",
-         "what the inputs are, as frames of a camera: a JSON text (docs/record.md)"},
+         "frames of a camera as inputs, outputs decoded: a JSON text (docs/record.md)"},
         {"--state", TRO_OPT_LIST, &v.states, "IN=OUT", "feed an output back into an input"},
         {"--tune", TRO_OPT_INT, &v.tune, "0..3",
          "0 not at all, 1 quick, 2 (the default), 3 thorough"},

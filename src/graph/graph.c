@@ -278,6 +278,21 @@ int tro_block_add_output(struct tro_graph *g, tro_block_id b, tro_value_id v, st
     return 0;
 }
 
+int tro_block_replace_output(struct tro_graph *g, tro_block_id b, size_t i, const tro_value_id *v,
+                             size_t n, struct tro_err *err)
+{
+    const size_t n_before = tro_block_get(g, b)->n_outputs;
+    for (size_t k = 0; k < n; k++)
+        TRO_TRY(tro_block_add_output(g, b, v[k], err));
+    struct tro_block *const block = tro_block_get(g, b);
+    tro_value_id *const at = block->outputs + i;
+    memmove(at + n, at + 1, (n_before - i - 1) * sizeof *at);
+    if (n)
+        memcpy(at, v, n * sizeof *at);
+    block->n_outputs = n_before - 1 + n;
+    return 0;
+}
+
 /* ---- uses ------------------------------------------------------------------------------ */
 
 void tro_graph_replace_uses(struct tro_graph *g, tro_value_id from, tro_value_id to)

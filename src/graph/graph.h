@@ -122,6 +122,9 @@ int tro_graph_add_const_copy(struct tro_graph *g, const char *name, const struct
 /* A block without owner yet; the node made with it becomes its owner. */
 int tro_graph_add_block(struct tro_graph *g, tro_block_id *out, struct tro_err *err);
 int tro_block_add_output(struct tro_graph *g, tro_block_id b, tro_value_id v, struct tro_err *err);
+/* n outputs where output i was; n may be 0. */
+int tro_block_replace_output(struct tro_graph *g, tro_block_id b, size_t i, const tro_value_id *v,
+                             size_t n, struct tro_err *err);
 
 struct tro_node_spec {
     enum tro_op op;

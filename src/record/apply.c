@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records put into a model. */
+#include "record/decode.h"
 #include "record/notes.h"
 #include "record/record.h"
 
@@ -232,5 +233,9 @@ int tro_record_apply(const struct tro_record *r, struct tro_model *m, struct tro
         TRO_TRY(tro_err_prefix(err,
                                apply_input(tro_model_edit_graph(m), &r->inputs[i], &notes, err),
                                "record, inputs.%s: ", r->inputs[i].name));
+    for (size_t i = 0; i < r->n_outputs; i++)
+        TRO_TRY(tro_err_prefix(
+            err, tro_record_decode_output(tro_model_edit_graph(m), &r->outputs[i], err),
+            "record, outputs.%s: ", r->outputs[i].name));
     return tro_onnx_set_metadata(onnx, TRO_RECORD_KEY, r->text, err);
 }

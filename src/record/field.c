@@ -252,3 +252,29 @@ int tro_field_ints(const struct tro_field *f, const char *key, int n, int64_t lo
     }
     return 1;
 }
+
+int tro_field_texts(const struct tro_field *f, const char *key, int max_n, const char *const **out)
+{
+    struct tro_field v;
+    const int rc = tro_field_get(f, key, &v);
+    if (rc <= 0)
+        return rc;
+    const size_t n = json_array_size(v.json);
+    if (!json_is_array((json_t *)v.json) || n < 1 || n > (size_t)max_n)
+        return tro_field_fail(&v, "expected a list of 1 to %d texts, found %s of %zu", max_n,
+                              type_of(&v), n);
+    const char **const list = TRO_NEW_N(f->arena, const char *, n);
+    for (size_t i = 0; i < n; i++) {
+        struct tro_field element;
+        json_t *const text = json_array_get(v.json, i);
+        TRO_TRY(enter(&v, NULL, i, text, &element));
+        if (!json_is_string(text))
+            return tro_field_fail(&element, "expected a text, found %s", type_of(&element));
+        if (list)
+            list[i] = tro_arena_strdup(f->arena, json_string_value(text));
+        if (!list || !list[i])
+            return tro_fail_nomem(f->err);
+    }
+    *out = list;
+    return (int)n;
+}

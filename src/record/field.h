@@ -42,6 +42,8 @@ int tro_field_each(const struct tro_field *f, tro_field_fn *fn, void *ctx);
 int64_t tro_field_n_members(const struct tro_field *f);
 
 int tro_field_text(const struct tro_field *f, const char *key, const char **out);
+/* A list of texts, 1 to max_n: returns how many. */
+int tro_field_texts(const struct tro_field *f, const char *key, int max_n, const char *const **out);
 int tro_field_bool(const struct tro_field *f, const char *key, bool *out);
 int tro_field_int(const struct tro_field *f, const char *key, int64_t lo, int64_t hi, int64_t *out);
 int tro_field_number(const struct tro_field *f, const char *key, double *out);

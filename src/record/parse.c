@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record/input.h"
+#include "record/output.h"
 #include "record/record.h"
 
 #include "base/err.h"
@@ -23,12 +24,32 @@ static int read_inputs(struct tro_record *r, const struct tro_field *top)
     return r->inputs ? tro_field_each(&inputs, read_input, r) : tro_fail_nomem(top->err);
 }
 
+static int read_output(void *ctx, const char *key, const struct tro_field *value)
+{
+    struct tro_record *const r = ctx;
+    struct tro_record_output *const output = &r->outputs[r->n_outputs++];
+    output->name = key;
+    return tro_record_output_read(value, output);
+}
+
+static int read_outputs(struct tro_record *r, const struct tro_field *top)
+{
+    struct tro_field outputs;
+    const int rc = tro_field_get(top, "outputs", &outputs);
+    if (rc <= 0)
+        return rc;
+    const int64_t n = tro_field_n_members(&outputs);
+    r->outputs = TRO_NEW_N(&r->arena, struct tro_record_output, n < 0 ? 1 : (size_t)n + 1);
+    return r->outputs ? tro_field_each(&outputs, read_output, r) : tro_fail_nomem(top->err);
+}
+
 /* Each part of a record is a row of keys and a line of calls. */
 static int read_top(struct tro_record *r, const struct tro_field *top)
 {
-    static const char *const keys[] = {"inputs", NULL};
+    static const char *const keys[] = {"inputs", "outputs", NULL};
     TRO_TRY(tro_field_want_keys(top, keys));
-    return read_inputs(r, top);
+    TRO_TRY(read_inputs(r, top));
+    return read_outputs(r, top);
 }
 
 static int parse(struct tro_record *r, const char *text, size_t n, struct tro_err *err)

@@ -5,8 +5,8 @@
  * its range are errors that name the place ("net.json: inputs.images.mean[1]: ...").
  *
  * Applied to a model, a record puts a `camera` node in front of each input it speaks of, which then
- * takes u8 frames, and leaves its text in the metadata (key TRO_RECORD_KEY), from where it gets
- * into the plan's notes.
+ * takes u8 frames, and nodes that decode behind each output. Its text stays in the metadata (key
+ * TRO_RECORD_KEY), from where it gets into the plan's notes.
  *
  * Records are read with jansson; without it reading ends in TRO_E_DEVICE and a message that says
  * so.
@@ -34,11 +34,41 @@ struct tro_record_input {
     int n_mean, n_std; /* 1: the same for all channels */
 };
 
+/* What the results of an output are turned into. */
+enum tro_record_decode {
+    TRO_RECORD_BOXES,   /* boxes and scores of all anchors into detections */
+    TRO_RECORD_PEAKS,   /* heat maps into points */
+    TRO_RECORD_CLASSES, /* scores of each pixel into the number of a class, u8 */
+    TRO_RECORD_LINEAR   /* x into x * scale + offset */
+};
+
+/* In which pixels positions are: those of the map itself, of the network's input, of the frame. */
+enum tro_record_space { TRO_RECORD_SPACE_MAP, TRO_RECORD_SPACE_NETWORK, TRO_RECORD_SPACE_FRAME };
+
+struct tro_record_output {
+    const char *name;
+    enum tro_record_decode decode;
+    const char *const *names; /* of classes or points */
+    int n_names;
+    enum tro_record_space space;
+    const char *input;  /* whose pixels those are; NULL: the only one */
+    const char *scores; /* boxes: the output that holds them; NULL: this one does, behind boxes */
+    bool is_by_row;     /* boxes: [N, A, 4 + C], else [N, 4 + C, A] */
+    bool has_objectness, is_fraction;
+    struct tro_attrs_detect detect;
+    struct tro_attrs_peaks peaks;
+    bool is_nhwc, is_logit; /* classes */
+    double threshold;       /* classes, where there is one channel */
+    double scale, offset;   /* linear */
+};
+
 struct tro_record {
     struct tro_arena arena; /* of everything below */
     const char *text;
     struct tro_record_input *inputs;
     size_t n_inputs;
+    struct tro_record_output *outputs;
+    size_t n_outputs;
 };
 
 /* Both overwrite *out; on failure nothing is left to finish. name stands in messages. */
@@ -47,8 +77,8 @@ int tro_record_parse(const char *text, size_t n, const char *name, struct tro_re
                      struct tro_err *err);
 void tro_record_finish(struct tro_record *r);
 
-/* Rewrites the model's graph and keeps the text. Inputs that the model lacks, or that cannot be
- * pictures, are errors. Before a builder is made of the model. */
+/* Rewrites the model's graph and keeps the text. Inputs and outputs that the model lacks, or that
+ * have not the form that the record says, are errors. Before a builder is made of the model. */
 int tro_record_apply(const struct tro_record *r, struct tro_model *m, struct tro_err *err);
 
 #endif
