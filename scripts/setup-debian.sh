@@ -15,7 +15,8 @@ packages() {
     [ "$1" = build ] && return
     echo make g++ ccache clang clang-format libclang-rt-14-dev llvm cppcheck
     echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-    echo python3 python3-numpy python3-onnx python3-pil libonnx-testdata protobuf-compiler xz-utils
+    echo python3 python3-numpy python3-onnx python3-pil python3-scipy python3-skimage
+    echo libonnx-testdata protobuf-compiler xz-utils
     echo locales
     command -v npm >/dev/null || echo npm
 }

@@ -51,3 +51,8 @@ void tro_random_fill(const struct tro_random *r, struct tro_tensor *t)
             tro_store_i64(t->dtype, t->data, i, integer_at(t->dtype, stream, (uint64_t)i));
     }
 }
+
+uint64_t tro_random_word(uint64_t seed, uint64_t run, uint64_t i)
+{
+    return bits_at(mix(mix(seed + 1) + run), i);
+}

@@ -15,4 +15,7 @@ struct tro_random {
  * integers their whole range, wider integers 0 or 1, since they may be indices. */
 void tro_random_fill(const struct tro_random *r, struct tro_tensor *t);
 
+/* Word i of a run's stream, all bits even. */
+uint64_t tro_random_word(uint64_t seed, uint64_t run, uint64_t i);
+
 #endif
