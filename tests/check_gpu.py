@@ -13,6 +13,7 @@ Needs a driver, NVRTC, python3 with numpy and onnx, and to build meson, ninja an
     plans      one plan on the CPU and the GPU; one for another chip
     refusals   no driver, no GPU, no memory, a kernel that faults: a status, never an abort
     memory     sessions that come and go leave memory as it was
+    figures    energy that bench tells against the power, the time line of profile against the clock
     sanitizer  compute-sanitizer's memcheck and racecheck over the unit tests, when asked for
 
 Networks are the trained ones of the test data ($TROCAR_TEST_DATA, else ../shared/data) and those of
@@ -23,6 +24,7 @@ Prints "PASS name", "FAIL name: why" and "SKIP name: reason"; the last line coun
 """
 import argparse
 import concurrent.futures
+import json
 import os
 import re
 import shutil
@@ -41,7 +43,7 @@ import test_networks as trained  # noqa: E402
 from checks import programs, report as rp  # noqa: E402
 
 ROOT = trained.ROOT
-SUITES = ('units', 'networks', 'plans', 'refusals', 'memory', 'sanitizer')
+SUITES = ('units', 'networks', 'plans', 'refusals', 'memory', 'figures', 'sanitizer')
 FP32_LIMIT, FP16_LIMIT = 1e-4, 2e-2
 # Nodes that stay at FP32 in FP16: pixels of 0 to 255 enter YOLOX unscaled, and what the first
 # layers round grows through the rest.
@@ -471,6 +473,64 @@ def memory(check):
         check_tool(check, 'sessions come and go', 'cycles', plan, str(check.options.cycles))
 
 
+# ---- figures -------------------------------------------------------------------------------
+
+
+def report_of(check, label, *arguments):
+    path = os.path.join(check.folder, 'report.json')
+    code, out = check.run([check.trocar, *arguments, '--device', 'cuda', '--json', path])
+    if code != 0:
+        check.results.add('FAIL', f'{label}: {check.cause(code, out)}')
+        return None
+    with open(path, encoding='utf-8') as f:
+        return json.load(f)
+
+
+def check_energy(check, plan):
+    report = report_of(check, 'energy', 'bench', plan, '--duration', '1')
+    if not report:
+        return
+    gpu = report['gpu']
+    if gpu['energy_mj'] is None:
+        check.results.add('SKIP', f'energy: {gpu["energy_missing"]}')
+        return
+    watts, told = gpu['energy_mj'] * report['throughput_hz'] / 1000, gpu['after']['power_w']
+    wrong = None if 0.5 * told < watts < 1.5 * told else f'{watts:.0f} W by energy, {told:.0f} told'
+    check.results.judge('energy', wrong, f'{gpu["energy_mj"]:.3g} mJ a run, {watts:.0f} W')
+
+
+def timeline_wrong(report):
+    line, steps = report['timeline'], {s['step'] for s in report['steps'] if s['ms'] > 0}
+    unseen = steps - {e['step'] for e in line['events']}
+    path_ms = sum(e['critical_ms'] for e in line['events'])
+    if unseen:
+        return f'steps {sorted(unseen)} were not seen'
+    if abs(path_ms - line['span_ms']) > 1e-6:
+        return f'the critical path takes {path_ms} ms of {line["span_ms"]}'
+    if not 0.5 < line['span_ms'] / line['untraced_ms'] < 1.5:
+        return f'{line["span_ms"]} ms of kernels in a run of {line["untraced_ms"]} ms'
+    return None
+
+
+def check_timeline(check, plan):
+    report = report_of(check, 'time line', 'profile', plan)
+    if not report:
+        return
+    line = report['timeline']
+    if line is None:
+        check.results.add('SKIP', f'time line: {report["timeline_missing"]}')
+        return
+    check.results.judge('time line', timeline_wrong(report),
+                        f'{line["span_ms"]:.4f} ms, {line["untraced_ms"]:.4f} without tracing')
+
+
+def figures(check):
+    _, plan = with_small_plan(check, 'figures')
+    if plan:
+        check_energy(check, plan)
+        check_timeline(check, plan)
+
+
 # ---- all -----------------------------------------------------------------------------------
 
 
@@ -497,7 +557,7 @@ def parse(argv):
             setattr(options, name, values[options.emulated])
     options.suites = [s for s in SUITES if s in options.only.split(',')]
     if options.emulated:
-        options.suites = [s for s in options.suites if s not in ('units', 'sanitizer')]
+        options.suites = [s for s in options.suites if s not in ('units', 'figures', 'sanitizer')]
     return options
 
 

@@ -150,7 +150,11 @@ static int sum_up(struct tro_profile *p, struct tro_err *err)
     p->kernels = TRO_NEW_N(&p->arena, struct tro_profile_kernel, (size_t)p->n_rows + 1);
     if (!spans || !p->worst || !p->kernels)
         return tro_fail_nomem(err);
+    p->roof_gflops = p->peak.gflops;
     for (int i = 0; i < p->n_rows; i++) {
+        const struct tro_profile_row *const row = &p->rows[i];
+        if (p->tensor_gflops > 0 && row->n_flops > 0 && row->peak_gflops > p->roof_gflops)
+            p->roof_gflops = row->peak_gflops;
         sum_row(p, i, spans);
         p->steps_ms += p->rows[i].ms;
         p->n_flops += p->rows[i].n_flops;

@@ -88,6 +88,7 @@ struct tro_profile {
     const char *machine; /* "NVIDIA H200", the processor's name */
     struct tro_cpu_peak peak;
     double tensor_gflops; /* of a GPU's matrix units; 0: of the processor */
+    double roof_gflops;   /* most that a step could reach: on a GPU by the types of the steps */
     int n_threads, n_rows, n_kernels;
     struct tro_profile_row *rows;         /* in the order of the run */
     const struct tro_profile_row **worst; /* slowest first */

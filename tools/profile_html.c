@@ -85,11 +85,12 @@ static void put_cards(const struct tro_profile *p, struct tro_buf *out)
     const double gflops = p->latency.p50 > 0 ? p->n_flops / p->latency.p50 * 1e-6 : 0;
     tro_buf_str(out, "<div class=\"cards\">\n");
     snprintf(text, sizeof text, "%.*f", p->latency.p50 < 10 ? 3 : 1, p->latency.p50);
-    snprintf(what, sizeof what, "a run, median of %lld", (long long)p->n_timed);
+    snprintf(what, sizeof what, "a run%s, median of %lld",
+             p->tensor_gflops > 0 ? " with transfers" : "", (long long)p->n_timed);
     put_card(out, text, "ms", what);
     put_card(out, number(text, p->latency.p50 > 0 ? 1000 / p->latency.p50 : 0), "/s", "runs");
     snprintf(what, sizeof what, "%.0f %% of the peak, %.0f",
-             p->peak.gflops > 0 ? gflops / p->peak.gflops * 100 : 0, p->peak.gflops);
+             p->roof_gflops > 0 ? gflops / p->roof_gflops * 100 : 0, p->roof_gflops);
     if (gflops > 0)
         put_card(out, number(text, gflops), "GFLOP/s", what);
     snprintf(what, sizeof what, "steps, %d kernel%s", p->n_kernels, p->n_kernels == 1 ? "" : "s");

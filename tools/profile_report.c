@@ -25,8 +25,9 @@ static void print_head(const struct tro_profile *p)
         printf("%s%s%d thread%s; measured peak %.0f GFLOP/s, copies %.1f GB/s\n", name,
                name[0] ? ", " : "", p->n_threads, p->n_threads == 1 ? "" : "s", p->peak.gflops,
                p->peak.gbytes);
-    printf("%lld runs: median %.3f ms, least %.3f ms; %d steps take %.3f ms", (long long)p->n_timed,
-           p->latency.p50, p->latency.min, p->n_rows, p->steps_ms);
+    printf("%lld runs%s: median %.3f ms, least %.3f ms; %d steps take %.3f ms",
+           (long long)p->n_timed, p->tensor_gflops > 0 ? " with transfers" : "", p->latency.p50,
+           p->latency.min, p->n_rows, p->steps_ms);
     if (p->n_flops > 0)
         printf("; %.3g GFLOP, %.1f GFLOP/s", p->n_flops * 1e-9,
                p->latency.p50 > 0 ? p->n_flops / p->latency.p50 * 1e-6 : 0);

@@ -251,7 +251,7 @@ static struct chart chart_of(const struct tro_profile *p)
     }
     c.x_min = fmax(c.x_min, -3);
     c.y_min = fmax(c.y_min, c.y_max - 5);
-    c.y_max = fmax(c.y_max, ceil(log10(p->peak.gflops + 1)));
+    c.y_max = fmax(c.y_max, ceil(log10(p->roof_gflops + 1)));
     return c;
 }
 
@@ -277,7 +277,7 @@ static void put_grid(const struct chart *c, struct tro_buf *out)
 /* The slope is the memory's: operations a byte times bytes a second. */
 static void put_roof(const struct tro_profile *p, const struct chart *c, struct tro_buf *out)
 {
-    const double gflops = p->peak.gflops, gbytes = p->peak.gbytes;
+    const double gflops = p->roof_gflops, gbytes = p->peak.gbytes;
     if (gflops <= 0 || gbytes <= 0)
         return;
     const double ridge = gflops / gbytes, first = pow(10, c->x_min), last = pow(10, c->x_max);

@@ -27,7 +27,7 @@ static struct {
     size_t n_clones, cap_clones;
     struct tro_cuda_record *records, *taken;
     size_t n_records, cap_records;
-    bool is_short; /* of memory: some are missing */
+    atomic_bool is_short; /* of memory: some are missing */
 #define FN(name, args) int(*name) args;
 #include "cuda/cupti.def"
 #undef FN
@@ -111,7 +111,8 @@ static void on_request(uint8_t **buffer, size_t *n_bytes, size_t *n_most)
     *buffer = tro_malloc_aligned(BUFFER_BYTES);
     *n_bytes = *buffer ? BUFFER_BYTES : 0;
     *n_most = 0;
-    trace.is_short = trace.is_short || !*buffer;
+    if (!*buffer)
+        trace.is_short = true;
 }
 
 static void add_record(const struct tro_cupti_kernel *k)

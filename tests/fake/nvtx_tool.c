@@ -55,7 +55,12 @@ static void write_down(const char *domain, int at, const char *name)
 /* A domain is its name. */
 static void *create_domain(const char *name)
 {
-    return strdup(name);
+    static char names[4][32];
+    static int n;
+    if (n == 4)
+        return NULL;
+    snprintf(names[n], sizeof names[n], "%s", name);
+    return names[n++];
 }
 
 static int push(void *domain, const struct event *e)
