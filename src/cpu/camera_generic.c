@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define CAMERA_KERNELS tro_camera__generic
+#include "cpu/camera_tmpl.h"
