@@ -57,7 +57,7 @@ static int emit(struct tro_lowering *l, const struct tro_lower_node *n)
     return 1;
 }
 
-static const struct tro_emitter emitters[] = {{TRO_OP_MATMUL, emit}};
+static const struct tro_emitter emitters[] = {{TRO_OP_MATMUL, emit, false}};
 static const struct tro_backend backend = {.name = "test", .emitters = emitters, .n_emitters = 1};
 
 /* ---- a network, a clock -------------------------------------------------------------------- */

@@ -4,10 +4,12 @@
 enum { TRO_OP_POINTWISE = TRO_N_OPS };
 
 static const struct tro_emitter emitters[] = {
-#define EMITTER(op, name) {(enum tro_op)TRO_OP_##op, tro_cuda_emit_##name},
+#define EMITTER(op, name) {(enum tro_op)TRO_OP_##op, tro_cuda_emit_##name, false},
+#define FOLDING(op, name) {(enum tro_op)TRO_OP_##op, tro_cuda_emit_##name, true},
 #include "cuda/emitters.def"
 #undef EMITTER
-    {TRO_N_OPS, NULL},
+#undef FOLDING
+    {TRO_N_OPS, NULL, false},
 };
 
 const struct tro_backend tro_cuda_backend = {

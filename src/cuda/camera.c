@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Emitter of camera, to planes: what reads few channels takes them in any form. */
+/*
+ * Emitter of camera, to planes: what reads few channels takes them in any form. In front of a
+ * convolution it waits, which may gather from the frames (conv.c); not where each pixel is blended
+ * of four, which the taps of the convolution would do again and again.
+ */
 #include "cuda/kernels/camera.h"
 #include "cuda/cuda.h"
 #include "cuda/frame.h"
@@ -49,6 +53,16 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n,
     return 1;
 }
 
+static bool is_blended(const struct tro_lowering *l, const struct tro_lower_node *n)
+{
+    struct tro_camera c;
+    struct tro_tensor x;
+    if (!tro_lower_type(l, n->node->in[0], &x))
+        return true;
+    tro_camera_init(n->attrs, &x, &c);
+    return !c.is_nearest;
+}
+
 int tro_cuda_emit_camera(struct tro_lowering *l, const struct tro_lower_node *n)
 {
     static const int axes[] = {0, 1, 2, 3};
@@ -58,6 +72,8 @@ int tro_cuda_emit_camera(struct tro_lowering *l, const struct tro_lower_node *n)
     if (!tro_lower_type(l, n->node->out[0], &y) || tro_tensor_n_elems(&y) >= INT32_MAX ||
         tro_tensor_n_elems(&y) == 0)
         return 0;
+    if (n->n_epilogue == 0 && !is_blended(l, n) && tro_lower_defer(l, n))
+        return 1;
     int rc = tro_frames_init(l, n->node, &f);
     if (rc > 0)
         rc = tro_point_compile(l, n, TRO_F32, axes, 4, TRO_FORM_DENSE, &point);

@@ -2,8 +2,8 @@
 /*
  * conv as a matrix product (cuda/gemm.h): a row for each output pixel, a product for each group.
  * x is read where it lies when channels are last and in whole chunks of 16 bytes. Very few channels
- * are gathered one by one from where they lie, in any form; else a copy with padded channels is
- * read.
+ * are gathered one by one from where they lie, in any form, or from the frames of a camera that they
+ * are made of; else a copy with padded channels is read.
  */
 #include "cuda/cuda.h"
 #include "cuda/gemm.h"
@@ -20,6 +20,7 @@ struct conv {
     int rank;
     int64_t groups, channels, padded, out_channels; /* channels: of a group */
     int64_t k;                                      /* of a row of weights, padded */
+    struct tro_frames frames;                       /* that x is made of, with g.frames */
     struct tro_gemm g;
 };
 
@@ -84,7 +85,7 @@ static bool is_readable(const struct conv *c, const struct tro_arg *x)
 }
 
 /* Few channels that are no whole chunk. */
-static bool is_gathered(const struct conv *c, const struct tro_arg *x)
+static bool has_few_channels(const struct conv *c)
 {
     const struct tro_win *const w = &c->win;
     int64_t reach = 0;
@@ -93,15 +94,28 @@ static bool is_gathered(const struct conv *c, const struct tro_arg *x)
     return c->padded != c->channels && c->groups == 1 && c->channels <= GATHERED_CHANNELS &&
            c->channels * w->n_taps <= GATHERED_K && w->kernel[TRO_D] == 1 && w->out[TRO_D] == 1 &&
            w->in[TRO_D] == 1 && reach < BEYOND / 2 && w->in[TRO_H] < BEYOND / 2 &&
-           w->in[TRO_W] < BEYOND / 2 &&
+           w->in[TRO_W] < BEYOND / 2;
+}
+
+static bool is_gathered(const struct conv *c, const struct tro_arg *x)
+{
+    return has_few_channels(c) &&
            (x->dtype == TRO_F32 || x->dtype == TRO_F16 || x->dtype == TRO_BF16);
+}
+
+/* Of x. Elements of frames are found by their pixel. */
+static struct tro_pitch pitch_of(const struct conv *c)
+{
+    return c->g.frames ? (struct tro_pitch){.n = c->frames.camera.frame_bytes}
+                       : tro_pitch_of(&c->g.a);
 }
 
 /* Where element k = (tap, channel) of a window is; whole tiles of k. */
 static int take_taps(struct tro_lowering *l, struct conv *c)
 {
     const struct tro_win *const w = &c->win;
-    const struct tro_pitch at = tro_pitch_of(&c->g.a);
+    const struct tro_pitch at = pitch_of(c);
+    const int64_t channel_stride = c->g.frames ? 0 : c->g.a.stride[1];
     const int64_t n = w->n_taps * c->channels, n_table = (n + 63) / 64 * 64;
     struct tro_gemm_tap *const table = tro_calloc((size_t)n_table, sizeof *table);
     if (!table)
@@ -113,7 +127,7 @@ static int take_taps(struct tro_lowering *l, struct conv *c)
         table[k].y = k < n ? (int16_t)y : BEYOND;
         table[k].x = (int16_t)(k < n ? x : 0);
         table[k].offset = (int32_t)(k < n ? y * at.at[TRO_H] + x * at.at[TRO_W] +
-                                                channel * c->g.a.stride[1]
+                                                channel * channel_stride
                                           : 0);
     }
     const int rc = tro_lower_table(l, table, (size_t)n_table * sizeof *table, &c->g.taps);
@@ -137,6 +151,22 @@ static int take_x(struct tro_lowering *l, const struct tro_lower_node *n, struct
         return tro_gemm_is_small(x);
     const int rc = pad_x(l, n, c, x);
     return rc <= 0 ? rc : tro_gemm_is_small(x);
+}
+
+/* x is what a camera's frames become, which nobody has made: they are gathered from. */
+static int take_frames(struct tro_lowering *l, const struct tro_node *camera, struct conv *c)
+{
+    if (!has_few_channels(c))
+        return 0;
+    const int rc = tro_frames_init(l, camera, &c->frames);
+    if (rc <= 0)
+        return rc;
+    c->g.a = c->frames.x;
+    c->g.p.frame = c->frames.params;
+    c->g.frames = &c->frames;
+    c->g.is_gathered = true;
+    TRO_TRY(take_taps(l, c));
+    return 1;
 }
 
 static int take_weights(struct tro_lowering *l, const struct tro_lower_node *n, struct conv *c)
@@ -197,7 +227,7 @@ static void set_rows(struct conv *c)
     const struct tro_win *const w = &c->win;
     struct tro_gemm *const g = &c->g;
     struct tro_gemm_params *const p = &g->p;
-    const struct tro_pitch at = tro_pitch_of(&g->a);
+    const struct tro_pitch at = pitch_of(c);
     struct tro_gemm_axis axis[TRO_GEMM_ROW_AXES] = {{w->n, at.n, 0}};
     int n_axes = TRO_GEMM_ROW_AXES;
     int64_t origin = 0;
@@ -237,7 +267,7 @@ static void set_sizes(struct conv *c)
 static bool fits(const struct conv *c)
 {
     const struct tro_win *const w = &c->win;
-    const struct tro_pitch at = tro_pitch_of(&c->g.a);
+    const struct tro_pitch at = pitch_of(c);
     bool does = true;
     for (int i = 0; i < TRO_N_SPATIAL; i++) {
         const int64_t reach = (w->out[i] - 1) * w->stride[i] + w->kernel[i] * w->dilation[i] +
@@ -247,7 +277,9 @@ static bool fits(const struct conv *c)
     return does;
 }
 
-int tro_cuda_emit_conv(struct tro_lowering *l, const struct tro_lower_node *n)
+/* camera: the node that makes x, not lowered yet; NULL: x is where it is. */
+static int emit(struct tro_lowering *l, const struct tro_lower_node *n,
+                const struct tro_node *camera)
 {
     struct conv c = {0};
     struct tro_point *point;
@@ -256,7 +288,7 @@ int tro_cuda_emit_conv(struct tro_lowering *l, const struct tro_lower_node *n)
         return 0;
     for (int i = 1; i < c.rank; i++)
         axes[i] = i < c.rank - 1 ? i + 1 : 1;
-    int rc = take_x(l, n, &c);
+    int rc = camera ? take_frames(l, camera, &c) : take_x(l, n, &c);
     if (rc <= 0 || !fits(&c))
         return rc < 0 ? rc : 0;
     rc = tro_point_compile(l, n, TRO_F32, axes, c.rank, TRO_FORM_CHANNELS_LAST, &point);
@@ -271,4 +303,15 @@ int tro_cuda_emit_conv(struct tro_lowering *l, const struct tro_lower_node *n)
     const double macs = (double)c.g.p.m * (double)c.out_channels * (double)c.channels *
                         (double)c.win.n_taps;
     return tro_gemm_emit(l, n, &c.g, point, 2 * macs);
+}
+
+int tro_cuda_emit_conv(struct tro_lowering *l, const struct tro_lower_node *n)
+{
+    return emit(l, n, NULL);
+}
+
+int tro_cuda_emit_conv_camera(struct tro_lowering *l, const struct tro_lower_node *n)
+{
+    const struct tro_node *const camera = tro_lower_deferred(l, n->node->in[0]);
+    return camera && camera->op == TRO_OP_CAMERA ? emit(l, n, camera) : 0;
 }

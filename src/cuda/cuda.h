@@ -11,8 +11,10 @@
 extern const struct tro_backend tro_cuda_backend;
 
 #define EMITTER(op, name) tro_emit_fn tro_cuda_emit_##name;
+#define FOLDING(op, name) tro_emit_fn tro_cuda_emit_##name;
 #include "cuda/emitters.def"
 #undef EMITTER
+#undef FOLDING
 
 /* A step that makes to = from: any strides, stored types converted where both are floats. */
 int tro_cuda_emit_copy(struct tro_lowering *l, const struct tro_lower_node *n,

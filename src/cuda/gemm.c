@@ -242,6 +242,8 @@ static const char *defines_of(struct tro_lowering *l, const struct tro_gemm *g,
 {
     const int size = (int)tro_dtype_size(maths[g->math].dtype);
     const char *const gather = !g->is_gathered          ? ""
+                               : g->frames              ? "#define GATHER\n#define IN_T uint8_t\n"
+                                                          "#define FRAME\n"
                                : g->a.dtype == TRO_F16  ? "#define GATHER\n#define IN_T tro_f16\n"
                                : g->a.dtype == TRO_BF16 ? "#define GATHER\n#define IN_T tro_bf16\n"
                                                         : "#define GATHER\n#define IN_T float\n";
@@ -249,12 +251,12 @@ static const char *defines_of(struct tro_lowering *l, const struct tro_gemm *g,
         l,
         "#define %s\n#define TILE_M %d\n#define TILE_N %d\n#define TILE_K %d\n"
         "#define WARPS_M %d\n#define WARPS_N %d\n#define STAGES %d\n#define MIN_BLOCKS %d\n"
-        "#define ROW_AXES %d\n#define TAP_AXES %d\n#define VECTOR %d\n%s%s%s%s%s%s%s",
+        "#define ROW_AXES %d\n#define TAP_AXES %d\n#define VECTOR %d\n%s%s%s%s%s%s%s%s",
         maths[g->math].define, t->m, t->n, t->k_bytes / size, t->warps_m, t->warps_n, t->stages,
         t->blocks, g->row_axes, g->tap_axes, vector_of(g), g->is_b_trans ? "#define B_TRANS\n" : "",
         g->is_b_const ? "#define B_CONST\n" : "", g->has_bias && !is_split ? "#define BIAS\n" : "",
         is_split ? "#define SPLIT\n" : "", t->is_wgmma ? "#define WGMMA\n" : "",
-        is_cached ? "#define A_CACHED\n" : "", gather);
+        is_cached ? "#define A_CACHED\n" : "", gather, g->frames ? g->frames->defines : "");
 }
 
 static int add_sum(struct tro_lowering *l, const struct tro_lower_node *n, const struct tro_gemm *g,
@@ -303,7 +305,8 @@ static int add_product(struct tro_lowering *l, const struct tro_lower_node *n, s
     const uint32_t m_tiles = (g->p.m + (uint32_t)t->m - 1) / (uint32_t)t->m;
     const uint32_t n_tiles = (g->p.n + (uint32_t)t->n - 1) / (uint32_t)t->n;
     const int n_steps = ((int)g->p.k + k - 1) / k;
-    const int n_in = 2 + g->is_gathered + (g->has_bias && !is_split);
+    const bool has_frame_taps = g->frames && g->frames->n_taps;
+    const int n_in = 2 + g->is_gathered + has_frame_taps + (g->has_bias && !is_split);
     struct tro_arg partial;
     char label[64];
     g->p.n_tiles = tro_div_make(n_tiles);
@@ -330,6 +333,8 @@ static int add_product(struct tro_lowering *l, const struct tro_lower_node *n, s
     s->in[1] = g->b;
     if (g->is_gathered)
         s->in[2] = g->taps;
+    if (has_frame_taps)
+        s->in[3] = g->frames->taps;
     if (g->has_bias && !is_split)
         s->in[n_in - 1] = g->bias;
     if (is_split)

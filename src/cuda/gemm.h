@@ -7,6 +7,7 @@
 #ifndef TRO_CUDA_GEMM_H
 #define TRO_CUDA_GEMM_H
 
+#include "cuda/frame.h"
 #include "cuda/kernels/gemm.h"
 #include "cuda/launch.h"
 #include "cuda/point.h"
@@ -21,6 +22,7 @@ struct tro_gemm {
     int64_t n_z; /* products */
     bool is_b_trans, is_b_const, has_bias;
     bool is_gathered; /* a is of any type and form, taps tells where its elements are */
+    const struct tro_frames *frames; /* gathered from them, which are a; NULL: a has the values */
     struct tro_arg a, b, bias, taps; /* bias: f32 */
 };
 

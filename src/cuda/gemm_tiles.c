@@ -224,6 +224,13 @@ static const char *name_of(struct tro_lowering *l, const struct tro_gemm *g,
     return tro_arena_strdup(tro_lower_arena(l), name);
 }
 
+/* Frames: of whatever bytes, in whatever way they are sampled. */
+static int how_a_is_read(const struct tro_gemm *g)
+{
+    return g->frames ? 10 + 10 * g->frames->n_taps + g->frames->camera.colour.pixel_bytes
+                     : g->is_gathered;
+}
+
 /* All that the time depends on. */
 static const char *describe(char *text, size_t size, const struct tro_lowering *l,
                             const struct tro_gemm *g, const struct tro_point *point,
@@ -232,7 +239,7 @@ static const char *describe(char *text, size_t size, const struct tro_lowering *
     const struct tro_gemm_params *const p = &g->p;
     int n = snprintf(
         text, size, "gemm %s %ux%ux%u z%" PRId64 " a%d b%d%d bias%d rows%d epilogue%d.%d sm%d.%d",
-        math, p->m, p->n, p->k, g->n_z, g->is_gathered, g->is_b_trans, g->is_b_const, g->has_bias,
+        math, p->m, p->n, p->k, g->n_z, how_a_is_read(g), g->is_b_trans, g->is_b_const, g->has_bias,
         g->row_axes, point->n_in, point->n_out, tro_lower_arch(l), tro_lower_n_sms(l));
     for (int i = TRO_GEMM_TAP_AXES - g->tap_axes; i < TRO_GEMM_TAP_AXES && n < (int)size; i++)
         n += snprintf(text + n, size - (size_t)n, " %d:k%us%dd%dp%d", p->in[i], p->taps[i].d,

@@ -79,10 +79,12 @@ static int finish_outputs(struct tro_lowering *l, const struct tro_block *b)
 /* ---- the walk ----------------------------------------------------------------------------- */
 
 /* What taps may see: results of the node that have a place, complete after the last step so far. */
-static int note_results(struct tro_lowering *l, tro_node_id id)
+int tro_lower_note(struct tro_lowering *l, tro_node_id id)
 {
     struct tro_program *const p = l->p;
     const struct tro_node *const n = tro_node_get(l->g, id);
+    if (p->n_steps)
+        p->steps[p->n_steps - 1].is_node_done = true;
     for (uint32_t i = 0; i < n->n_out; i++) {
         const struct tro_lower_value *const v = n->out[i].i ? tro_lower_value(l, n->out[i]) : NULL;
         if (!v || !v->is_placed || p->n_steps == 0)
@@ -104,9 +106,7 @@ static int lower_main(struct tro_lowering *l)
     for (size_t i = 0; i < b->n_nodes; i++) {
         l->opts.precision = (int64_t)i < l->opts.n_wide ? TRO_PRECISION_FP32 : precision;
         TRO_TRY(tro_lower_node(l, b->nodes[i]));
-        TRO_TRY(note_results(l, b->nodes[i]));
-        if (l->p->n_steps)
-            l->p->steps[l->p->n_steps - 1].is_node_done = true;
+        TRO_TRY(tro_lower_note(l, b->nodes[i]));
     }
     l->opts.precision = precision;
     TRO_TRY(finish_outputs(l, b));

@@ -49,6 +49,7 @@ typedef int tro_emit_fn(struct tro_lowering *l, const struct tro_lower_node *n);
 struct tro_emitter {
     enum tro_op op;
     tro_emit_fn *emit;
+    bool is_folding; /* asked while the node's first operand may be waiting (tro_lower_defer) */
 };
 
 /* A step that makes to = from, which may be stored in another floating-point type. */
@@ -181,6 +182,16 @@ int tro_lower_table(struct tro_lowering *l, const void *data, size_t n_bytes, st
 typedef void tro_pack_fn(void *dst, const struct tro_tensor *w, const void *ctx);
 int tro_lower_pack(struct tro_lowering *l, tro_value_id w, const char *form, size_t n_bytes,
                    tro_pack_fn *fill, const void *ctx, struct tro_arg *out);
+
+/* ---- for emitters: nodes that wait ---------------------------------------------------------- */
+
+/* n waits, and its value has no place yet: its only user, of the main block, has an emitter that is folding,
+ * which may take n's operands instead. Where that one says no, n's emitters are asked again, in front of the
+ * user. 1: it waits; 0: it cannot, or was asked again: the emitter goes on. */
+int tro_lower_defer(struct tro_lowering *l, const struct tro_lower_node *n);
+
+/* For emitters that are folding: the node that makes v and waits; NULL: v has a place. */
+const struct tro_node *tro_lower_deferred(const struct tro_lowering *l, tro_value_id v);
 
 /* ---- for emitters: steps ----------------------------------------------------------------- */
 

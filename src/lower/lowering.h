@@ -21,6 +21,9 @@ struct tro_lower_value {
     int32_t output;   /* index of the main block's output that it is, -1: none */
     int32_t slot;     /* dynamic: index in the table of dynamic values */
     const void *data; /* contents, when they are known at lowering and it is no constant */
+    tro_node_id deferred;         /* the node that makes it, which waits or did */
+    bool is_waiting;              /* it has no place yet */
+    enum tro_precision precision; /* of that node */
 };
 
 struct tro_lowering {
@@ -70,6 +73,18 @@ int tro_lower_move(struct tro_lowering *l, const struct tro_lower_node *n);
 /* ---- node.c ------------------------------------------------------------------------------- */
 
 int tro_lower_node(struct tro_lowering *l, tro_node_id id);
+
+/* ---- defer.c ------------------------------------------------------------------------------- */
+
+/* Is there an emitter for the node that is folding? */
+bool tro_lower_folds(const struct tro_lowering *l, const struct tro_node *n);
+/* Operands of the node that wait are lowered now. */
+int tro_lower_settle(struct tro_lowering *l, tro_node_id id);
+
+/* ---- lower.c ------------------------------------------------------------------------------- */
+
+/* Notes where results of the node are, for taps. */
+int tro_lower_note(struct tro_lowering *l, tro_node_id id);
 
 /* ---- fallback.c ---------------------------------------------------------------------------- */
 

@@ -90,6 +90,8 @@ static int ask(struct tro_lowering *l, const struct tro_lower_node *n, enum tro_
     for (size_t i = 0; b && i < b->n_emitters; i++) {
         if (b->emitters[i].op != op)
             continue;
+        if (!b->emitters[i].is_folding)
+            TRO_TRY(tro_lower_settle(l, n->id));
         const struct mark m = mark_of(l);
         const int rc = b->emitters[i].emit(l, n);
         l->problem = NULL;
@@ -130,7 +132,10 @@ static int lower_plain(struct tro_lowering *l, const struct tro_lower_node *n)
     } else {
         rc = ask(l, n, n->node->op);
     }
-    return rc != 0 ? rc : tro_lower_reference(l, n);
+    if (rc != 0)
+        return rc;
+    TRO_TRY(tro_lower_settle(l, n->id));
+    return tro_lower_reference(l, n);
 }
 
 /* ---- fused nodes -------------------------------------------------------------------------- */
@@ -219,12 +224,16 @@ static int lower_any(struct tro_lowering *l, tro_node_id id)
     const struct tro_node *const node = tro_node_get(l->g, id);
     if (is_known(l, node))
         return 0;
+    if (!tro_lower_folds(l, node))
+        TRO_TRY(tro_lower_settle(l, id));
     if (tro_op_info(node->op)->kind == TRO_KIND_CONTROL && node->op != TRO_OP_FUSED) {
         const int rc = tro_lower_control(l, id);
         return rc != 0 ? rc : tro_lower_dynamic(l, id);
     }
-    if (is_dynamic(l, node))
+    if (is_dynamic(l, node)) {
+        TRO_TRY(tro_lower_settle(l, id));
         return tro_lower_dynamic(l, id);
+    }
     if (node->op == TRO_OP_FUSED)
         return lower_fused(l, id);
     const struct tro_lower_node n = {.id = id,

@@ -9,6 +9,7 @@
  *     B_TRANS, B_CONST, BIAS, SPLIT, VECTOR      VECTOR: columns handed to the epilogue at a time
  *     A_CACHED                                   a goes through the first-level cache
  *     GATHER, IN_T                               a is read element by element, see below
+ *     FRAME, FRAME_..                            a is what frames of a camera become (frame.cuh)
  *     WGMMA                                      products of warpgroups: WARPS_M 4 or 8, WARPS_N 1
  *
  * A block multiplies tiles of a and b that cp.async brings into a ring of STAGES stages:
@@ -19,6 +20,12 @@
  * of one column of chunks lie in different banks.
  */
 #include "gemm_math.cuh"
+#ifdef FRAME
+#include "frame.cuh"
+#define N_FRAME_TAPS (FRAME_TAPS > 0)
+#else
+#define N_FRAME_TAPS 0
+#endif
 
 /* Neighbouring taps read nearly the same pixels. */
 #ifdef A_CACHED
@@ -43,7 +50,8 @@ enum {
     B_CHUNKS = B_IS_TRANS ? TILE_N / CHUNK : K_CHUNKS,
     B_ROWS_AT_ONCE = THREADS / B_CHUNKS,
     B_LOADS = TILE_N * K_CHUNKS / THREADS,
-    STAGE_BYTES = (TILE_M + TILE_N) * TILE_K * (int)sizeof(T)
+    STAGE_BYTES = (TILE_M + TILE_N) * TILE_K * (int)sizeof(T),
+    BIAS_PTR = 2 + A_IS_GATHERED + N_FRAME_TAPS
 };
 static_assert(A_LOADS * ROWS_AT_ONCE == TILE_M && A_LOADS > 0, "a is not loaded evenly");
 static_assert(B_LOADS * THREADS == TILE_N * K_CHUNKS && B_LOADS > 0, "b is not loaded evenly");
@@ -140,7 +148,55 @@ static __device__ __forceinline__ void k_next(k_at &at, const tro_gemm_params &g
 #endif
 }
 
-#ifdef GATHER
+#ifdef FRAME
+
+/* CHUNK elements of k, of which the first is channel FIRST of its tap. A pixel is decoded once for
+ * all its channels, and becomes what the value would have been stored as. */
+template <int FIRST>
+static __device__ __forceinline__ void a_gather(T (&v)[CHUNK], const tro_gemm_tap (&tap)[CHUNK],
+                                                const a_rows &a, const tro_params &p)
+{
+    const tro_gemm_params &g = p.own;
+    float pixel[FRAME_CHANNELS];
+    bool is_inside = false;
+#pragma unroll
+    for (int i = 0; i < CHUNK; i++) {
+        const int channel = (FIRST + i) % FRAME_CHANNELS;
+        if (i == 0 || channel == 0) {
+            const int32_t y = a.at[0][0] + tap[i].y, x = a.at[0][1] + tap[i].x;
+            is_inside = (uint32_t)y < (uint32_t)g.in[TRO_GEMM_TAP_AXES - 2] &&
+                        (uint32_t)x < (uint32_t)g.in[TRO_GEMM_TAP_AXES - 1];
+            if (is_inside)
+                tro_frame_sample(g.frame, a.base + a.offset[0],
+                                 (const tro_frame_tap *)p.ptr[2 + N_FRAME_TAPS], y, x, pixel);
+        }
+        v[i] = tro_from_float<T>(
+            is_inside ? tro_frame_normalized(g.frame, pixel[channel], channel) : 0);
+    }
+}
+
+static __device__ __forceinline__ void a_load(T *tile, const a_rows &a, const k_at &at,
+                                              int32_t step_k, const tro_params &p)
+{
+    const tro_gemm_tap *const taps = (const tro_gemm_tap *)p.ptr[2] + step_k;
+    const int row = threadIdx.x % TILE_M;
+#pragma unroll 1
+    for (int chunk = threadIdx.x / TILE_M; chunk < K_CHUNKS; chunk += A_THREADS) {
+        __align__(16) T v[CHUNK];
+        __align__(16) tro_gemm_tap tap[CHUNK];
+        tro_load_const<CHUNK, 2>(tap, taps + chunk * CHUNK);
+        const int first = (step_k + chunk * CHUNK) % FRAME_CHANNELS;
+        if (FRAME_CHANNELS == 1 || first == 0)
+            a_gather<0>(v, tap, a, p);
+        else if (first == 1)
+            a_gather<1>(v, tap, a, p);
+        else
+            a_gather<2>(v, tap, a, p);
+        tro_store<CHUNK, CHUNK>(tile + tro_chunk_at<K_CHUNKS>(row, chunk), v);
+    }
+}
+
+#elif defined(GATHER)
 
 /* a where it has few channels, of any type and strides: ptr[2] tells where element k of a row
  * is. */
@@ -335,7 +391,7 @@ static __device__ __forceinline__ void finish(const tro_params &p, const place &
 #pragma unroll
     for (int i = 0; i < VECTOR; i++)
         bias[i] =
-            i < n ? ((const float *)p.ptr[2 + A_IS_GATHERED])[at.z * g.col_z + at.col0 + col + i]
+            i < n ? ((const float *)p.ptr[BIAS_PTR])[at.z * g.col_z + at.col0 + col + i]
                   : 0;
 #endif
 #pragma unroll

@@ -13,14 +13,14 @@
  *     b  [col][k]                pitch b_pitch, or with B_TRANS
  *     b  [k][col]                pitch b_pitch, n a multiple of a chunk
  *
- * ptr: a, b, taps (with GATHER), bias (f32 [z col]; with BIAS); partial sums f32
- * [split][z row][partial_pitch]
- * (only with SPLIT, then there is no epilogue: gemm_sum does it).
+ * ptr: a, b, taps (with GATHER), taps of frames (with FRAME, unless FRAME_TAPS is 0), bias (f32
+ * [z col]; with BIAS); partial sums f32 [split][z row][partial_pitch] (only with SPLIT, then there
+ * is no epilogue: gemm_sum does it).
  */
 #ifndef TRO_CUDA_KERNELS_GEMM_H
 #define TRO_CUDA_KERNELS_GEMM_H
 
-#include "params.h"
+#include "frame.h"
 
 enum { TRO_GEMM_ROW_AXES = 4, TRO_GEMM_TAP_AXES = 3 };
 
@@ -49,6 +49,7 @@ struct tro_gemm_params {
     int32_t a_z[2], b_z[2];               /* strides of the outer and the inner one */
     uint32_t row_z, col_z;                /* of z in the result */
     uint32_t partial_rows, partial_pitch; /* SPLIT: rows of all products, pitch of one */
+    struct tro_frame frame;               /* FRAME */
 };
 
 #endif
