@@ -34,7 +34,7 @@ static inline void camera_text(struct tro_buf *b, const char *format, const char
 {
     const bool is_nv12 = strcmp(format, "nv12") == 0;
     const bool is_gray = strcmp(order, "gray") == 0;
-    const char *const pixel = strstr(format, "a8")  ? ",4"
+    const char *const pixel = strstr(format, "a8")   ? ",4"
                               : strstr(format, "y8") ? ""
                               : is_nv12              ? ""
                                                      : ",3";

@@ -13,13 +13,11 @@
 
 TEST(camera_infer)
 {
-    static const struct tro_attrs_camera same, nv12 = {.format = tro_camera_format_nv12},
-                                               gray = {.format = tro_camera_format_gray8,
-                                                       .order = tro_camera_order_gray},
-                                               bgra = {.format = tro_camera_format_bgra8},
-                                               stretch = {.resize = tro_camera_resize_stretch,
-                                                          .height = 5,
-                                                          .width = 7};
+    static const struct tro_attrs_camera same,
+        nv12 = {.format = tro_camera_format_nv12},
+        gray = {.format = tro_camera_format_gray8, .order = tro_camera_order_gray},
+        bgra = {.format = tro_camera_format_bgra8},
+        stretch = {.resize = tro_camera_resize_stretch, .height = 5, .width = 7};
     INFER(TRO_OP_CAMERA, &same, "u8[N,H,W,3]" NUMBERS, "f32[N,3,H,W]");
     INFER(TRO_OP_CAMERA, &bgra, "u8[2,8,9,4]" NUMBERS, "f32[2,3,8,9]");
     INFER(TRO_OP_CAMERA, &nv12, "u8[N,12,10]" NUMBERS, "f32[N,3,8,10]");
@@ -30,10 +28,9 @@ TEST(camera_infer)
 
 TEST(camera_infer_refuses)
 {
-    static const struct tro_attrs_camera same, nv12 = {.format = tro_camera_format_nv12},
-                                               sized = {.height = 5, .width = 5},
-                                               open = {.resize = tro_camera_resize_crop},
-                                               pad = {.pad = 256};
+    static const struct tro_attrs_camera same,
+        nv12 = {.format = tro_camera_format_nv12}, sized = {.height = 5, .width = 5},
+        open = {.resize = tro_camera_resize_crop}, pad = {.pad = 256};
     INFER(TRO_OP_CAMERA, &same, "f32[1,8,8,3]" NUMBERS, "!input 0: expected type u8, found f32");
     INFER(TRO_OP_CAMERA, &same, "u8[1,8,8]" NUMBERS, "!rank");
     INFER(TRO_OP_CAMERA, &same, "u8[1,8,8,4]" NUMBERS, "!frame: expected 3 bytes a pixel, found 4");
@@ -58,10 +55,9 @@ TEST(camera_infer_refuses)
 
 TEST(camera_colours)
 {
-    static const struct tro_attrs_camera rgb, bgr = {.order = tro_camera_order_bgr},
-                                              bgra = {.format = tro_camera_format_bgra8},
-                                              gray = {.order = tro_camera_order_gray},
-                                              from_gray = {.format = tro_camera_format_gray8};
+    static const struct tro_attrs_camera rgb,
+        bgr = {.order = tro_camera_order_bgr}, bgra = {.format = tro_camera_format_bgra8},
+        gray = {.order = tro_camera_order_gray}, from_gray = {.format = tro_camera_format_gray8};
     EVAL(TRO_OP_CAMERA, &rgb, "u8[1,1,2,3] 1 2 3 4 5 6; f32[3] 1 10 100; f32[3] 0 0.5 -1",
          "f32[1,3,1,2] 1 4 20.5 50.5 299 599");
     EVAL(TRO_OP_CAMERA, &bgr, "u8[1,1,2,3] 1 2 3 4 5 6" ONE, "f32[1,3,1,2] 3 6 2 5 1 4");
@@ -125,30 +121,29 @@ TEST(camera_nv12_pairs)
 
 TEST(camera_sizes)
 {
-    static const struct tro_attrs_camera
-        twice = {.format = tro_camera_format_gray8,
-                 .order = tro_camera_order_gray,
-                 .resize = tro_camera_resize_stretch,
-                 .height = 1,
-                 .width = 4},
-        box = {.format = tro_camera_format_gray8,
-               .order = tro_camera_order_gray,
-               .resize = tro_camera_resize_letterbox,
-               .pad = 9,
-               .height = 4,
-               .width = 3},
-        corner = {.format = tro_camera_format_gray8,
-                  .order = tro_camera_order_gray,
-                  .resize = tro_camera_resize_letterbox,
-                  .anchor = tro_camera_anchor_top_left,
-                  .filter = tro_camera_filter_nearest,
-                  .height = 2,
-                  .width = 3},
-        crop = {.format = tro_camera_format_gray8,
-                .order = tro_camera_order_gray,
-                .resize = tro_camera_resize_crop,
-                .height = 2,
-                .width = 2};
+    static const struct tro_attrs_camera twice = {.format = tro_camera_format_gray8,
+                                                  .order = tro_camera_order_gray,
+                                                  .resize = tro_camera_resize_stretch,
+                                                  .height = 1,
+                                                  .width = 4},
+                                         box = {.format = tro_camera_format_gray8,
+                                                .order = tro_camera_order_gray,
+                                                .resize = tro_camera_resize_letterbox,
+                                                .pad = 9,
+                                                .height = 4,
+                                                .width = 3},
+                                         corner = {.format = tro_camera_format_gray8,
+                                                   .order = tro_camera_order_gray,
+                                                   .resize = tro_camera_resize_letterbox,
+                                                   .anchor = tro_camera_anchor_top_left,
+                                                   .filter = tro_camera_filter_nearest,
+                                                   .height = 2,
+                                                   .width = 3},
+                                         crop = {.format = tro_camera_format_gray8,
+                                                 .order = tro_camera_order_gray,
+                                                 .resize = tro_camera_resize_crop,
+                                                 .height = 2,
+                                                 .width = 2};
     EVAL(TRO_OP_CAMERA, &twice, "u8[1,1,2] 10 30; f32[1] 1; f32[1] 0", "f32[1,1,1,4] 10 15 25 30");
     EVAL(TRO_OP_CAMERA, &box, "u8[1,1,3] 10 20 30; f32[1] 2; f32[1] 1",
          "f32[1,1,4,3] 19 19 19 21 41 61 19 19 19 19 19 19");

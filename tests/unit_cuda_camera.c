@@ -19,8 +19,8 @@ TEST(cuda_camera_formats)
             struct tro_buf b = {0};
             tro_buf_str(&b, "graph \"g\"\n");
             camera_text(&b, camera_formats[f], camera_orders[(f + r / 2) % 3],
-                        f == 5 && r % 4 == 1 ? "matrix = bt709, range = full, " : "", &camera_resizes[r],
-                        3);
+                        f == 5 && r % 4 == 1 ? "matrix = bt709, range = full, " : "",
+                        &camera_resizes[r], 3);
             tro_buf_str(&b, "output %y\n");
             CUDA_ENGINE(0, FP32, text_of(&b));
             CHECK(cuda_has("camera"));
@@ -103,4 +103,40 @@ TEST(cuda_camera_folded_others)
 {
     check_twins(TRO_PRECISION_TF32, 3e-3, 5, 0, 0, 3, &windows[0]);
     check_twins(TRO_PRECISION_BF16, 3e-2, 0, 1, 7, 2, &windows[0]);
+}
+
+/* ---- who does not fold -------------------------------------------------------------------- */
+
+static void check_camera(const char *what, const char *tail, double tolerance, bool is_folded)
+{
+    struct tro_buf b = {0};
+    tro_buf_str(&b, "graph \"g\"\n");
+    camera_text(&b, "rgb8", "rgb", "", &camera_resizes[strcmp(what, "bilinear") == 0], 2);
+    kit_const(&b, "w", TRO_F32, 4, (const int64_t[]){6, 3, 3, 3}, 5);
+    kit_const(&b, "g", TRO_F32, 4, (const int64_t[]){3, 1, 3, 3}, 6);
+    tro_buf_str(&b, tail);
+    CHECK(cuda_check(text_of(&b), tolerance, TRO_PRECISION_FP16));
+    if (cuda_kit_device())
+        test_check(is_folded == !strstr(cuda_kernels(), "camera"), __FILE__, __LINE__, "%s: %s",
+                   what, cuda_kernels());
+    tro_buf_finish(&b);
+}
+
+#define CONV_ATTRS(group) \
+    " {strides = [1,1], dilations = [1,1], pads = [1,1,1,1], group = " group "}\n"
+#define FUSED(type)                                        \
+    "%o = fused(%y) {\ninput %a : " type                   \
+    "\n%c = conv(%a, %w)" CONV_ATTRS("1") "%r = abs(%c)\n" \
+                                          "output %r\n}\noutput %o\n"
+
+TEST(cuda_camera_waits_for_whom)
+{
+    check_camera("fused", FUSED("f32[2,3,18,26]"), 3e-3, true);
+    check_camera("bilinear", FUSED("f32[2,3,7,11]"), 3e-3, false);
+    check_camera("pointwise", "%o = abs(%y)\noutput %o\n", 1e-3, false);
+    check_camera("output", "%o = conv(%y, %w)" CONV_ATTRS("1") "output %o\noutput %y\n", 3e-3,
+                 false);
+    check_camera("grouped", "%o = conv(%y, %g)" CONV_ATTRS("3") "output %o\n", 3e-3, false);
+    check_camera("part of a concatenation",
+                 "%k = concat(%y, %y) {axis = 1}\n%o = abs(%k)\noutput %o\n", 1e-3, false);
 }

@@ -127,8 +127,7 @@ static int run(const struct tro_step *s, const struct tro_step_run *r)
 
 /* ---- lowering ----------------------------------------------------------------------------- */
 
-static int make_columns(struct tro_lowering *l, struct params *p,
-                        const struct tro_camera_tap *taps)
+static int make_columns(struct tro_lowering *l, struct params *p, const struct tro_camera_tap *taps)
 {
     const size_t n = (size_t)p->c.out_width;
     int32_t *const first = TRO_NEW_N(tro_lower_arena(l), int32_t, n);

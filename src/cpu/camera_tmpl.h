@@ -3,8 +3,8 @@
  * vectors of. */
 #include "cpu/camera.h"
 
-static inline __attribute__((always_inline)) void
-decode_bytes(const struct tro_camera_decode *d, const int pixel_bytes)
+static inline __attribute__((always_inline)) void decode_bytes(const struct tro_camera_decode *d,
+                                                               const int pixel_bytes)
 {
     for (int c = 0; c < d->colour->n_channels; c++) {
         const uint8_t *restrict const x = d->row + d->colour->byte[c];

@@ -2,8 +2,8 @@
 /*
  * conv as a matrix product (cuda/gemm.h): a row for each output pixel, a product for each group.
  * x is read where it lies when channels are last and in whole chunks of 16 bytes. Very few channels
- * are gathered one by one from where they lie, in any form, or from the frames of a camera that they
- * are made of; else a copy with padded channels is read.
+ * are gathered one by one from where they lie, in any form, or from the frames of a camera that
+ * they are made of; else a copy with padded channels is read.
  */
 #include "cuda/cuda.h"
 #include "cuda/gemm.h"

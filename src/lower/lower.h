@@ -185,9 +185,10 @@ int tro_lower_pack(struct tro_lowering *l, tro_value_id w, const char *form, siz
 
 /* ---- for emitters: nodes that wait ---------------------------------------------------------- */
 
-/* n waits, and its value has no place yet: its only user, of the main block, has an emitter that is folding,
- * which may take n's operands instead. Where that one says no, n's emitters are asked again, in front of the
- * user. 1: it waits; 0: it cannot, or was asked again: the emitter goes on. */
+/* n waits, and its value has no place yet: its only user, of the main block, has an emitter that is
+ * folding, which may take n's operands instead. Where that one says no, n's emitters are asked
+ * again, in front of the user. 1: it waits; 0: it cannot, or was asked again: the emitter goes
+ * on. */
 int tro_lower_defer(struct tro_lowering *l, const struct tro_lower_node *n);
 
 /* For emitters that are folding: the node that makes v and waits; NULL: v has a place. */

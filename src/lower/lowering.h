@@ -18,11 +18,11 @@ struct tro_lower_value {
     tro_value_id parent;  /* the concatenation whose memory it shall lie in, or none */
     int64_t parent_first; /* element of the parent along its axis where it begins */
     enum tro_form guess;
-    int32_t output;   /* index of the main block's output that it is, -1: none */
-    int32_t slot;     /* dynamic: index in the table of dynamic values */
-    const void *data; /* contents, when they are known at lowering and it is no constant */
-    tro_node_id deferred;         /* the node that makes it, which waits or did */
-    bool is_waiting;              /* it has no place yet */
+    int32_t output;       /* index of the main block's output that it is, -1: none */
+    int32_t slot;         /* dynamic: index in the table of dynamic values */
+    const void *data;     /* contents, when they are known at lowering and it is no constant */
+    tro_node_id deferred; /* the node that makes it, which waits or did */
+    bool is_waiting;      /* it has no place yet */
     enum tro_precision precision; /* of that node */
 };
 
