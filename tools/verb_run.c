@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/thread.h"
+#include "detections.h"
 #include "diff.h"
 #include "inputs.h"
 #include "io/tensor_file.h"
@@ -159,8 +160,10 @@ static int run(struct run *r, struct tro_err *err)
     tro_json_object_end(&r->json);
     if (r->dir)
         TRO_TRY(tro_outputs_write(r->dir, &r->side, err));
-    if (!r->dir && !r->expected.n)
+    if (!r->dir && !r->expected.n) {
         print_outputs(r);
+        TRO_TRY(tro_detections_print(&r->side, err));
+    }
     if (!r->json_path)
         return 0;
     if (r->json.buf.failed)

@@ -28,6 +28,9 @@ static void print_report(const struct verb *v)
     printf("%s: %d of %d outputs of %d golden sample%s as they were built\n",
            r->n_different ? "FAIL" : "pass", n_same, r->n_outputs, r->n_samples,
            r->n_samples == 1 ? "" : "s");
+    if (r->n_chosen)
+        printf("%d output%s of detections or peaks chosen otherwise, as a narrow precision may\n",
+               r->n_chosen, r->n_chosen == 1 ? "" : "s");
     if (r->worst > 0)
         printf("worst: output '%s' of sample %d: error %.3g, %.3g of what is allowed\n",
                r->worst_output, r->worst_sample, r->worst_error, r->worst);
@@ -44,6 +47,7 @@ static int write_json(const struct verb *v, struct tro_err *err)
     tro_json_int(&j, "samples", r->n_samples);
     tro_json_int(&j, "outputs", r->n_outputs);
     tro_json_int(&j, "outputs_different", r->n_different);
+    tro_json_int(&j, "outputs_chosen_otherwise", r->n_chosen);
     tro_json_object_begin(&j, "worst");
     tro_json_string(&j, "output", r->worst_output);
     tro_json_int(&j, "sample", r->worst_sample);

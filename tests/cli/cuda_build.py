@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Plans for GPUs, built where there is none."""
+import json
 import os
 
 import numpy
@@ -163,6 +164,56 @@ def what_the_machine_lacks_is_said():
     refused('build', m, '-o', 'y.plan', '--precision', 'int8', says=['fp32, tf32, fp16 or bf16'])
     equal(os.path.exists('y.plan'), False, 'a plan is left behind')
     trocar('build', m, '-o', 'y.plan', '--tune', 0, env={**NO_GPU, **NO_NVRTC})
+
+
+RECORD = {'outputs': {'y': {'decode': 'boxes', 'layout': 'rows', 'boxes': 'corners',
+                            'names': ['grasper', 'scissors']},
+                      'h': {'decode': 'peaks', 'names': ['tip', 'hinge']}}}
+
+
+@test
+def detections_of_a_record():
+    """Printed with their names, from the CPU and, numbers that f16 holds, from a GPU."""
+    env = emulator()
+    m = model('d.onnx', [node('Neg', 'x', 'y', name='boxes'), node('Neg', 'z', 'h', name='maps')],
+              [info('x', F32, [1, 3, 6]), info('z', F32, [1, 2, 4, 4])],
+              [info('y', F32, [1, 3, 6]), info('h', F32, [1, 2, 4, 4])])
+    with open('d.json', 'w', encoding='utf-8') as f:
+        json.dump(RECORD, f)
+    boxes = -numpy.array([[0, 0, 8, 8, .5, .25], [0, 0, 8, 6, .75, 0], [20, 10, 30, 20, 0, .5]])
+    maps = numpy.zeros((1, 2, 4, 4))
+    maps[0, 1, 2, 1] = -8
+    numpy.save('x.npy', boxes.astype(numpy.float32)[None])
+    numpy.save('z.npy', maps.astype(numpy.float32))
+    for device, precision in (('cpu', 'fp32'), ('sm_90', 'fp16')):
+        trocar('build', m, '-o', 'd.plan', '--tune', 0, '--record', 'd.json', '--device', device,
+               '--precision', precision, env=env)
+        out = trocar('run', 'd.plan', '-i', 'x.npy', '-i', 'z.npy', '--device',
+                     'cpu' if device == 'cpu' else 'cuda', env=env).out
+        holds(out, ' grasper   0.750   0.0   0.0   8.0   6.0\n',
+              ' scissors  0.500  20.0  10.0  30.0  20.0\n',
+              ' scissors  0.250   0.0   0.0   8.0   8.0\n', ' hinge   8.000  1.0  2.0\n')
+    holds(trocar('verify', 'd.plan', '--device', 'cuda', env=env).out, 'pass: ')
+
+
+@test
+def detections_may_change_places_at_fp16():
+    """Scores that f16 does not tell apart, of boxes in two corners."""
+    env = emulator()
+    n = 400
+    m = model('t.onnx', [node('Neg', 'x', 's', name='scores'),
+                         node('Add', 's b', 'y', name='boxes')],
+              [info('x', F32, [1, n, 5])], [info('y', F32, [1, n, 5])],
+              [weight('b', numpy.concatenate([numpy.arange(4 * n).reshape(1, n, 4) * 30,
+                                              numpy.zeros((1, n, 1))], 2))])
+    with open('t.json', 'w', encoding='utf-8') as f:
+        json.dump({'outputs': {'y': {'decode': 'boxes', 'layout': 'rows', 'boxes': 'corners',
+                                     'max': n, 'score_threshold': 0}}}, f)
+    trocar('build', m, '-o', 't.plan', '--tune', 0, '--record', 't.json', '--device', 'sm_90',
+           '--precision', 'fp16', env=env)
+    holds(trocar('verify', 't.plan', '--device', 'cuda', env=env).out, 'pass: ',
+          'chosen otherwise')
+    trocar('verify', 't.plan')
 
 
 main()
