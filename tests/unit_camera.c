@@ -4,8 +4,11 @@
 #include "camera_kit.h"
 #include "graph/camera.h"
 #include "infer_kit.h"
+#include "io/frame.h"
 #include "ref_kit.h"
 #include "window_kit.h"
+
+#include <unistd.h>
 
 /* ---- inference ---------------------------------------------------------------------------- */
 
@@ -303,4 +306,95 @@ TEST(camera_and_a_convolution)
                     " group = 1}\noutput %z\n");
     CHECK(kit_run(&b, 1e-5));
     CHECK_HAS(engine_kernels(), "camera__");
+}
+
+/* ---- pictures as frames ------------------------------------------------------------------- */
+
+static const char *ppm_path(void)
+{
+    static char path[256];
+    const char *const tmp = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%s/trocar_camera_%d.ppm", tmp && strlen(tmp) < 150 ? tmp : "/tmp",
+             (int)getpid());
+    return path;
+}
+
+/* 4 x 3 pixels, in 2 x 2 of one colour. */
+static bool write_picture(void)
+{
+    uint8_t rgb[36];
+    for (int i = 0; i < 36; i++)
+        rgb[i] = (uint8_t)(i / 3 % 4 < 2 ? 200 - 60 * (i % 3) : 40 + 50 * (i % 3));
+    return tro_picture_write(ppm_path(), 4, 3, 3, rgb, NULL) == 0;
+}
+
+static void check_frame(enum tro_camera_format format, enum tro_camera_range range, int tolerance)
+{
+    const struct tro_attrs_camera a = {
+        .format = format, .matrix = tro_camera_matrix_bt709, .range = range};
+    const bool is_nv12 = format == tro_camera_format_nv12;
+    const struct tro_io_info info = {
+        .name = "x", .dtype = TRO_U8, .rank = is_nv12 ? 3 : 4, .shape = {-1, -1, -1, -1}};
+    float one[3] = {1, 1, 1}, zero[3] = {0};
+    struct tro_tensor in[8] = {{0},
+                               {.dtype = TRO_F32, .rank = 1, .shape = {3}, .data = one},
+                               {.dtype = TRO_F32, .rank = 1, .shape = {3}, .data = zero}};
+    struct tro_arena arena = {0};
+    struct tro_tensor y;
+    struct tro_err err = {0};
+    CHECK_INT(tro_picture_to_frame(ppm_path(), &info, &a, &arena, &in[0], &err), 0);
+    CHECK_STR(err.text, "");
+    CHECK_OR_RETURN(tro_ref_eval(TRO_OP_CAMERA, &a, 3, in, 1, &y, NULL, NULL, &err) == 0);
+    CHECK_INT(y.shape[2], is_nv12 ? 2 : 3);
+    CHECK_INT(y.shape[3], 4);
+    const int64_t n = y.shape[2] * y.shape[3];
+    for (int64_t i = 0; i < 3 * n; i++)
+        CHECK_NEAR(((const float *)y.data)[i],
+                   (double)(i % 4 < 2 ? 200 - 60 * (i / n) : 40 + 50 * (i / n)), tolerance);
+    tro_free(y.data);
+    tro_arena_finish(&arena);
+}
+
+TEST(camera_frames_of_pictures)
+{
+    CHECK_OR_RETURN(write_picture());
+    check_frame(tro_camera_format_rgb8, 0, 0);
+    check_frame(tro_camera_format_bgr8, 0, 0);
+    check_frame(tro_camera_format_rgba8, 0, 0);
+    check_frame(tro_camera_format_bgra8, 0, 0);
+    check_frame(tro_camera_format_nv12, tro_camera_range_limited, 2);
+    check_frame(tro_camera_format_nv12, tro_camera_range_full, 2);
+    unlink(ppm_path());
+}
+
+TEST(camera_frame_refused)
+{
+    const struct tro_attrs_camera a = {.format = tro_camera_format_rgb8};
+    const struct tro_io_info pair = {
+        .name = "x", .dtype = TRO_U8, .rank = 4, .shape = {2, 4, 4, 3}};
+    struct tro_arena arena = {0};
+    struct tro_tensor out;
+    struct tro_err err = {0};
+    CHECK_INT(tro_picture_to_frame("a.ppm", &pair, &a, &arena, &out, &err), TRO_E_INPUT);
+    CHECK_HAS(err.text, "a.ppm: expected an input 'x' of one frame, found 2");
+    tro_arena_finish(&arena);
+}
+
+/* Also within a fused node; not where frames are something else's. */
+TEST(camera_of_an_input)
+{
+    static const char text[] = "graph \"g\"\ninput %x : u8[1,4,4,3]\ninput %y : u8[1,4,4,3]\n"
+                               "const %s : f32[3] = 1 1 1\n"
+                               "%a = fused(%x) {\ninput %i : u8[1,4,4,3]\n"
+                               "%c = camera(%i, %s, %s) {order = bgr}\n%d = abs(%c)\noutput %d\n}\n"
+                               "%b = cast(%y) {to = f32}\noutput %a\noutput %b\n";
+    struct tro_err err = {0};
+    struct tro_graph *const g = tro_graph_parse((struct tro_str){text, strlen(text)}, "g", &err);
+    CHECK_STR(err.text, "");
+    CHECK_OR_RETURN(g != NULL);
+    const struct tro_attrs_camera *const a = tro_camera_of_input(g, "x");
+    CHECK(a && a->order == tro_camera_order_bgr);
+    CHECK(!tro_camera_of_input(g, "y"));
+    CHECK(!tro_camera_of_input(g, "z"));
+    tro_graph_destroy(g);
 }

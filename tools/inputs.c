@@ -6,6 +6,7 @@
 #include "base/dtype.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "io/frame.h"
 #include "io/tensor_file.h"
 
 static int find_name(const char *name, size_t n_name, const char *const *names, int n)
@@ -68,12 +69,14 @@ static bool raw_form(const struct tro_io_info *info, struct tro_tensor *t)
     return info->rank >= 0;
 }
 
-int tro_input_read(const char *path, const struct tro_io_info *info, const struct tro_preprocess *p,
+int tro_input_read(const struct tro_side *s, const char *path, const struct tro_io_info *info,
                    struct tro_arena *arena, struct tro_tensor *out, struct tro_err *err)
 {
+    const struct tro_attrs_camera *const camera = tro_side_camera(s, info->name);
     struct tro_tensor raw;
     if (tro_is_picture_path(path))
-        return tro_picture_to_tensor(path, info, p, arena, out, err);
+        return camera ? tro_picture_to_frame(path, info, camera, arena, out, err)
+                      : tro_picture_to_tensor(path, info, &s->preprocess, arena, out, err);
     TRO_TRY(tro_tensor_file_read(path, arena, raw_form(info, &raw) ? &raw : NULL, out, err));
     tro_reinterpret_raw(out, info->dtype);
     return 0;
@@ -94,7 +97,7 @@ int tro_inputs_read(const struct tro_side *s, const struct tro_list *specs, stru
         int at;
         TRO_TRY(tro_match_name(specs->v[i], names, taken, n, "input", &file, &at, err));
         const struct tro_io_info info = tro_side_input_info(s, at);
-        TRO_TRY(tro_input_read(file, &info, &s->preprocess, arena, &out[at], err));
+        TRO_TRY(tro_input_read(s, file, &info, arena, &out[at], err));
     }
     for (int i = 0; i < n; i++)
         if (!taken[i])

@@ -11,8 +11,8 @@
 int tro_match_name(const char *spec, const char *const *names, bool *taken, int n, const char *what,
                    const char **file, int *index, struct tro_err *err);
 
-/* Reads a tensor or a picture for an input. .npy files of raw bits stand for types NumPy lacks. */
-int tro_input_read(const char *path, const struct tro_io_info *info, const struct tro_preprocess *p,
+/* Reads a tensor or a picture for an input, which becomes a frame where a camera is read. .npy files of raw bits stand for types NumPy lacks. */
+int tro_input_read(const struct tro_side *s, const char *path, const struct tro_io_info *info,
                    struct tro_arena *arena, struct tro_tensor *out, struct tro_err *err);
 
 /* The same elements under the type `want` when the file's type is its raw bits: bf16 as u16 or f8

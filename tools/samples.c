@@ -251,7 +251,7 @@ static int read_entry(const struct tro_samples *s, const struct tro_sample_entry
                         "%s: expected a folder with a file for each of the %d inputs, found a file",
                         e->path, tro_side_n_inputs(s->side));
     const struct tro_io_info info = tro_side_input_info(s->side, 0);
-    return tro_input_read(e->path, &info, &s->side->preprocess, arena, out, err);
+    return tro_input_read(s->side, e->path, &info, arena, out, err);
 }
 
 /* ---- all ------------------------------------------------------------------------------- */

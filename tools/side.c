@@ -15,6 +15,7 @@
 #include "io/npy.h"
 #include "ort/ort.h"
 #include "plan/plan.h"
+#include "record/record.h"
 #include "run/session.h"
 #include "tiled.h"
 
@@ -105,13 +106,25 @@ static int tap_progress(void *ctx, const struct tro_graph *g, tro_node_id node,
     return 0;
 }
 
-static int open_model(struct tro_side *s, struct tro_err *err)
+static int apply_record(struct tro_side *s, const char *path, struct tro_err *err)
+{
+    struct tro_record record;
+    if (!path)
+        return 0;
+    TRO_TRY(tro_record_read(path, &record, err));
+    const int rc = tro_record_apply(&record, s->model, err);
+    tro_record_finish(&record);
+    return tro_err_prefix(err, rc, "%s: ", s->path);
+}
+
+static int open_model(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
 {
     s->model = tro_model_open(s->path, err);
     if (!s->model)
         return err->status;
     const int rc = tro_preprocess_from_onnx(tro_model_onnx(s->model), &s->preprocess, err);
-    return tro_err_prefix(err, rc, "%s: ", s->path);
+    TRO_TRY(tro_err_prefix(err, rc, "%s: ", s->path));
+    return apply_record(s, opts->record, err);
 }
 
 static int start_ref(struct tro_side *s, struct tro_err *err)
@@ -123,9 +136,9 @@ static int start_ref(struct tro_side *s, struct tro_err *err)
     return 0;
 }
 
-static int open_ref(struct tro_side *s, struct tro_err *err)
+static int open_ref(struct tro_side *s, const struct tro_side_opts *opts, struct tro_err *err)
 {
-    TRO_TRY(open_model(s, err));
+    TRO_TRY(open_model(s, opts, err));
     return start_ref(s, err);
 }
 
@@ -171,7 +184,7 @@ static int open_engine(struct tro_side *s, const struct tro_side_opts *opts, str
         const int rc = tro_preprocess_from_plan(tro_plan_contents(s->plan), &s->preprocess, err);
         TRO_TRY(tro_err_prefix(err, rc, "%s: ", s->path));
     } else {
-        TRO_TRY(open_model(s, err));
+        TRO_TRY(open_model(s, opts, err));
         TRO_TRY(build(s, opts, err));
     }
     return start_engine(s, opts, err);
@@ -229,7 +242,7 @@ static int open_kind(struct tro_side *s, const struct tro_side_opts *opts, struc
     case TRO_SIDE_ORT:
         return open_ort(s, opts, err);
     case TRO_SIDE_REF:
-        return open_ref(s, err);
+        return open_ref(s, opts, err);
     case TRO_SIDE_ENGINE:
     default:
         return open_engine(s, opts, err);
@@ -336,6 +349,14 @@ bool tro_side_optimal_shape(const struct tro_side *s, int i, int64_t shape[TRO_M
         return true;
     }
     return false;
+}
+
+const struct tro_attrs_camera *tro_side_camera(const struct tro_side *s, const char *input)
+{
+    const struct tro_graph *const g = s->plan    ? tro_plan_contents(s->plan)->graph
+                                      : s->model ? tro_model_graph(s->model)
+                                                 : NULL;
+    return g ? tro_camera_of_input(g, input) : NULL;
 }
 
 const char *tro_side_device(const struct tro_side *s)

@@ -14,6 +14,7 @@
 
 #include "args.h"
 #include "base/arena.h"
+#include "graph/camera.h"
 #include "io/preprocess.h"
 #include "progress.h"
 
@@ -40,6 +41,7 @@ struct tro_side_opts {
     int n_threads;         /* 0 = default */
     int ort_optimization;  /* ONNX Runtime's graph optimization level */
     const char *passes;    /* of models that are built; NULL: all */
+    const char *record;    /* of models: a file (record/record.h); NULL: none */
     const struct tro_list *shapes; /* likewise: "[IN=]SHAPE", "[IN=]MIN:OPT:MAX"; NULL: none */
     const char *tile;              /* "SIZE:OVERLAP": large inputs by windows; NULL: whole */
 };
@@ -85,6 +87,9 @@ struct tro_io_info tro_side_output_info(const struct tro_side *s, int i);
 
 /* What a plan is best at for an input: its optimal sizes. False when it does not say. */
 bool tro_side_optimal_shape(const struct tro_side *s, int i, int64_t shape[TRO_MAX_RANK]);
+
+/* What reads an input as frames of a camera; NULL: nothing, or the engine does not tell. */
+const struct tro_attrs_camera *tro_side_camera(const struct tro_side *s, const char *input);
 
 /* Where it runs: "cuda:0", "cpu", "ref"; and how it computes there: "fp16" ... */
 const char *tro_side_device(const struct tro_side *s);

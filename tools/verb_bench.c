@@ -94,6 +94,8 @@ int tro_verb_bench(int argc, char **argv)
          "of a model on a GPU: fp32 (the default), tf32, fp16, bf16"},
         {"--cpu", TRO_OPT_STRING, &v.b.side_opts.cpu, "LEVEL",
          "use no more than this: generic, avx2, avx512 ..."},
+        {"--record", TRO_OPT_STRING, &v.b.side_opts.record, "FILE",
+         "of models: what inputs and outputs are (docs/record.md)"},
         {"--passes", TRO_OPT_STRING, &v.b.side_opts.passes, "LIST",
          "of models: all, none, a list, or all,-NAME"},
         {"--tile", TRO_OPT_STRING, &v.b.side_opts.tile, "SIZE:OVERLAP",

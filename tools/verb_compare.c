@@ -16,7 +16,7 @@
 
 struct verb {
     struct tro_list args, inputs, shapes;
-    const char *data, *gate, *device, *precision, *cpu, *passes, *json_path;
+    const char *data, *gate, *device, *precision, *cpu, *passes, *record, *json_path;
     int64_t n_random, seed, n_threads, ort_level;
     struct tro_compare c;
 };
@@ -28,6 +28,7 @@ static int open_sides(struct verb *v, struct tro_err *err)
                                           .precision = v->precision,
                                           .cpu = v->cpu,
                                           .passes = v->passes,
+                                          .record = v->record,
                                           .n_threads = (int)v->n_threads,
                                           .ort_optimization = (int)v->ort_level};
     c->sides = TRO_NEW_N(&c->arena, struct tro_compare_side, (size_t)v->args.n);
@@ -266,6 +267,8 @@ int tro_verb_compare(int argc, char **argv)
          "of a model on a GPU: fp32 (the default), tf32, fp16, bf16"},
         {"--cpu", TRO_OPT_STRING, &v.cpu, "LEVEL",
          "use no more than this: generic, avx2, avx512 ..."},
+        {"--record", TRO_OPT_STRING, &v.record, "FILE",
+         "of models: what inputs and outputs are (docs/record.md)"},
         {"--passes", TRO_OPT_STRING, &v.passes, "LIST",
          "of models: all, none, a list, or all,-NAME"},
         {"--threads", TRO_OPT_INT, &v.n_threads, "N", "threads (default: one a processor)"},

@@ -78,6 +78,8 @@ int tro_verb_profile(int argc, char **argv)
          "of a model on a GPU: fp32 (the default), tf32, fp16, bf16"},
         {"--cpu", TRO_OPT_STRING, &v.opts.side.cpu, "LEVEL",
          "use no more than this: generic, avx2, avx512 ..."},
+        {"--record", TRO_OPT_STRING, &v.opts.side.record, "FILE",
+         "of models: what inputs and outputs are (docs/record.md)"},
         {"--passes", TRO_OPT_STRING, &v.opts.side.passes, "LIST",
          "of a model: all, none, a list, or all,-NAME"},
         {"--seed", TRO_OPT_INT, &v.opts.seed, "S", "seed of inputs (1)"},

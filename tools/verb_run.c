@@ -191,6 +191,8 @@ int tro_verb_run(int argc, char **argv)
          "of a model on a GPU: fp32 (the default), tf32, fp16, bf16"},
         {"--cpu", TRO_OPT_STRING, &r.side_opts.cpu, "LEVEL",
          "use no more than this: generic, avx2, avx512 ..."},
+        {"--record", TRO_OPT_STRING, &r.side_opts.record, "FILE",
+         "of models: what inputs and outputs are (docs/record.md)"},
         {"--passes", TRO_OPT_STRING, &r.side_opts.passes, "LIST",
          "of a model: all, none, a list, or all,-NAME"},
         {"--shapes", TRO_OPT_LIST, &r.shapes, "[NAME=]SHAPE",

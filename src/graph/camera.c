@@ -157,3 +157,32 @@ void tro_camera_columns(const struct tro_camera *c, struct tro_camera_tap *taps)
 {
     fill_taps(taps, c->out_width, c->width, c->fit_width, c->left, c->is_nearest);
 }
+
+/* ---- graphs ------------------------------------------------------------------------------- */
+
+/* Where an input of a fused block comes from. */
+static tro_value_id outside_of(const struct tro_graph *g, tro_value_id v)
+{
+    const tro_block_id id = tro_value_get(g, v)->block;
+    const struct tro_block *const b = id.i ? tro_block_get(g, id) : NULL;
+    const struct tro_node *const owner = b && b->owner.i ? tro_node_get(g, b->owner) : NULL;
+    for (size_t i = 0; owner && owner->op == TRO_OP_FUSED && i < b->n_inputs; i++)
+        if (tro_value_eq(b->inputs[i], v))
+            return owner->in[i];
+    return v;
+}
+
+const struct tro_attrs_camera *tro_camera_of_input(const struct tro_graph *g, const char *name)
+{
+    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
+    for (size_t n = 1; n < g->n_nodes; n++) {
+        const struct tro_node *const node = &g->nodes[n];
+        if (node->op != TRO_OP_CAMERA || !node->block.i)
+            continue;
+        const tro_value_id v = outside_of(g, node->in[0]);
+        for (size_t i = 0; i < b->n_inputs; i++)
+            if (tro_value_eq(b->inputs[i], v) && strcmp(tro_value_get(g, v)->name, name) == 0)
+                return node->attrs;
+    }
+    return NULL;
+}

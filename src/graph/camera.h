@@ -38,7 +38,7 @@
 #ifndef TRO_GRAPH_CAMERA_H
 #define TRO_GRAPH_CAMERA_H
 
-#include "graph/op.h"
+#include "graph/graph.h"
 
 #define TRO_CAMERA_MAX_SIDE 32768
 #define TRO_CAMERA_CHANNELS 3 /* at most, of the result */
@@ -80,6 +80,9 @@ void tro_camera_init(const struct tro_attrs_camera *a, const struct tro_tensor *
 /* Of all out_height rows or out_width columns of the result. */
 void tro_camera_rows(const struct tro_camera *c, struct tro_camera_tap *taps);
 void tro_camera_columns(const struct tro_camera *c, struct tro_camera_tap *taps);
+
+/* What reads an input of the main block as frames, also as a part of a fused node; NULL: nothing. */
+const struct tro_attrs_camera *tro_camera_of_input(const struct tro_graph *g, const char *name);
 
 /* Channels of the result. */
 int tro_camera_n_channels(const struct tro_attrs_camera *a);
