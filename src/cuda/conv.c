@@ -106,8 +106,8 @@ static bool is_gathered(const struct conv *c, const struct tro_arg *x)
 /* Of x. Elements of frames are found by their pixel. */
 static struct tro_pitch pitch_of(const struct conv *c)
 {
-    return c->g.frames ? (struct tro_pitch){.n = c->frames.camera.frame_bytes}
-                       : tro_pitch_of(&c->g.a);
+    const struct tro_pitch frames = {.n = c->frames.camera.frame_bytes};
+    return c->g.frames ? frames : tro_pitch_of(&c->g.a);
 }
 
 /* Where element k = (tap, channel) of a window is; whole tiles of k. */
