@@ -11,8 +11,8 @@
 int tro_match_name(const char *spec, const char *const *names, bool *taken, int n, const char *what,
                    const char **file, int *index, struct tro_err *err);
 
-/* Reads a tensor or a picture for an input of the side; a picture becomes a frame where the input is
- * that of a camera. .npy files of raw bits stand for types NumPy lacks. */
+/* Reads a tensor or a picture for an input of the side; a picture becomes a frame where the input
+ * is that of a camera. .npy files of raw bits stand for types NumPy lacks. */
 int tro_input_read(const struct tro_side *s, const char *path, const struct tro_io_info *info,
                    struct tro_arena *arena, struct tro_tensor *out, struct tro_err *err);
 

@@ -81,7 +81,7 @@ void tro_camera_init(const struct tro_attrs_camera *a, const struct tro_tensor *
 void tro_camera_rows(const struct tro_camera *c, struct tro_camera_tap *taps);
 void tro_camera_columns(const struct tro_camera *c, struct tro_camera_tap *taps);
 
-/* What reads an input of the main block as frames, also as a part of a fused node; NULL: nothing. */
+/* What reads an input of the main block as frames, also within a fused node; NULL: nothing. */
 const struct tro_attrs_camera *tro_camera_of_input(const struct tro_graph *g, const char *name);
 
 /* Channels of the result. */
