@@ -152,6 +152,21 @@ int tro_picture_read(struct tro_arena *arena, const char *path, int channels,
     return tro_err_prefix(err, rc, "%s: ", path);
 }
 
+int tro_picture_read_16(struct tro_arena *arena, const char *path, int *width, int *height,
+                        uint16_t **data, struct tro_err *err)
+{
+    struct tro_picture p = {0};
+    struct tro_file file;
+    TRO_TRY(tro_file_read(&file, path, MAX_FILE_BYTES, err));
+    const int rc = tro_picture_png_decode_16(arena, (struct tro_str){file.data, file.n_bytes}, &p,
+                                             err);
+    tro_file_finish(&file);
+    *width = p.width;
+    *height = p.height;
+    *data = (uint16_t *)(void *)p.data;
+    return tro_err_prefix(err, rc, "%s: ", path);
+}
+
 static int encode(struct tro_buf *buf, const char *path, const struct tro_picture *p,
                   struct tro_err *err)
 {

@@ -42,7 +42,9 @@ int tro_picture_decode(struct tro_arena *arena, const void *bytes, size_t n_byte
 int tro_picture_write(const char *path, int width, int height, int channels, const uint8_t *data,
                       struct tro_err *err);
 
-/* Grey pictures of 16 bits, PNG only, for depths and the like. */
+/* Grey pictures of 16 bits, PNG only, for depths and the like: height x width. */
+int tro_picture_read_16(struct tro_arena *arena, const char *path, int *width, int *height,
+                        uint16_t **data, struct tro_err *err);
 int tro_picture_write_16(const char *path, int width, int height, const uint16_t *data,
                          struct tro_err *err);
 

@@ -18,6 +18,8 @@ int tro_picture_webp_decode(struct tro_arena *arena, struct tro_str file, struct
 int tro_picture_jpeg2000_decode(struct tro_arena *arena, struct tro_str file,
                                 struct tro_picture *out, struct tro_err *err);
 
+int tro_picture_png_decode_16(struct tro_arena *arena, struct tro_str file, struct tro_picture *out,
+                              struct tro_err *err);
 int tro_picture_png_encode(struct tro_buf *buf, const struct tro_picture *picture,
                            struct tro_err *err);
 int tro_picture_png_encode_16(struct tro_buf *buf, int width, int height, const uint16_t *data,

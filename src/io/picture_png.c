@@ -20,7 +20,8 @@ struct decoder {
     struct tro_bytes file;
     struct tro_err *err;
     struct tro_arena *arena;
-    struct tro_picture *out;
+    struct tro_picture *out; /* at 16 bits two bytes for each element, as the machine has them */
+    bool is_16;
     png_bytep *rows;
     int rc;
 };
@@ -78,6 +79,18 @@ static void reduce_to_8_bits(struct decoder *d)
     png_read_update_info(d->png, d->info);
 }
 
+static int want_16_bits(struct decoder *d)
+{
+    if (png_get_channels(d->png, d->info) != 1 || png_get_bit_depth(d->png, d->info) != 16)
+        return tro_fail(d->err, TRO_E_INPUT,
+                        "expected a grey picture of 16 bits, found %d channels of %d",
+                        png_get_channels(d->png, d->info), png_get_bit_depth(d->png, d->info));
+    png_set_swap(d->png); /* the file has the most significant byte first */
+    png_set_interlace_handling(d->png);
+    png_read_update_info(d->png, d->info);
+    return 0;
+}
+
 static int check_header(struct decoder *d)
 {
     const int64_t width = png_get_image_width(d->png, d->info);
@@ -87,6 +100,14 @@ static int check_header(struct decoder *d)
     TRO_TRY(tro_picture_check(width, height, 1,
                               d->file.failed ? 0 : (size_t)tro_bytes_left(&d->file),
                               MAX_PER_BYTE * 8 / bits, d->err));
+    if (d->is_16) {
+        TRO_TRY(want_16_bits(d));
+        d->out->channels = 1;
+        d->out->width = (int)width;
+        d->out->height = (int)height;
+        d->out->data = tro_arena_alloc64(d->arena, (size_t)width * (size_t)height * 2);
+        return d->out->data ? 0 : tro_fail_nomem(d->err);
+    }
     reduce_to_8_bits(d);
     const int channels = png_get_channels(d->png, d->info);
     if ((channels != 1 && channels != 3) || png_get_bit_depth(d->png, d->info) != 8)
@@ -107,8 +128,9 @@ static void read_picture(struct decoder *d)
         d->rc = tro_fail_nomem(d->err);
         return;
     }
+    const size_t stride = (size_t)d->out->width * (size_t)d->out->channels * (d->is_16 ? 2 : 1);
     for (int y = 0; y < height; y++)
-        d->rows[y] = d->out->data + (size_t)y * (size_t)d->out->width * (size_t)d->out->channels;
+        d->rows[y] = d->out->data + (size_t)y * stride;
     png_read_image(d->png, d->rows);
     png_read_end(d->png, NULL);
 }
@@ -120,11 +142,14 @@ static void read_guarded(struct decoder *d)
         read_picture(d);
 }
 
-int tro_picture_png_decode(struct tro_arena *arena, struct tro_str file, struct tro_picture *out,
-                           struct tro_err *err)
+static int decode(struct tro_arena *arena, struct tro_str file, bool is_16, struct tro_picture *out,
+                  struct tro_err *err)
 {
-    struct decoder d = {
-        .file = tro_bytes_of(file.p, file.n), .err = err, .arena = arena, .out = out};
+    struct decoder d = {.file = tro_bytes_of(file.p, file.n),
+                        .err = err,
+                        .arena = arena,
+                        .out = out,
+                        .is_16 = is_16};
     d.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &d, on_error, on_warning, NULL,
                                      png_alloc, png_release);
     d.info = d.png ? png_create_info_struct(d.png) : NULL;
@@ -138,6 +163,18 @@ int tro_picture_png_decode(struct tro_arena *arena, struct tro_str file, struct 
     tro_free(d.rows);
     png_destroy_read_struct(d.png ? &d.png : NULL, d.info ? &d.info : NULL, NULL);
     return d.rc;
+}
+
+int tro_picture_png_decode(struct tro_arena *arena, struct tro_str file, struct tro_picture *out,
+                           struct tro_err *err)
+{
+    return decode(arena, file, false, out, err);
+}
+
+int tro_picture_png_decode_16(struct tro_arena *arena, struct tro_str file, struct tro_picture *out,
+                              struct tro_err *err)
+{
+    return decode(arena, file, true, out, err);
 }
 
 /* ---- writing --------------------------------------------------------------------------- */
@@ -243,6 +280,13 @@ static int fail_missing(struct tro_err *err)
 
 int tro_picture_png_decode(struct tro_arena *arena, struct tro_str file, struct tro_picture *out,
                            struct tro_err *err)
+{
+    (void)arena, (void)file, (void)out;
+    return fail_missing(err);
+}
+
+int tro_picture_png_decode_16(struct tro_arena *arena, struct tro_str file, struct tro_picture *out,
+                              struct tro_err *err)
 {
     (void)arena, (void)file, (void)out;
     return fail_missing(err);

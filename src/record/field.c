@@ -128,6 +128,26 @@ int tro_field_each(const struct tro_field *f, tro_field_fn *fn, void *ctx)
     return 0;
 }
 
+int tro_field_each_element(const struct tro_field *f, tro_field_fn *fn, void *ctx)
+{
+    size_t i;
+    json_t *value;
+    if (!json_is_array((json_t *)f->json))
+        return tro_field_fail(f, "expected a list, found %s", type_of(f));
+    json_array_foreach((json_t *)f->json, i, value)
+    {
+        struct tro_field element;
+        TRO_TRY(enter(f, NULL, i, value, &element));
+        TRO_TRY(fn(ctx, NULL, &element));
+    }
+    return 0;
+}
+
+int64_t tro_field_n_elements(const struct tro_field *f)
+{
+    return json_is_array((json_t *)f->json) ? (int64_t)json_array_size(f->json) : -1;
+}
+
 int64_t tro_field_n_members(const struct tro_field *f)
 {
     return json_is_object((json_t *)f->json) ? (int64_t)json_object_size(f->json) : -1;

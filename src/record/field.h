@@ -38,6 +38,10 @@ int tro_field_get(const struct tro_field *f, const char *key, struct tro_field *
  * key, which lives in the arena. */
 typedef int tro_field_fn(void *ctx, const char *key, const struct tro_field *value);
 int tro_field_each(const struct tro_field *f, tro_field_fn *fn, void *ctx);
+/* The elements of a list, in order; the key is NULL. */
+int tro_field_each_element(const struct tro_field *f, tro_field_fn *fn, void *ctx);
+/* Elements of a list; -1: it is none. */
+int64_t tro_field_n_elements(const struct tro_field *f);
 /* Members of an object; -1: it is none. */
 int64_t tro_field_n_members(const struct tro_field *f);
 

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Gates: what an engine must reach, a JSON file.
+ *
+ *   {"gates": [{"metric": "iou", "of": "liver", "slice": "clean", "statistic": "mean", "min": 0.9},
+ *              {"metric": "map50", "min": 0.9},
+ *              {"metric": "hd95", "of": "liver", "statistic": "worst", "max": 40}]}
+ *
+ * metric      one of a frame (eval/table.h), or of all frames together: pooled-miou, map50, map,
+ *             latency-p99-ms
+ * of          class, point or output; left out where the metric has none
+ * slice, camera, procedure   at most one; left out: all frames
+ * statistic   of metrics of a frame: mean (left out), median, tail (5th percentile, or the 95th
+ *             where less is better), worst, low, high (ends of the interval of the mean)
+ * min, max    at least one. A value that is not defined does not pass
+ */
+#ifndef TRO_EVAL_GATE_H
+#define TRO_EVAL_GATE_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include <trocar/trocar.h>
+
+enum tro_gate_statistic {
+    TRO_GATE_MEAN,
+    TRO_GATE_MEDIAN,
+    TRO_GATE_TAIL,
+    TRO_GATE_WORST,
+    TRO_GATE_LOW,
+    TRO_GATE_HIGH,
+    TRO_N_GATE_STATISTICS
+};
+extern const char *const tro_gate_statistics[TRO_N_GATE_STATISTICS + 1]; /* ends with NULL */
+
+struct tro_gate {
+    const char *metric, *of;  /* of: "" where left out */
+    const char *kind, *group; /* "slice", "clean"; "all", "" */
+    enum tro_gate_statistic statistic;
+    double min, max; /* -INFINITY, INFINITY where left out */
+};
+
+struct tro_gates {
+    struct tro_arena arena;
+    struct tro_gate *gates;
+    int n;
+};
+
+int tro_gates_read(const char *path, struct tro_gates *out, struct tro_err *err);
+void tro_gates_finish(struct tro_gates *g);
+
+#endif

@@ -1,0 +1,261 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""trocar eval: figures against NumPy, gates, shards, other people's data sets."""
+import json
+import os
+
+import numpy
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from _kit import ROOT, Mismatch, equal, holds, main, test, trocar
+
+MODEL = os.path.join(ROOT, 'models', 'endoscopy_unet.onnx')
+RECORD = os.path.join(ROOT, 'models', 'endoscopy_unet.json')
+CLASSES = 7
+
+
+def sim(*options):
+    trocar('sim', 'dataset', '-o', 'set', '--size', '256x192', '--procedures', 2, '--frames', 2,
+           '--seed', 4000003, '--format', 'ppm', *options)
+
+
+def evaluate(*options, code=0):
+    trocar('eval', 'set', MODEL, '--record', RECORD, '--json', 'eval.json', *options, code=code)
+    with open('eval.json', encoding='utf-8') as f:
+        return json.load(f)
+
+
+def group(result, kind, name=''):
+    return next(g for g in result['groups'] if (g['kind'], g['group']) == (kind, name))
+
+
+def metric(found, name, of=''):
+    return next(m for m in found['metrics'] if (m['metric'], m['of']) == (name, of))
+
+
+def near(found, want, what, tolerance=1e-9):
+    if not abs(found - want) <= tolerance:
+        raise Mismatch(f'{what}: expected {want}, found {found}')
+
+
+def pixels(path):
+    with Image.open(path) as picture:
+        return numpy.array(picture)
+
+
+def lines():
+    with open('set/frames.jsonl', encoding='utf-8') as f:
+        return [json.loads(line) for line in f]
+
+
+@test
+def figures_of_masks():
+    """The engine's own classes, run frame by frame, judged here."""
+    sim()
+    result = evaluate()
+    sums = numpy.zeros((CLASSES, 3))
+    means = []
+    for frame in lines():
+        trocar('run', MODEL, '--record', RECORD, '-i', os.path.join('set', frame['picture']), '-o',
+               'out')
+        found = numpy.load('out/output_0.npy').reshape(192, 256)
+        truth = pixels(os.path.join('set', frame['label']))
+        areas = numpy.array([[(both := (truth == k) & (found == k)).sum(),
+                              (found == k).sum() - both.sum(), (truth == k).sum() - both.sum()]
+                             for k in range(CLASSES)])
+        sums += areas
+        there = areas.sum(1) > 0
+        means.append((areas[there, 0] / areas[there].sum(1)).mean())
+    everything = group(result, 'all')
+    near(everything['pooled-miou'], (sums[:, 0] / sums.sum(1)).mean(), 'pooled mIoU')
+    near(metric(everything, 'mean-iou')['mean'], numpy.mean(means), 'mean of mean IoU')
+    near(metric(everything, 'mean-iou')['worst'], min(means), 'worst mean IoU')
+    equal(metric(everything, 'mean-iou')['worst_frame'],
+          sorted(lines(), key=lambda f: f['picture'])[int(numpy.argmin(means))]['picture'],
+          'worst frame')
+    equal(result['pass'], True, 'pass without gates')
+
+
+@test
+def slices_and_gates():
+    sim('--strengths', '0.5')
+    gates = [{'metric': 'pooled-miou', 'slice': 'clean', 'min': 0.9},
+             {'metric': 'iou', 'of': 'liver', 'slice': 'clean', 'statistic': 'median', 'min': 0.8}]
+    with open('gates.json', 'w', encoding='utf-8') as f:
+        json.dump({'gates': gates}, f)
+    result = evaluate('--gate', 'gates.json')
+    equal([g['pass'] for g in result['gates']], [True, True], 'gates')
+    equal(len([g for g in result['groups'] if g['kind'] == 'slice']), 16, 'slices')
+    gates.append({'metric': 'hd95', 'of': 'liver', 'slice': 'smoke-0.5', 'max': 0.1})
+    with open('gates.json', 'w', encoding='utf-8') as f:
+        json.dump({'gates': gates}, f)
+    equal([g['pass'] for g in evaluate('--gate', 'gates.json', code=1)['gates']],
+          [True, True, False], 'gates')
+
+
+@test
+def shards_join_exactly():
+    sim('--cameras')
+    whole = evaluate('--rows', 'rows')
+    parts = []
+    for i in range(2):
+        parts += ['--merge', f'rows{i}']
+        trocar('eval', 'set', MODEL, '--record', RECORD, '--shard', f'{i}/2', '--rows', f'rows{i}')
+    merged = evaluate(*parts)
+    for side in (whole, merged):  # times are of their own runs
+        for g in side['groups']:
+            g.pop('latency_p50_ms'), g.pop('latency_p99_ms')
+    equal(merged, whole, 'report of two shards')
+    err = trocar('eval', 'set', MODEL, '--record', RECORD, '--merge', 'rows0', code=2).err
+    holds(err, 'rows of all shards')
+    err = trocar('eval', 'set', MODEL, '--record', RECORD, '--merge', 'rows0', '--merge', 'rows0',
+                 code=2).err
+    holds(err, 'each frame once')
+    err = trocar('eval', 'set', MODEL, '--record', RECORD, '--merge', 'rows0', '--limit', 3,
+                 code=2).err
+    holds(err, 'the same data set and engines')
+    with open('rows0', 'rb') as f:
+        rows = f.read()
+    with open('cut', 'wb') as f:
+        f.write(rows[:-3])
+    err = trocar('eval', 'set', MODEL, '--record', RECORD, '--merge', 'cut', code=2).err
+    holds(err, 'ends too early')
+
+
+@test
+def plan_brings_its_record():
+    sim()
+    trocar('build', MODEL, '--record', RECORD, '-o', 'net.plan', '--tune', 0)
+    want = evaluate()
+    trocar('eval', 'set', 'net.plan', '--json', 'plan.json')
+    with open('plan.json', encoding='utf-8') as f:
+        found = json.load(f)
+    near(group(found, 'all')['pooled-miou'], group(want, 'all')['pooled-miou'], 'pooled mIoU', 1e-3)
+    holds(trocar('eval', 'set', MODEL, code=2).err, 'expected a record')
+
+
+# ---- data sets of others -------------------------------------------------------------------
+
+
+def write_model(name, outputs, height=8, width=10):
+    """A model that gives the same outputs whatever it sees; 0 * the picture keeps it an input."""
+    nodes = [helper.make_node('ReduceSum', ['x'], ['s'], keepdims=0),
+             helper.make_node('Mul', ['s', 'zero'], ['z'])]
+    constants = [numpy_helper.from_array(numpy.float32(0), 'zero')]
+    for key, value in outputs.items():
+        constants.append(numpy_helper.from_array(value.astype(numpy.float32), f'{key}_c'))
+        nodes.append(helper.make_node('Add', [f'{key}_c', 'z'], [key]))
+    graph = helper.make_graph(
+        nodes, name, [helper.make_tensor_value_info('x', TensorProto.FLOAT, [1, 3, height, width])],
+        [helper.make_tensor_value_info(k, TensorProto.FLOAT, v.shape) for k, v in outputs.items()],
+        constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    with open(f'{name}.onnx', 'wb') as f:
+        f.write(model.SerializeToString())
+
+
+def write_record(name, outputs):
+    with open(f'{name}.json', 'w', encoding='utf-8') as f:
+        json.dump({'inputs': {'x': {'format': 'rgb8'}}, 'outputs': outputs}, f)
+
+
+def run(data, name):
+    trocar('eval', data, f'{name}.onnx', '--record', f'{name}.json', '--json', 'eval.json')
+    with open('eval.json', encoding='utf-8') as f:
+        return json.load(f)
+
+
+@test
+def masks_of_a_folder():
+    os.makedirs('polyps/images')
+    os.makedirs('polyps/masks')
+    truth = numpy.zeros((8, 10), numpy.uint8)
+    truth[2:6, 3:8] = 255
+    for i in range(2):
+        Image.fromarray(numpy.zeros((8, 10, 3), numpy.uint8)).save(f'polyps/images/{i}.jpg')
+        Image.fromarray(truth).save(f'polyps/masks/{i}.png')
+    logits = numpy.zeros((1, 2, 8, 10))
+    logits[0, 1, 2:6, 3:7] = 1
+    write_model('net', {'y': logits})
+    write_record('net', {'y': {'decode': 'classes', 'names': ['background', 'foreground']}})
+    everything = group(run('polyps', 'net'), 'all')
+    near(metric(everything, 'iou', 'foreground')['mean'], 16 / 20, 'IoU')
+    near(metric(everything, 'dice', 'foreground')['mean'], 32 / 36, 'Dice')
+    os.remove('polyps/masks/1.png')
+    holds(trocar('eval', 'polyps', 'net.onnx', '--record', 'net.json', code=2).err,
+          'expected masks/1.png')
+
+
+@test
+def boxes_of_coco():
+    os.makedirs('coco')
+    for i in (1, 2):
+        Image.fromarray(numpy.zeros((8, 10, 3), numpy.uint8)).save(f'coco/{i}.png')
+    data = {'images': [{'id': i, 'file_name': f'{i}.png', 'width': 10, 'height': 8} for i in (1, 2)],
+            'categories': [{'id': 7, 'name': 'clip'}, {'id': 9, 'name': 'hook'}],
+            'annotations': [{'image_id': 1, 'category_id': 7, 'bbox': [1, 1, 4, 4]},
+                            {'image_id': 2, 'category_id': 7, 'bbox': [1, 1, 4, 4]},
+                            {'image_id': 2, 'category_id': 9, 'bbox': [5, 2, 4, 4]},
+                            {'image_id': 2, 'category_id': 9, 'bbox': [0, 0, 9, 8], 'iscrowd': 1}]}
+    with open('coco/truth.json', 'w', encoding='utf-8') as f:
+        json.dump(data, f)
+    # One detection, a clip that is right in both pictures: AP of clip 1, of hook 0.
+    write_model('net', {'y': numpy.array([[3, 3, 4, 4, 0.9, 0.1]]).reshape(1, 6, 1)})
+    write_record('net', {'y': {'decode': 'boxes', 'names': ['clip', 'hook']}})
+    everything = group(run('coco/truth.json', 'net'), 'all')
+    near(everything['map50'], 0.5, 'mAP50')
+    near(everything['map'], 0.5, 'mAP')
+    near(metric(everything, 'box-recall')['mean'], 0.75, 'recall')
+    near(metric(everything, 'box-precision')['mean'], 1, 'precision')
+
+
+@test
+def points_and_depths():
+    """A frame with one landmark at pixel 6, 3 (centre 6.5, 3.5) and a depth of 50 mm."""
+    os.makedirs('one')
+    Image.fromarray(numpy.zeros((8, 10, 3), numpy.uint8)).save('one/a.png')
+    Image.fromarray(numpy.full((8, 10), 5000, numpy.uint16)).save('one/d.png')
+    line = {'picture': 'a.png', 'depth': 'd.png', 'procedure': 'p', 'frame': 0,
+            'truth': {'out_of_body': False, 'bleeding': False, 'instruments': [],
+                      'landmarks': {'neck': {'visible': True, 'px': [6.5, 3.5]},
+                                    'fundus': {'visible': True, 'px': [1, 1]}}}}
+    with open('one/frames.jsonl', 'w', encoding='utf-8') as f:
+        f.write(json.dumps(line) + '\n')
+    heat = numpy.zeros((1, 2, 8, 10))
+    heat[0, 0, 3, 9] = 1
+    write_model('net', {'h': heat, 'd': numpy.full((1, 1, 8, 10), 4.0)})
+    write_record('net', {'h': {'decode': 'peaks', 'names': ['neck', 'fundus'], 'refine': 'none',
+                               'threshold': 0.5},
+                         'd': {'decode': 'linear', 'scale': 10, 'offset': 5}})
+    everything = group(run('one', 'net'), 'all')
+    near(metric(everything, 'point-error', 'neck')['mean'], 3, 'error')
+    near(metric(everything, 'point-recall', 'neck')['mean'], 1, 'recall')
+    near(metric(everything, 'point-recall', 'fundus')['mean'], 0, 'recall of what is not found')
+    near(metric(everything, 'abs-rel', 'd')['mean'], 0.1, 'depth')
+    near(metric(everything, 'rms-depth', 'd')['mean'], 5, 'depth')
+
+
+@test
+def bad_data_sets():
+    def refused(text, says):
+        os.makedirs('bad', exist_ok=True)
+        with open('bad/frames.jsonl', 'w', encoding='utf-8') as f:
+            f.write(text)
+        holds(trocar('eval', 'bad', MODEL, '--record', RECORD, code=2).err, says)
+
+    refused('', 'expected frames')
+    refused('{', 'line 1')
+    refused('[]', 'expected an object')
+    refused('{}', 'expected the key picture')
+    refused('{"picture": "../a.png"}', 'within the data set')
+    refused('{"picture": "/etc/a.png"}', 'within the data set')
+    refused('{"picture": 3}', 'expected a text')
+    refused('{"picture": "a.png", "truth": {"instruments": 3}}', 'expected a list')
+    refused('{"picture": "a.png", "truth": {"landmarks": {"a": {"px": [1]}}}}', 'x and y')
+    refused('{"picture": "none.png"}', 'none.png')
+    holds(trocar('eval', 'nowhere', MODEL, '--record', RECORD, code=2).err, 'nowhere')
+
+
+if __name__ == '__main__':
+    main()
