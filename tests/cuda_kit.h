@@ -20,6 +20,7 @@
 
 static enum tro_precision cuda_kit_precision; /* of the graph at hand */
 static bool cuda_kit_host;                    /* steps of the host are fine */
+static bool cuda_kit_libraries;               /* choices may be a library's */
 static int cuda_kit_n_sms; /* lowered for so many multiprocessors; 0: those of the device */
 
 /* Opened once. NULL where none can be had and the test is skipped, or where one should be there and
@@ -56,11 +57,9 @@ static inline bool cuda_has(const char *kernel)
 
 /* Both runs of one program; false with a message. */
 static inline bool cuda_kit_run(const struct engine_kit *k, const struct tro_program *p,
-                                struct tro_err *err)
+                                struct tro_cuda_store *store, struct tro_err *err)
 {
     static const char *const runs[] = {"first run", "second run"};
-    struct tro_cuda_store *const store = tro_cuda_store_create(tro_cuda_device_open("cuda", err),
-                                                               NULL, NULL, err);
     const struct tro_cuda_exec_opts opts = {.program = p, .store = store};
     struct tro_cuda_exec *const x = tro_cuda_exec_create(&opts, err);
     bool ok = x != NULL;
@@ -89,7 +88,6 @@ static inline bool cuda_kit_run(const struct engine_kit *k, const struct tro_pro
         printf("%d steps run on the host: %s\n", size.n_host_steps, cuda_kernels());
     ok = ok && bits[0] == bits[1] && (!size.n_host_steps || cuda_kit_host);
     tro_cuda_exec_destroy(x);
-    tro_cuda_store_destroy(store);
     return ok;
 }
 
@@ -98,7 +96,12 @@ static inline bool cuda_kit_lower(const struct engine_kit *k)
     struct tro_cuda_device *const d = cuda_kit_device();
     struct tro_err err = {0};
     struct tro_packs *const packs = tro_packs_create(&err);
+    struct tro_cuda_store *const store = tro_cuda_store_create(tro_cuda_device_open("cuda", &err),
+                                                               NULL, NULL, &err);
+    struct tro_libraries *const libraries = cuda_kit_libraries ? tro_cuda_store_libraries(store)
+                                                               : NULL;
     const struct tro_lower_opts opts = {.backend = &tro_cuda_backend,
+                                        .libraries = libraries,
                                         .precision = cuda_kit_precision,
                                         .arch = d->arch,
                                         .n_sms = cuda_kit_n_sms ? cuda_kit_n_sms : d->n_sms,
@@ -108,10 +111,11 @@ static inline bool cuda_kit_lower(const struct engine_kit *k)
     struct tro_program *const p = tro_lower(k->g, &k->env, &opts, &err);
     if (p)
         engine_kit_note(p);
-    const bool ok = p && cuda_kit_run(k, p, &err);
+    const bool ok = p && cuda_kit_run(k, p, store, &err);
     if (!ok && err.status)
         printf("%s\n", err.text);
     tro_program_destroy(p);
+    tro_cuda_store_destroy(store);
     tro_packs_destroy(packs);
     return ok;
 }

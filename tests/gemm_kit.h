@@ -55,9 +55,11 @@ static inline bool check_precisions(const char *kernel)
     return true;
 }
 
-/* Names of what the tuner may choose from for the one problem of the text, in arena; NULL: none. */
+/* Names of what the tuner may choose from for the last problem of the text, in arena; NULL: none. */
 static inline const char *const *list_candidates(struct tro_graph *g, struct tro_arena *arena,
-                                                 enum tro_precision precision, const char **problem)
+                                                 enum tro_precision precision,
+                                                 struct tro_libraries *libraries,
+                                                 const char **problem)
 {
     struct tro_err err = {0};
     struct tro_dim_env env;
@@ -68,11 +70,13 @@ static inline const char *const *list_candidates(struct tro_graph *g, struct tro
                                         .arch = cuda_kit_device()->arch,
                                         .n_sms = cuda_kit_n_sms,
                                         .n_threads = 1,
+                                        .libraries = libraries,
+                                        .is_tuning = libraries != NULL,
                                         .packs = packs};
     if (tro_dim_env_init(&env, &g->dims) < 0)
         return NULL;
     struct tro_program *const p = tro_lower(g, &env, &opts, &err);
-    for (int i = 0; p && !names && i < p->n_steps; i++) {
+    for (int i = 0; p && i < p->n_steps; i++) {
         size_t n = 0;
         while (p->steps[i].candidates && p->steps[i].candidates[n])
             n++;
@@ -101,7 +105,7 @@ static inline bool check_candidates(int n_sms, enum tro_precision precision, dou
     if (!cuda_kit_device())
         return true;
     cuda_kit_n_sms = n_sms;
-    const char *const *const names = list_candidates(g, &arena, precision, &problem);
+    const char *const *const names = list_candidates(g, &arena, precision, NULL, &problem);
     bool ok = names != NULL;
     for (size_t i = 0; ok && names[i]; i++) {
         struct tro_choices choices = {0};

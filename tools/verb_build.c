@@ -22,6 +22,7 @@ struct verb {
     const char *output, *json_path, *record_path;
     struct tro_build_opts opts;
     int64_t tune, n_wide, n_threads, n_golden;
+    bool has_no_libraries;
     struct tro_model *model;
     struct tro_plan *plan;
     struct tro_plan_report report;
@@ -45,6 +46,7 @@ static int check(struct verb *v, struct tro_err *err)
                         (long long)v->n_golden);
     o->tune = (int)v->tune;
     o->n_wide = (int)v->n_wide;
+    o->no_libraries = v->has_no_libraries;
     o->n_threads = (int)v->n_threads;
     o->n_golden = v->n_golden == N_GOLDEN_DEFAULT ? 0 : v->n_golden ? (int)v->n_golden : -1;
     return 0;
@@ -225,6 +227,8 @@ int tro_verb_build(int argc, char **argv)
         {"--tune", TRO_OPT_INT, &v.tune, "0..3",
          "0 not at all, 1 quick, 2 (the default), 3 thorough"},
         {"--time-budget", TRO_OPT_DOUBLE, &v.opts.time_budget, "S", "seconds of tuning at most"},
+        {"--no-libraries", TRO_OPT_FLAG, &v.has_no_libraries, NULL,
+         "kernels of our own alone, without cuDNN and cuBLASLt"},
         {"--cache", TRO_OPT_STRING, &v.opts.cache, "FILE", "timings, read and written"},
         {"--passes", TRO_OPT_STRING, &v.opts.passes, "LIST", "all, none, a list, or all,-NAME"},
         {"--dump-after", TRO_OPT_STRING, &v.opts.dump_after, "PASS",

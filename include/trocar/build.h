@@ -85,6 +85,8 @@ struct tro_build_opts {
     int n_threads;
     int tune;           /* 0: first candidates, 1: quick, 2: default of the command line, 3:
                                thorough */
+    int no_libraries;   /* cuDNN and cuBLASLt are no candidates of the tuner; else they are, from
+                           level 2 on, where the GPU's machine has them */
     double time_budget; /* seconds of tuning, 0 = no limit */
     const char *cache;  /* file of timings, read and written; NULL = none */
     int n_golden;       /* golden samples to record, seeded noise; 0 = 1; negative = none */

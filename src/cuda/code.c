@@ -56,7 +56,7 @@ int tro_cuda_codes_add(struct tro_cuda_codes *c, const struct tro_program *p, in
 {
     for (int32_t i = 0; i < p->n_steps; i++) {
         const struct tro_cuda_launch *const launch = tro_cuda_launch_of(&p->steps[i]);
-        if (!launch || has(c, launch->kernel->key, arch))
+        if (!launch || !launch->kernel || has(c, launch->kernel->key, arch))
             continue;
         if (add(c, &p->steps[i], launch->kernel, arch, has_ptx) < 0)
             return tro_fail_nomem(err);

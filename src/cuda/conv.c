@@ -16,11 +16,10 @@
 enum { GATHERED_CHANNELS = 4, GATHERED_K = 512, BEYOND = INT16_MAX };
 
 struct conv {
-    struct tro_win win;
+    struct tro_gemm_conv as; /* for libraries */
     int rank;
-    int64_t groups, channels, padded, out_channels; /* channels: of a group */
-    int64_t k;                                      /* of a row of weights, padded */
-    struct tro_frames frames;                       /* that x is made of, with g.frames */
+    int64_t k;                /* of a row of weights, padded */
+    struct tro_frames frames; /* that x is made of, with g.frames */
     struct tro_gemm g;
 };
 
@@ -32,16 +31,16 @@ static bool find_sizes(struct tro_lowering *l, const struct tro_lower_node *n, s
         !tro_lower_type(l, n->node->out[0], &y))
         return false;
     if (!tro_gemm_math_of(l, x.dtype, &c->g.math) ||
-        !tro_win_init(&c->win, &x, &y, w.shape + 2, &attrs->strides, &attrs->dilations,
+        !tro_win_init(&c->as.win, &x, &y, w.shape + 2, &attrs->strides, &attrs->dilations,
                       &attrs->pads, attrs->auto_pad))
         return false;
     const int chunk = tro_gemm_chunk(c->g.math);
     c->rank = x.rank;
-    c->groups = attrs->group;
-    c->channels = w.shape[1];
-    c->padded = (c->channels + chunk - 1) / chunk * chunk;
-    c->out_channels = w.shape[0];
-    return c->padded * c->win.n_taps * c->out_channels < INT32_MAX && c->channels > 0 &&
+    c->as.groups = attrs->group;
+    c->as.channels = w.shape[1];
+    c->as.padded = (c->as.channels + chunk - 1) / chunk * chunk;
+    c->as.out_channels = w.shape[0];
+    return c->as.padded * c->as.win.n_taps * c->as.out_channels < INT32_MAX && c->as.channels > 0 &&
            tro_tensor_n_elems(&y) > 0 && tro_tensor_n_elems(&y) < INT32_MAX;
 }
 
@@ -55,9 +54,9 @@ static int pad_x(struct tro_lowering *l, const struct tro_lower_node *n, struct 
     int axes[TRO_MAX_RANK];
     if (from.rank >= TRO_MAX_RANK)
         return 0;
-    from.shape[1] = c->groups;
-    from.stride[1] = x->stride[1] * c->channels;
-    from.shape[from.rank] = c->channels;
+    from.shape[1] = c->as.groups;
+    from.stride[1] = x->stride[1] * c->as.channels;
+    from.shape[from.rank] = c->as.channels;
     from.stride[from.rank] = x->stride[1];
     from.rank++;
     axes[0] = 0;
@@ -73,28 +72,28 @@ static int pad_x(struct tro_lowering *l, const struct tro_lower_node *n, struct 
     x->dtype = to.dtype;
     for (int i = 0; i < x->rank; i++)
         x->stride[i] = to.stride[i];
-    x->shape[1] = c->groups * c->padded;
+    x->shape[1] = c->as.groups * c->as.padded;
     x->stride[1] = 1;
     return 1;
 }
 
 static bool is_readable(const struct conv *c, const struct tro_arg *x)
 {
-    return x->dtype == tro_gemm_dtype(c->g.math) && c->padded == c->channels &&
+    return x->dtype == tro_gemm_dtype(c->g.math) && c->as.padded == c->as.channels &&
            tro_gemm_is_aligned(x, 1, tro_gemm_chunk(c->g.math));
 }
 
 /* Few channels that are no whole chunk. */
 static bool has_few_channels(const struct conv *c)
 {
-    const struct tro_win *const w = &c->win;
+    const struct tro_win *const w = &c->as.win;
     int64_t reach = 0;
     for (int i = 0; i < TRO_N_SPATIAL; i++)
         reach = w->kernel[i] * w->dilation[i] > reach ? w->kernel[i] * w->dilation[i] : reach;
-    return c->padded != c->channels && c->groups == 1 && c->channels <= GATHERED_CHANNELS &&
-           c->channels * w->n_taps <= GATHERED_K && w->kernel[TRO_D] == 1 && w->out[TRO_D] == 1 &&
-           w->in[TRO_D] == 1 && reach < BEYOND / 2 && w->in[TRO_H] < BEYOND / 2 &&
-           w->in[TRO_W] < BEYOND / 2;
+    return c->as.padded != c->as.channels && c->as.groups == 1 &&
+           c->as.channels <= GATHERED_CHANNELS && c->as.channels * w->n_taps <= GATHERED_K &&
+           w->kernel[TRO_D] == 1 && w->out[TRO_D] == 1 && w->in[TRO_D] == 1 && reach < BEYOND / 2 &&
+           w->in[TRO_H] < BEYOND / 2 && w->in[TRO_W] < BEYOND / 2;
 }
 
 static bool is_gathered(const struct conv *c, const struct tro_arg *x)
@@ -113,15 +112,15 @@ static struct tro_pitch pitch_of(const struct conv *c)
 /* Where element k = (tap, channel) of a window is; whole tiles of k. */
 static int take_taps(struct tro_lowering *l, struct conv *c)
 {
-    const struct tro_win *const w = &c->win;
+    const struct tro_win *const w = &c->as.win;
     const struct tro_pitch at = pitch_of(c);
     const int64_t channel_stride = c->g.frames ? 0 : c->g.a.stride[1];
-    const int64_t n = w->n_taps * c->channels, n_table = (n + 63) / 64 * 64;
+    const int64_t n = w->n_taps * c->as.channels, n_table = (n + 63) / 64 * 64;
     struct tro_gemm_tap *const table = tro_calloc((size_t)n_table, sizeof *table);
     if (!table)
         return tro_fail_nomem(tro_lower_err(l));
     for (int64_t k = 0; k < n_table; k++) {
-        const int64_t tap = k / c->channels, channel = k % c->channels;
+        const int64_t tap = k / c->as.channels, channel = k % c->as.channels;
         const int64_t y = tap / w->kernel[TRO_W] * w->dilation[TRO_H];
         const int64_t x = tap % w->kernel[TRO_W] * w->dilation[TRO_W];
         table[k].y = k < n ? (int16_t)y : BEYOND;
@@ -144,7 +143,7 @@ static int take_x(struct tro_lowering *l, const struct tro_lower_node *n, struct
         TRO_TRY(take_taps(l, c));
         return tro_gemm_is_small(x);
     }
-    if (!is_readable(c, x) && c->padded == c->channels)
+    if (!is_readable(c, x) && c->as.padded == c->as.channels)
         TRO_TRY(tro_lower_in_as(l, n->node->in[0], TRO_FORM_CHANNELS_LAST,
                                 tro_gemm_dtype(c->g.math), x));
     if (is_readable(c, x))
@@ -171,16 +170,16 @@ static int take_frames(struct tro_lowering *l, const struct tro_node *camera, st
 
 static int take_weights(struct tro_lowering *l, const struct tro_lower_node *n, struct conv *c)
 {
-    const int64_t n_taps = c->win.n_taps, chunk = tro_gemm_chunk(c->g.math);
-    const int64_t channels = c->g.is_gathered ? c->channels : c->padded;
+    const int64_t n_taps = c->as.win.n_taps, chunk = tro_gemm_chunk(c->g.math);
+    const int64_t channels = c->g.is_gathered ? c->as.channels : c->as.padded;
     c->k = (channels * n_taps + chunk - 1) / chunk * chunk;
     const struct tro_gemm_pack pack = {.math = c->g.math,
-                                       .n_rows = c->out_channels,
+                                       .n_rows = c->as.out_channels,
                                        .k = c->k,
-                                       .n_inner = c->out_channels,
-                                       .row = {0, c->channels * n_taps},
+                                       .n_inner = c->as.out_channels,
+                                       .row = {0, c->as.channels * n_taps},
                                        .n_taps = n_taps,
-                                       .n_channels = c->channels,
+                                       .n_channels = c->as.channels,
                                        .channels = channels,
                                        .block = tro_gemm_block(c->g.math, channels),
                                        .tap = 1,
@@ -202,7 +201,7 @@ static bool is_pointwise(const struct tro_win *w)
 
 static void set_window(struct conv *c, const struct tro_pitch *at)
 {
-    const struct tro_win *const w = &c->win;
+    const struct tro_win *const w = &c->as.win;
     struct tro_gemm *const g = &c->g;
     struct tro_gemm_params *const p = &g->p;
     for (int i = 0; i < TRO_N_SPATIAL; i++) {
@@ -213,7 +212,7 @@ static void set_window(struct conv *c, const struct tro_pitch *at)
         p->tap_stride[i] = (int32_t)(w->dilation[i] * at->at[i]);
         p->taps[i] = tro_div_make(w->kernel[i]);
     }
-    p->channels = tro_div_make(tro_gemm_block(g->math, c->padded));
+    p->channels = tro_div_make(tro_gemm_block(g->math, c->as.padded));
     g->tap_axes = TRO_N_SPATIAL;
     for (int i = 0; i < (g->is_gathered ? TRO_H : TRO_W) && w->in[i] == 1 && w->out[i] == 1 &&
                     w->kernel[i] == 1;
@@ -224,7 +223,7 @@ static void set_window(struct conv *c, const struct tro_pitch *at)
 
 static void set_rows(struct conv *c)
 {
-    const struct tro_win *const w = &c->win;
+    const struct tro_win *const w = &c->as.win;
     struct tro_gemm *const g = &c->g;
     struct tro_gemm_params *const p = &g->p;
     const struct tro_pitch at = pitch_of(c);
@@ -251,22 +250,22 @@ static void set_rows(struct conv *c)
 
 static void set_sizes(struct conv *c)
 {
-    const struct tro_win *const w = &c->win;
+    const struct tro_win *const w = &c->as.win;
     struct tro_gemm_params *const p = &c->g.p;
-    const int64_t n = c->out_channels / c->groups, k = c->k;
+    const int64_t n = c->as.out_channels / c->as.groups, k = c->k;
     p->m = (uint32_t)(w->n * w->out[TRO_D] * w->out[TRO_H] * w->out[TRO_W]);
     p->n = (uint32_t)n;
     p->k = p->b_pitch = (uint32_t)k;
-    c->g.n_z = c->groups;
-    p->z = tro_div_make(c->groups);
-    p->a_z[1] = (int32_t)c->padded;
+    c->g.n_z = c->as.groups;
+    p->z = tro_div_make(c->as.groups);
+    p->a_z[1] = (int32_t)c->as.padded;
     p->b_z[1] = (int32_t)(n * k);
-    p->col_z = c->groups > 1 ? (uint32_t)n : 0;
+    p->col_z = c->as.groups > 1 ? (uint32_t)n : 0;
 }
 
 static bool fits(const struct conv *c)
 {
-    const struct tro_win *const w = &c->win;
+    const struct tro_win *const w = &c->as.win;
     const struct tro_pitch at = pitch_of(c);
     bool does = true;
     for (int i = 0; i < TRO_N_SPATIAL; i++) {
@@ -295,13 +294,17 @@ static int emit(struct tro_lowering *l, const struct tro_lower_node *n,
     if (rc <= 0)
         return rc;
     TRO_TRY(take_weights(l, n, &c));
+    c.as.weights = n->node->in[1];
+    c.g.conv = &c.as;
     c.g.has_bias = n->node->n_in > 2 && n->node->in[2].i;
-    if (c.g.has_bias)
+    if (c.g.has_bias) {
+        c.g.bias_value = n->node->in[2];
         TRO_TRY(tro_gemm_bias(l, n->node->in[2], &c.g.bias));
+    }
     set_rows(&c);
     set_sizes(&c);
-    const double macs = (double)c.g.p.m * (double)c.out_channels * (double)c.channels *
-                        (double)c.win.n_taps;
+    const double macs = (double)c.g.p.m * (double)c.as.out_channels * (double)c.as.channels *
+                        (double)c.as.win.n_taps;
     return tro_gemm_emit(l, n, &c.g, point, 2 * macs);
 }
 

@@ -41,13 +41,20 @@ struct tro_cu_kernel_node {
     tro_cu_context context;
 };
 
+/* CUDA_CHILD_GRAPH_NODE_PARAMS: the graph is copied. */
+struct tro_cu_child_node {
+    tro_cu_graph graph;
+    int ownership;
+};
+
 /* CUgraphNodeParams */
-enum { TRO_CU_NODE_KERNEL = 0, TRO_CU_NODE_EMPTY = 5 };
+enum { TRO_CU_NODE_KERNEL = 0, TRO_CU_NODE_GRAPH = 4, TRO_CU_NODE_EMPTY = 5 };
 struct tro_cu_node_params {
     int type, reserved0[3];
     union {
         long long reserved1[29];
         struct tro_cu_kernel_node kernel;
+        struct tro_cu_child_node child;
     } u;
     long long reserved2;
 };
@@ -69,7 +76,7 @@ enum {
 };
 enum { TRO_CU_FUNC_MAX_SHARED = 8 }; /* CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES */
 enum { TRO_CU_POINTER_MEMORY_TYPE = 2, TRO_CU_MEMORY_HOST = 1, TRO_CU_MEMORY_DEVICE = 2 };
-enum { TRO_CU_STREAM_NON_BLOCKING = 1 };
+enum { TRO_CU_STREAM_NON_BLOCKING = 1, TRO_CU_CAPTURE_RELAXED = 2 };
 
 struct tro_cu {
 #define FN(name, args) int(*name) args;

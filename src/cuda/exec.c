@@ -28,10 +28,11 @@ static int allocate(struct tro_cuda_exec *x, struct tro_err *err)
     x->at = tro_calloc(n_buffers, sizeof *x->at);
     x->base = tro_calloc(n_buffers, sizeof *x->base);
     x->args = tro_calloc(n_steps, sizeof *x->args);
+    x->calls = tro_calloc(n_steps, sizeof *x->calls);
     x->segments = tro_calloc(n_steps, sizeof *x->segments);
     x->segment_at = tro_calloc(n_steps, sizeof *x->segment_at);
     x->inputs = tro_calloc((size_t)x->p->n_inputs + 1, sizeof *x->inputs);
-    if (!x->at || !x->base || !x->args || !x->segments || !x->segment_at || !x->inputs)
+    if (!x->at || !x->base || !x->args || !x->calls || !x->segments || !x->segment_at || !x->inputs)
         return tro_fail_nomem(err);
     for (int i = 0; i < x->p->n_inputs; i++)
         x->inputs[i].tied_from = -1;
@@ -319,11 +320,7 @@ static int run_tapped(const struct walk *w, int32_t i)
     if (!l) {
         TRO_TRY(tro_cuda_exec_host_step(x, i, w->err));
     } else if (!tro_cuda_is_empty(l)) {
-        void *args[] = {x->args[i]};
-        tro_cu_function f;
-        TRO_TRY(tro_cuda_store_function(x->store, l, &f, w->err));
-        TRO_CU(x->cu, w->err, cuLaunchKernel, f, l->grid[0], l->grid[1], l->grid[2], l->block[0],
-               l->block[1], l->block[2], l->shared_bytes, x->stream, args, NULL);
+        TRO_TRY(tro_cuda_exec_issue(x, i, w->err));
         for (int k = 0; k < s->n_out; k++)
             TRO_TRY(fetch_arg(x, &s->out[k], w->err));
         TRO_CU(x->cu, w->err, cuStreamSynchronize, x->stream);

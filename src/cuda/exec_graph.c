@@ -6,38 +6,107 @@
 #include "base/err.h"
 #include "base/thread.h"
 #include "cuda/hazards.h"
+#include "cuda/library.h"
 
 #include <string.h>
 
+/* ---- calls of libraries ------------------------------------------------------------------- */
+
+/* The step's memory, in the order of tro_cuda_library_step. */
+static struct tro_library_pointers pointers_of(const struct tro_cuda_exec *x, int32_t step)
+{
+    const struct tro_step *const s = &x->p->steps[step];
+    const struct tro_cuda_launch *const l = tro_cuda_launch_of(s);
+    const tro_cu_ptr *const ptr = (const tro_cu_ptr *)(const void *)x->args[step];
+    const tro_cu_ptr *const out = ptr + s->n_in;
+    struct tro_library_pointers at = {.x = ptr[0], .w = ptr[1], .y = out[0]};
+    int n = 2;
+    if (l->plan->has_bias)
+        at.bias = ptr[n++];
+    if (l->plan->has_z)
+        at.z = ptr[n];
+    at.workspace = s->n_out > 1 ? out[1] : 0;
+    return at;
+}
+
+static int call_library(struct tro_cuda_exec *x, int32_t step, struct tro_err *err)
+{
+    const struct tro_cuda_launch *const l = tro_cuda_launch_of(&x->p->steps[step]);
+    const struct tro_library_pointers at = pointers_of(x, step);
+    return tro_libraries_call(tro_cuda_store_libraries(x->store), l->plan, x->stream, &at, err);
+}
+
+/* What the library launches, as a graph, once for the exec: a run calls nothing of it. */
+static int capture(struct tro_cuda_exec *x, int32_t step, struct tro_err *err)
+{
+    tro_cu_graph graph = NULL;
+    if (x->calls[step])
+        return 0;
+    TRO_CU(x->cu, err, cuStreamBeginCapture_v2, x->stream, TRO_CU_CAPTURE_RELAXED);
+    const int called = call_library(x, step, err);
+    const int rc = x->cu->cuStreamEndCapture(x->stream, &graph);
+    x->calls[step] = graph;
+    return called < 0 ? called : tro_cu_check(x->cu, rc, "cuStreamEndCapture", err);
+}
+
+int tro_cuda_exec_issue(struct tro_cuda_exec *x, int32_t step, struct tro_err *err)
+{
+    const struct tro_cuda_launch *const l = tro_cuda_launch_of(&x->p->steps[step]);
+    void *args[] = {x->args[step]};
+    tro_cu_function f;
+    if (l->plan)
+        return call_library(x, step, err);
+    TRO_TRY(tro_cuda_store_function(x->store, l, &f, err));
+    TRO_CU(x->cu, err, cuLaunchKernel, f, l->grid[0], l->grid[1], l->grid[2], l->block[0],
+           l->block[1], l->block[2], l->shared_bytes, x->stream, args, NULL);
+    return 0;
+}
+
 /* ---- graphs ------------------------------------------------------------------------------- */
 
-/* A kernel that waits for one other, and waits by itself (tro_wait), may be brought onto the chip
- * before that one has ended. */
+static bool is_kernel(const struct tro_cuda_exec *x, int32_t step)
+{
+    const struct tro_cuda_launch *const l = tro_cuda_launch_of(&x->p->steps[step]);
+    return l->kernel && !tro_cuda_is_empty(l);
+}
+
+/* A kernel of ours that waits for one other, and waits by itself (tro_wait), may be brought onto
+ * the chip before that one has ended. */
 static bool can_overlap(const struct tro_cuda_exec *x, int32_t step, int32_t dep, int n_deps)
 {
-    return x->d->arch >= 90 && n_deps == 1 &&
-           !tro_cuda_is_empty(tro_cuda_launch_of(&x->p->steps[step])) &&
-           !tro_cuda_is_empty(tro_cuda_launch_of(&x->p->steps[dep]));
+    return x->d->arch >= 90 && n_deps == 1 && is_kernel(x, step) && is_kernel(x, dep);
+}
+
+/* args live as long as *node is used. */
+static int describe_node(struct tro_cuda_exec *x, int32_t step, void **args,
+                         struct tro_cu_node_params *node, struct tro_err *err)
+{
+    const struct tro_cuda_launch *const l = tro_cuda_launch_of(&x->p->steps[step]);
+    struct tro_cu_kernel_node *const k = &node->u.kernel;
+    if (l->plan) {
+        TRO_TRY(capture(x, step, err));
+        node->type = TRO_CU_NODE_GRAPH;
+        node->u.child.graph = x->calls[step];
+        return 0;
+    }
+    node->type = tro_cuda_is_empty(l) ? TRO_CU_NODE_EMPTY : TRO_CU_NODE_KERNEL;
+    if (tro_cuda_is_empty(l))
+        return 0;
+    TRO_TRY(tro_cuda_store_function(x->store, l, &k->function, err));
+    memcpy(k->grid, l->grid, sizeof k->grid);
+    memcpy(k->block, l->block, sizeof k->block);
+    k->shared_bytes = l->shared_bytes;
+    k->params = args;
+    return 0;
 }
 
 static int add_node(struct tro_cuda_exec *x, tro_cu_graph graph, int32_t first, int32_t step,
                     const int32_t *deps, int n_deps, tro_cu_node *nodes, tro_cu_node *wait,
                     struct tro_cu_edge *edges, struct tro_err *err)
 {
-    const struct tro_cuda_launch *const l = tro_cuda_launch_of(&x->p->steps[step]);
     void *args[] = {x->args[step]};
-    struct tro_cu_node_params node = {.type = tro_cuda_is_empty(l) ? TRO_CU_NODE_EMPTY
-                                                                   : TRO_CU_NODE_KERNEL};
-    struct tro_cu_kernel_node *const k = &node.u.kernel;
-    TRO_TRY(tro_cuda_store_function(x->store, l, &k->function, err));
-    if (tro_cuda_is_empty(l)) {
-        memset(&node.u, 0, sizeof node.u);
-    } else {
-        memcpy(k->grid, l->grid, sizeof k->grid);
-        memcpy(k->block, l->block, sizeof k->block);
-        k->shared_bytes = l->shared_bytes;
-        k->params = args;
-    }
+    struct tro_cu_node_params node = {.type = TRO_CU_NODE_EMPTY};
+    TRO_TRY(describe_node(x, step, args, &node, err));
     for (int i = 0; i < n_deps; i++) {
         wait[i] = nodes[first + deps[i]];
         edges[i] = (struct tro_cu_edge){0};

@@ -155,6 +155,10 @@ void tro_cuda_exec_release(struct tro_cuda_exec *x)
         tro_dynamic_finish(x->base[x->p->dynamic_buffer]);
     for (int32_t i = 0; x->args && i < x->p->n_steps; i++)
         tro_free(x->args[i]);
+    for (int32_t i = 0; x->calls && i < x->p->n_steps; i++)
+        if (x->calls[i])
+            x->cu->cuGraphDestroy(x->calls[i]);
+    tro_free(x->calls);
     tro_free(x->args);
     tro_free(x->at);
     tro_free(x->base);

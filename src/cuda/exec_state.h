@@ -33,6 +33,7 @@ struct tro_cuda_exec {
     char *keep;           /* memory of the host from run to run */
     char *thread_scratch; /* of steps of the host */
     char **args;          /* by step: what its kernel gets */
+    tro_cu_graph *calls;  /* by step: the call of a library, NULL for kernels */
     struct segment *segments;
     int32_t *segment_at; /* by step: the segment that begins there, -1 */
     int n_segments;
@@ -64,6 +65,8 @@ void tro_cuda_exec_release(struct tro_cuda_exec *x);
 
 /* ---- exec_graph.c ------------------------------------------------------------------------- */
 
+/* The step's work is put on the stream. */
+int tro_cuda_exec_issue(struct tro_cuda_exec *x, int32_t step, struct tro_err *err);
 /* Segments and their graphs, for the whole program. */
 int tro_cuda_exec_make_graphs(struct tro_cuda_exec *x, struct tro_err *err);
 

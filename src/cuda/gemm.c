@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/half.h"
 #include "base/thread.h"
+#include "cuda/gemm_library.h"
 #include "cuda/gemm_tiles.h"
 #include "cuda/kernels/gemm_pad.h"
 #include "cuda/kernels/gemm_sum.h"
@@ -210,6 +211,26 @@ int tro_gemm_pack_rows(struct tro_lowering *l, tro_value_id w, const struct tro_
                           out);
 }
 
+static void pack_vector(void *dst, const struct tro_tensor *w, const void *ctx)
+{
+    const enum tro_gemm_math *const math = ctx;
+    for (int64_t i = 0; i < tro_tensor_n_elems(w); i++)
+        put(*math, dst, i, tro_load_f64(w->dtype, w->data, i));
+}
+
+int tro_gemm_vector(struct tro_lowering *l, tro_value_id v, enum tro_gemm_math math,
+                    struct tro_arg *out)
+{
+    struct tro_tensor t;
+    char form[64];
+    if (!tro_lower_const(l, v, &t))
+        return tro_fail(tro_lower_err(l), TRO_E_INTERNAL, "a vector that is no constant");
+    const size_t n = (size_t)tro_tensor_n_elems(&t);
+    snprintf(form, sizeof form, "vector %s", maths[math].name);
+    return tro_lower_pack(l, v, form, n * tro_dtype_size(maths[math].dtype), pack_vector, &math,
+                          out);
+}
+
 static void pack_f32(void *dst, const struct tro_tensor *w, const void *ctx)
 {
     (void)ctx;
@@ -389,9 +410,14 @@ int tro_gemm_emit(struct tro_lowering *l, const struct tro_lower_node *n, struct
                   const struct tro_point *point, double n_flops)
 {
     struct tro_gemm_choice choice;
-    const int rc = tro_gemm_choose(l, g, point, maths[g->math].name, vector_of(g), &choice);
+    struct tro_gemm_library library;
+    const bool has_library = tro_gemm_library_init(l, n, g, point, &library);
+    const int rc = tro_gemm_choose(l, g, point, maths[g->math].name, vector_of(g),
+                                   has_library ? &library : NULL, &choice);
     if (rc <= 0)
         return rc;
+    if (choice.plan)
+        return tro_gemm_library_step(l, n, g, &library, choice.plan, point, n_flops);
     if (!choice.tile)
         return add_gemv(l, n, g, point, n_flops);
     return add_product(l, n, g, &choice, point, n_flops);

@@ -11,6 +11,7 @@
 #include "cuda/kernels/gemm.h"
 #include "cuda/launch.h"
 #include "cuda/point.h"
+#include "lower/window.h"
 
 enum tro_gemm_math { TRO_GEMM_F16, TRO_GEMM_BF16, TRO_GEMM_TF32, TRO_GEMM_F32 };
 
@@ -22,8 +23,17 @@ struct tro_gemm {
     int64_t n_z; /* products */
     bool is_b_trans, is_b_const, has_bias;
     bool is_gathered; /* a is of any type and form, taps tells where its elements are */
-    const struct tro_frames *frames; /* gathered from them, which are a; NULL: a has the values */
-    struct tro_arg a, b, bias, taps; /* bias: f32 */
+    const struct tro_frames *frames;  /* gathered from them, which are a; NULL: a has the values */
+    struct tro_arg a, b, bias, taps;  /* bias: f32 */
+    tro_value_id bias_value;          /* of has_bias */
+    const struct tro_gemm_conv *conv; /* NULL: it is none */
+};
+
+/* A convolution as it was, for libraries; a of the product is then [n, c, h, w]. */
+struct tro_gemm_conv {
+    struct tro_win win;
+    tro_value_id weights;
+    int64_t groups, channels, padded, out_channels; /* channels: of a group */
 };
 
 /* How values that the graph calls `dtype` are multiplied; false: not here. */
@@ -66,6 +76,10 @@ struct tro_gemm_pack {
 };
 int tro_gemm_pack_rows(struct tro_lowering *l, tro_value_id w, const struct tro_gemm_pack *pack,
                        struct tro_arg *out);
+
+/* A constant as a vector of the type that math names. */
+int tro_gemm_vector(struct tro_lowering *l, tro_value_id v, enum tro_gemm_math math,
+                    struct tro_arg *out);
 
 /* bias as f32, dense. */
 int tro_gemm_bias(struct tro_lowering *l, tro_value_id v, struct tro_arg *out);

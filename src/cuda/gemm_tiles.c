@@ -177,7 +177,7 @@ static int list_guesses(const struct chip *chip, const struct tro_gemm *g, int v
                  (g->is_gathered || each < 2 || (n_steps + each - 1) / each != splits[s])))
                 continue;
             for (int cached = 0; cached <= takes_cache(g, &tiles[i]); cached++) {
-                const struct tro_gemm_choice c = {&tiles[i], splits[s], cached, NULL};
+                const struct tro_gemm_choice c = {&tiles[i], splits[s], cached, NULL, NULL};
                 list[n++] = (struct guess){c, guess_cycles(chip, g, &c)};
             }
         }
@@ -247,22 +247,31 @@ static const char *describe(char *text, size_t size, const struct tro_lowering *
     return text;
 }
 
+/* Our own, best guess first; 0: none. */
+static int list_own(const struct tro_lowering *l, const struct tro_gemm *g, int vector,
+                    struct guess list[MAX_CHOICES])
+{
+    const struct chip chip = chip_of(l, g);
+    int n = keep_best(list, list_guesses(&chip, g, vector, list));
+    if (!takes_gemv(g))
+        return n;
+    n = n < MOST_OFFERED - 1 ? n + 1 : MOST_OFFERED;
+    for (int i = n - 1; i > 0; i--)
+        list[i] = list[i - 1];
+    list[0].choice = (struct tro_gemm_choice){NULL, 1, false, NULL, NULL};
+    return n;
+}
+
 int tro_gemm_choose(struct tro_lowering *l, const struct tro_gemm *g, const struct tro_point *point,
-                    const char *math, int vector, struct tro_gemm_choice *out)
+                    const char *math, int vector, const struct tro_gemm_library *library,
+                    struct tro_gemm_choice *out)
 {
     struct guess list[MAX_CHOICES];
-    const char *names[MOST_OFFERED + 1] = {NULL};
+    const char *names[MOST_OFFERED + TRO_GEMM_LIBRARY_MOST + 1] = {NULL};
     char problem[256];
-    const struct chip chip = chip_of(l, g);
     if (g->n_z > MAX_GRID_Z || g->p.m == 0 || g->p.n == 0)
         return 0;
-    int n = keep_best(list, list_guesses(&chip, g, vector, list));
-    if (takes_gemv(g)) {
-        n = n < MOST_OFFERED - 1 ? n + 1 : MOST_OFFERED;
-        for (int i = n - 1; i > 0; i--)
-            list[i] = list[i - 1];
-        list[0].choice = (struct tro_gemm_choice){NULL, 1, false, NULL};
-    }
+    const int n = list_own(l, g, vector, list);
     if (n == 0)
         return 0;
     for (int i = 0; i < n; i++) {
@@ -270,9 +279,18 @@ int tro_gemm_choose(struct tro_lowering *l, const struct tro_gemm *g, const stru
         if (!names[i])
             return tro_fail_nomem(tro_lower_err(l));
     }
-    const int pick = tro_lower_pick(l, describe(problem, sizeof problem, l, g, point, math), names);
+    describe(problem, sizeof problem, l, g, point, math);
+    if (library)
+        tro_gemm_library_list(l, library, problem, names + n);
+    const int pick = tro_lower_pick(l, problem, names);
     if (pick < 0)
         return pick;
-    *out = list[pick].choice;
-    return 1;
+    if (pick < n)
+        *out = list[pick].choice;
+    else
+        *out = (struct tro_gemm_choice){.name = names[pick],
+                                        .plan = tro_gemm_library_plan(l, library, names[pick])};
+    return pick < n || out->plan
+               ? 1
+               : tro_fail(tro_lower_err(l), TRO_E_DEVICE, "'%s' is gone", names[pick]);
 }

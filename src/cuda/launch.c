@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "cuda/library.h"
 #include "cuda/point.h"
 #include "cuda/texts.h"
 
@@ -155,5 +156,23 @@ struct tro_step *tro_cuda_step(struct tro_lowering *l, const struct tro_lower_no
         s->in[n_in + i] = point->in[i];
     for (int i = 0; i < point_out; i++)
         s->out[n_out + i] = point->out[i];
+    return s;
+}
+
+struct tro_step *tro_cuda_library_step(struct tro_lowering *l, const struct tro_lower_node *n,
+                                       const struct tro_library_plan *plan, int n_in, int n_out)
+{
+    struct tro_cuda_launch *launch;
+    const char *const name = tro_arena_strdup(tro_lower_arena(l), plan->name);
+    struct tro_step *const s = name ? tro_lower_step(l, n, name, run_on_host, n_in, n_out,
+                                                     sizeof *launch, &launch)
+                                    : NULL;
+    if (!s) {
+        tro_fail_nomem(tro_lower_err(l));
+        return NULL;
+    }
+    launch->plan = plan;
+    for (int i = 0; i < 3; i++)
+        launch->grid[i] = launch->block[i] = 1;
     return s;
 }

@@ -25,6 +25,7 @@
 #include "lower/lower.h"
 
 struct tro_point;
+struct tro_library_plan;
 
 struct tro_cuda_kernel {
     const char *name;   /* "conv_mma": the file */
@@ -34,7 +35,8 @@ struct tro_cuda_kernel {
 
 /* What a step's params are. */
 struct tro_cuda_launch {
-    const struct tro_cuda_kernel *kernel;
+    const struct tro_cuda_kernel *kernel; /* NULL: a call of a library */
+    const struct tro_library_plan *plan;  /* of it, then; outlives the program */
     uint32_t grid[3], block[3];
     uint32_t shared_bytes; /* dynamic shared memory */
     void *params;          /* own and point as in struct tro_params, without ptr */
@@ -60,6 +62,11 @@ struct tro_cuda_source {
 struct tro_step *tro_cuda_step(struct tro_lowering *l, const struct tro_lower_node *n,
                                const char *label, const struct tro_cuda_source *source, int n_in,
                                int n_out, struct tro_cuda_launch **launch);
+
+/* A step that is a call of a library (cuda/library.h): in[0..n_in) are x, w, then bias and z where
+ * the plan has them; out[0] is y, out[1] the workspace where it needs any. */
+struct tro_step *tro_cuda_library_step(struct tro_lowering *l, const struct tro_lower_node *n,
+                                       const struct tro_library_plan *plan, int n_in, int n_out);
 
 /* NULL for a step that runs on the host. */
 const struct tro_cuda_launch *tro_cuda_launch_of(const struct tro_step *s);

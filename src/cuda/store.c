@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/thread.h"
+#include "cuda/library.h"
 #include "cuda/nvrtc.h"
 
 #include <pthread.h>
@@ -32,6 +33,7 @@ struct room {
 struct tro_cuda_store {
     pthread_mutex_t mutex;
     struct tro_cuda_device *device;
+    struct tro_libraries *libraries;
     tro_cuda_find_code *find;
     const void *ctx;
     struct loaded *kernels;
@@ -59,7 +61,11 @@ struct tro_cuda_store *tro_cuda_store_create(struct tro_cuda_device *d, tro_cuda
     s->device = d;
     s->find = find;
     s->ctx = ctx;
-    return s;
+    s->libraries = tro_libraries_create(d, err);
+    if (s->libraries)
+        return s;
+    tro_cuda_store_destroy(s);
+    return NULL;
 }
 
 void tro_cuda_store_destroy(struct tro_cuda_store *s)
@@ -67,6 +73,7 @@ void tro_cuda_store_destroy(struct tro_cuda_store *s)
     if (!s)
         return;
     tro_cuda_device_enter(s->device, NULL);
+    tro_libraries_destroy(s->libraries);
     for (size_t i = 0; i < s->n_kernels; i++)
         s->device->cu->cuModuleUnload(s->kernels[i].module);
     for (size_t i = 0; i < s->n_rooms; i++)
@@ -82,6 +89,11 @@ void tro_cuda_store_destroy(struct tro_cuda_store *s)
 struct tro_cuda_device *tro_cuda_store_device(const struct tro_cuda_store *s)
 {
     return s->device;
+}
+
+struct tro_libraries *tro_cuda_store_libraries(const struct tro_cuda_store *s)
+{
+    return s->libraries;
 }
 
 /* ---- kernels ------------------------------------------------------------------------------ */
@@ -164,7 +176,7 @@ static size_t list_wanted(struct tro_cuda_store *s, const struct tro_program *p,
     size_t n = 0;
     for (int32_t i = 0; i < p->n_steps; i++) {
         const struct tro_cuda_launch *const launch = tro_cuda_launch_of(&p->steps[i]);
-        bool is_there = !launch || find_kernel(s, launch->kernel->key);
+        bool is_there = !launch || !launch->kernel || find_kernel(s, launch->kernel->key);
         for (size_t k = 0; k < n && !is_there; k++)
             is_there = w[k].launch->kernel->key == launch->kernel->key;
         if (is_there)

@@ -14,6 +14,7 @@ typedef int tro_cuda_find_code(const void *ctx, uint64_t key, int arch, const vo
                                size_t *n_bytes);
 
 struct tro_cuda_store;
+struct tro_libraries;
 
 /* find may be NULL; ctx lives as long as the store. The device is the store's from here on, also
  * when this fails. */
@@ -21,6 +22,8 @@ struct tro_cuda_store *tro_cuda_store_create(struct tro_cuda_device *d, tro_cuda
                                              const void *ctx, struct tro_err *err);
 void tro_cuda_store_destroy(struct tro_cuda_store *s);
 struct tro_cuda_device *tro_cuda_store_device(const struct tro_cuda_store *s);
+/* NVIDIA's, for programs of this store (cuda/library.h); none is opened before it is asked for. */
+struct tro_libraries *tro_cuda_store_libraries(const struct tro_cuda_store *s);
 
 /* Loads all kernels of the program that are not there yet; those without code are compiled, several
  * at a time. The message of a failure names the node. */

@@ -24,6 +24,7 @@
 struct tro_lowering;
 struct tro_packs;
 struct tro_choices;
+struct tro_libraries; /* cuda/library.h */
 
 /* What an emitter is asked for. Blocks of `fused` nodes are seen through: inputs of nodes[i] are
  * mapped to values of the main block by the functions below. */
@@ -97,6 +98,9 @@ struct tro_lower_opts {
     uint32_t cpu_flags; /* base/cpu.h */
     int n_threads;      /* that will run it */
     const struct tro_choices *choices; /* of the tuner; NULL: first candidates */
+    struct tro_libraries *libraries;   /* CUDA: of the device at hand, which outlive the program;
+                                          NULL: kernels of our own alone */
+    bool is_tuning;                    /* candidates of libraries are listed too */
     struct tro_packs *packs;           /* packed weights of the plan */
     bool keep_all; /* every value keeps its own memory to the end: steps can be run again alone */
 };
@@ -113,6 +117,8 @@ int tro_lower_n_threads(const struct tro_lowering *l);
 enum tro_precision tro_lower_precision(const struct tro_lowering *l);
 int tro_lower_arch(const struct tro_lowering *l);
 int tro_lower_n_sms(const struct tro_lowering *l);
+struct tro_libraries *tro_lower_libraries(const struct tro_lowering *l); /* NULL: none */
+bool tro_lower_is_tuning(const struct tro_lowering *l);
 struct tro_err *tro_lower_err(const struct tro_lowering *l);
 /* Lives as long as the program. */
 struct tro_arena *tro_lower_arena(struct tro_lowering *l);
@@ -207,6 +213,8 @@ struct tro_step *tro_lower_step(struct tro_lowering *l, const struct tro_lower_n
  * first. `problem` is a key of everything the time depends on: "conv f32 1x64x56x56 k3x3 s1x1 ...";
  * names end with NULL. The next step added for n carries both for the tuner. */
 int tro_lower_pick(struct tro_lowering *l, const char *problem, const char *const *names);
+/* What the tuner found for the problem; NULL: nothing. */
+const char *tro_lower_choice(const struct tro_lowering *l, const char *problem);
 
 /* ---- what the tuner found ----------------------------------------------------------------- */
 
@@ -220,6 +228,12 @@ struct tro_choices {
 void tro_choices_finish(struct tro_choices *c);
 int tro_choices_set(struct tro_choices *c, const char *problem, const char *name);
 const char *tro_choices_get(const struct tro_choices *c, const char *problem); /* NULL: none */
+
+/* Candidates that are a library's have a blank in their name, ours have none. A problem whose
+ * choice is a library's has a second one, of ours, under its text after TRO_CHOICE_OWN: where the
+ * library is missing. */
+bool tro_choice_is_library(const char *name);
+#define TRO_CHOICE_OWN "own kernels: "
 
 /* ---- packed weights ------------------------------------------------------------------------ */
 

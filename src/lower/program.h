@@ -112,6 +112,8 @@ struct tro_program {
     size_t live_bytes;    /* least that any plan needs: the peak of live buffers */
     size_t thread_bytes;  /* scratch of each thread */
     size_t output_bytes, keep_bytes, packed_bytes;
+    int n_replaced;       /* choices of the tuner that are of a library which is not here */
+    const char *replaced; /* the last of them; lives as long as the choices */
     bool is_growing; /* a step may allocate: sizes are known only at run time, or no kernel of ours
                         takes the operator */
 };

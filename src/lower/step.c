@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "ref/copy.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct tro_graph *tro_lower_graph(const struct tro_lowering *l)
@@ -37,6 +38,16 @@ int tro_lower_arch(const struct tro_lowering *l)
 int tro_lower_n_sms(const struct tro_lowering *l)
 {
     return l->opts.n_sms;
+}
+
+struct tro_libraries *tro_lower_libraries(const struct tro_lowering *l)
+{
+    return l->opts.libraries;
+}
+
+bool tro_lower_is_tuning(const struct tro_lowering *l)
+{
+    return l->opts.is_tuning;
 }
 
 struct tro_err *tro_lower_err(const struct tro_lowering *l)
@@ -183,12 +194,36 @@ static int keep_problem(struct tro_lowering *l, const char *problem, const char 
     return 0;
 }
 
+bool tro_choice_is_library(const char *name)
+{
+    return strchr(name, ' ') != NULL;
+}
+
+const char *tro_lower_choice(const struct tro_lowering *l, const char *problem)
+{
+    return tro_choices_get(l->opts.choices, problem);
+}
+
+/* -1: none of that name, or no name. */
+static int find_name(const char *const *names, const char *name)
+{
+    for (int i = 0; name && names[i]; i++)
+        if (!strcmp(names[i], name))
+            return i;
+    return -1;
+}
+
 int tro_lower_pick(struct tro_lowering *l, const char *problem, const char *const *names)
 {
+    char own[1024];
     TRO_TRY(keep_problem(l, problem, names));
-    const char *const chosen = tro_choices_get(l->opts.choices, problem);
-    for (int i = 0; chosen && names[i]; i++)
-        if (!strcmp(names[i], chosen))
-            return i;
-    return 0;
+    const char *const chosen = tro_lower_choice(l, problem);
+    int pick = find_name(names, chosen);
+    if (pick < 0 && chosen && tro_choice_is_library(chosen)) {
+        snprintf(own, sizeof own, "%s%s", TRO_CHOICE_OWN, problem);
+        pick = find_name(names, tro_lower_choice(l, own));
+        l->p->n_replaced++;
+        l->p->replaced = chosen;
+    }
+    return pick < 0 ? 0 : pick;
 }

@@ -20,6 +20,7 @@
 #include "base/thread.h"
 #include "cpu/cpu.h"
 #include "cuda/cuda.h"
+#include "cuda/library.h"
 
 /* ---- states ------------------------------------------------------------------------------- */
 
@@ -240,11 +241,27 @@ static int take_choices(struct tro_plan_session *e, struct tro_err *err)
         e->store ? tro_plan_gpu_tuned_for(e->parts, tro_cuda_store_device(e->store)->name,
                                           e->lower.arch, e->lower.n_sms)
                  : tro_plan_tuned_for(e->parts, e->lower.cpu_flags, e->lower.n_threads);
-    for (size_t i = 0; t && i < t->n_choices; i++)
+    for (size_t i = 0; t && i < t->n_choices; i++) {
         if (tro_choices_set(&e->choices, t->choices[i].problem, t->choices[i].candidate) < 0)
             return tro_fail_nomem(err);
+        if (e->store && tro_choice_is_library(t->choices[i].candidate))
+            e->lower.libraries = tro_cuda_store_libraries(e->store);
+    }
     e->lower.choices = &e->choices;
     return 0;
+}
+
+/* Steps that a library was chosen for run on our own kernels where it is not here. */
+static void note_replaced(struct tro_plan_session *e)
+{
+    const struct tro_program *const p = e->n_variants ? e->variants[0].program : NULL;
+    if (!p || !p->n_replaced || e->notice[0])
+        return;
+    const char *const why = tro_libraries_missing(e->lower.libraries, p->replaced);
+    snprintf(e->notice, sizeof e->notice,
+             "%d steps were tuned for '%.60s', which is not here%s%.150s: they run on kernels of "
+             "our own; build the plan again on this machine",
+             p->n_replaced, p->replaced, why[0] ? ": " : "", why);
 }
 
 static int init_plan(struct tro_plan_session *e, struct tro_plan *p,
@@ -266,7 +283,9 @@ static int init_plan(struct tro_plan_session *e, struct tro_plan *p,
     e->lower.n_threads = tro_team_size(e->team);
     TRO_TRY(take_choices(e, err));
     TRO_TRY(init_states(e, err));
-    return tro_variants_prepare(e, err);
+    TRO_TRY(tro_variants_prepare(e, err));
+    note_replaced(e);
+    return 0;
 }
 
 struct tro_session *tro_session_create(struct tro_plan *p, const struct tro_session_opts *opts,

@@ -61,6 +61,8 @@ struct tro_program *tro_bench_lower(const struct tro_tune_opts *o,
         opts.n_wide = o->n_wide;
         opts.arch = d->arch;
         opts.n_sms = d->n_sms;
+        opts.is_tuning = true;
+        opts.libraries = o->build->no_libraries ? NULL : tro_cuda_store_libraries(o->store);
     }
     if (bind_symbols(o, &env) < 0) {
         tro_fail_nomem(err);

@@ -63,13 +63,19 @@ static struct tro_cache_key key_of(const struct tuner *t, const struct problem *
 }
 
 /* The fastest so far; of equal ones the first; the first where none was timed. */
-static size_t best_of(const struct problem *p)
+static size_t best_among(const struct problem *p, bool has_libraries)
 {
     size_t best = 0;
     for (size_t i = 0; i < p->n; i++)
-        if (p->ns[i] >= 0 && (p->ns[best] < 0 || p->ns[i] < p->ns[best]))
+        if (p->ns[i] >= 0 && (p->ns[best] < 0 || p->ns[i] < p->ns[best]) &&
+            (has_libraries || !tro_choice_is_library(p->candidates[i])))
             best = i;
     return best;
+}
+
+static size_t best_of(const struct problem *p)
+{
+    return best_among(p, true);
 }
 
 /* ---- problems ------------------------------------------------------------------------------ */
@@ -311,18 +317,30 @@ static int compare_choices(const void *a, const void *b)
                   ((const struct tro_plan_choice *)b)->problem);
 }
 
+/* What the problem is solved by, and by our own kernels where that is a library. */
+static int keep_problem(struct tuner *t, const struct problem *p, struct tro_plan_choice *choices,
+                        size_t *n)
+{
+    const char *const best = p->candidates[best_of(p)];
+    choices[(*n)++] = (struct tro_plan_choice){p->text, best};
+    if (!tro_choice_is_library(best))
+        return 0;
+    const char *const text = tro_arena_printf(&t->out->arena, "%s%s", TRO_CHOICE_OWN, p->text);
+    choices[(*n)++] = (struct tro_plan_choice){text, p->candidates[best_among(p, false)]};
+    return text ? 0 : tro_fail_nomem(t->err);
+}
+
 static int keep(struct tuner *t)
 {
     struct tro_arena *const a = &t->out->arena;
-    struct tro_plan_choice *const choices = TRO_NEW_N(a, struct tro_plan_choice, t->n);
+    struct tro_plan_choice *const choices = TRO_NEW_N(a, struct tro_plan_choice, 2 * t->n);
     size_t n = 0;
     t->out->plan.chip = tro_arena_strdup(a, t->chip);
     if (!choices || !t->out->plan.chip)
         return tro_fail_nomem(t->err);
     for (size_t i = 0; i < t->n; i++)
         if (t->problems[i].n > 0)
-            choices[n++] = (struct tro_plan_choice){
-                t->problems[i].text, t->problems[i].candidates[best_of(&t->problems[i])]};
+            TRO_TRY(keep_problem(t, &t->problems[i], choices, &n));
     if (n > 0)
         qsort(choices, n, sizeof(choices[0]), compare_choices);
     t->out->plan.choices = choices;
