@@ -1,35 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A machine without cuDNN and cuBLASLt: an emulated one, where they are never found. */
+/* Libraries that are not there, are of another version or fail, on an emulated GPU: there is no
+ * cuDNN, and a cuBLASLt (fake/cublaslt.c) whose products all fail. */
 #include "cuda/library.h"
 #include "gemm_kit.h"
 
-/* A convolution whose result stays in the type of the precision. */
-static void begin_conv(void)
+struct fixture {
+    struct tro_graph *g;
+    struct tro_dim_env env;
+    struct tro_packs *packs;
+    struct tro_cuda_store *store;
+    struct tro_libraries *libraries;
+};
+
+static bool start(struct fixture *f, const char *what)
 {
+    struct tro_err err = {0};
+    *f = (struct fixture){.g = NULL};
+    if (!cuda_kit_device())
+        return false;
+    if (getenv("TROCAR_TEST_GPU")) {
+        test_skip("for the emulated GPU");
+        return false;
+    }
+    setenv("TROCAR_CUDNN", "/nowhere/libcudnn.so.9", 1);
+    setenv("TROCAR_CUBLASLT", TRO_FAKE_CUBLASLT, 1);
     begin();
-    put("input %%x : f32[1,16,9,11]\n");
-    put_const("w", "24,16,3,3", (int64_t)24 * 16 * 9);
+    put_const("w", what, (int64_t)24 * 16);
     put_const("b", "24", 24);
-    put("%%c = conv(%%x, %%w, %%b) {strides = [1,1], dilations = [1,1], "
-        "pads = [1,1,1,1], group = 1}\n%%y = neg(%%c)\n"
-        "output %%y\n");
+    if (strlen(what) > 5)
+        put("input %%x : f32[1,16,9,11]\n%%c = conv(%%x, %%w, %%b) {strides = [1,1], "
+            "dilations = [1,1], pads = [1,1,1,1], group = 2}\n");
+    else
+        put("input %%x : f32[19,16]\n%%c = matmul(%%x, %%w)\n");
+    put("%%y = neg(%%c)\noutput %%y\n");
+    f->g = tro_graph_parse((struct tro_str){gemm_text, strlen(gemm_text)}, "test", &err);
+    f->packs = tro_packs_create(&err);
+    f->store = tro_cuda_store_create(tro_cuda_device_open("cuda", &err), NULL, NULL, &err);
+    if (!CHECK(f->g && f->packs && f->store && tro_dim_env_init(&f->env, &f->g->dims) >= 0)) {
+        printf("%s\n", err.text);
+        return false;
+    }
+    f->libraries = tro_cuda_store_libraries(f->store);
+    return true;
 }
 
-static struct tro_program *lower_at(struct tro_graph *g, struct tro_dim_env *env,
-                                    struct tro_packs *packs, struct tro_libraries *libraries,
-                                    const struct tro_choices *choices)
+static void finish(struct fixture *f)
+{
+    tro_cuda_store_destroy(f->store);
+    tro_packs_destroy(f->packs);
+    tro_dim_env_finish(&f->env);
+    tro_graph_destroy(f->g);
+}
+
+/* choices NULL: as the tuner does at first. */
+static struct tro_program *lower(struct fixture *f, const struct tro_choices *choices)
 {
     struct tro_err err = {0};
     const struct tro_lower_opts opts = {.backend = &tro_cuda_backend,
                                         .precision = TRO_PRECISION_FP16,
-                                        .arch = 90,
-                                        .n_sms = 132,
+                                        .arch = cuda_kit_device()->arch,
+                                        .n_sms = cuda_kit_device()->n_sms,
                                         .n_threads = 1,
                                         .choices = choices,
-                                        .libraries = libraries,
-                                        .is_tuning = libraries && !choices,
-                                        .packs = packs};
-    return tro_lower(g, env, &opts, &err);
+                                        .libraries = f->libraries,
+                                        .is_tuning = !choices,
+                                        .packs = f->packs};
+    return tro_lower(f->g, &f->env, &opts, &err);
 }
 
 static const struct tro_step *step_with_problem(const struct tro_program *p)
@@ -40,51 +76,111 @@ static const struct tro_step *step_with_problem(const struct tro_program *p)
     return NULL;
 }
 
-/* A choice that this machine does not have gives way to the best of our own. */
-TEST(choice_of_a_missing_library)
+/* The problem's choice is `name`, and of our own kernels the second one; *own: its name. */
+static void choose(struct fixture *f, const char *name, struct tro_choices *choices,
+                   const char **own)
 {
-    struct tro_err err = {0};
-    struct tro_dim_env env;
-    struct tro_choices choices = {0};
-    char own[600];
-    struct tro_cuda_device *const d = cuda_kit_device();
-    if (!d)
+    char text[600];
+    *choices = (struct tro_choices){.n = 0};
+    *own = "";
+    struct tro_program *const p = lower(f, NULL);
+    const struct tro_step *const s = step_with_problem(p);
+    if (CHECK(s && s->candidates[0] && s->candidates[1] &&
+              !tro_choice_is_library(s->candidates[1]))) {
+        snprintf(text, sizeof text, "%s%s", TRO_CHOICE_OWN, s->problem);
+        *own = tro_arena_strdup(&choices->arena, s->candidates[1]);
+        CHECK(tro_choices_set(choices, s->problem, name) >= 0 &&
+              tro_choices_set(choices, text, *own) >= 0);
+    }
+    tro_program_destroy(p);
+}
+
+static void check_replaced(struct fixture *f, const struct tro_choices *choices, const char *own)
+{
+    struct tro_program *const p = lower(f, choices);
+    const struct tro_step *const s = step_with_problem(p);
+    if (CHECK(s != NULL)) {
+        CHECK_HAS(s->kernel, own);
+        CHECK_INT(p->n_replaced, 1);
+    }
+    tro_program_destroy(p);
+}
+
+/* A choice that this machine does not have gives way to the best of our own. */
+TEST(missing)
+{
+    struct fixture f;
+    struct tro_choices choices;
+    const char *own;
+    static const char name[] = "cudnn 91900 engine 10 k2=4";
+    if (!start(&f, "24,8,1,2"))
         return;
-    if (getenv("TROCAR_TEST_GPU"))
-        SKIP("for the emulated GPU");
-    setenv("TROCAR_CUDNN", "/nowhere/libcudnn.so.9", 1);
-    setenv("TROCAR_CUBLASLT", "/nowhere/libcublasLt.so.13", 1);
-    begin_conv();
-    struct tro_graph *const g = tro_graph_parse((struct tro_str){gemm_text, strlen(gemm_text)},
-                                                "test", &err);
-    struct tro_packs *const packs = tro_packs_create(&err);
-    struct tro_libraries *const libraries = tro_libraries_create(d, &err);
-    if (!g)
-        printf("%s\n", err.text);
-    CHECK_OR_RETURN(g && packs && libraries && tro_dim_env_init(&env, &g->dims) >= 0);
-
-    struct tro_program *p = lower_at(g, &env, packs, libraries, NULL);
-    const struct tro_step *s = step_with_problem(p);
-    CHECK_OR_RETURN(s && s->candidates[0] && s->candidates[1]);
-    for (int i = 0; s->candidates[i]; i++)
-        CHECK(!tro_choice_is_library(s->candidates[i]));
-    CHECK_INT(p->n_replaced, 0);
-    snprintf(own, sizeof own, "%s%s", TRO_CHOICE_OWN, s->problem);
-    CHECK(tro_choices_set(&choices, s->problem, "cudnn 91900 engine 10 k2=4") >= 0);
-    CHECK(tro_choices_set(&choices, own, s->candidates[1]) >= 0);
-    const char *const second = tro_arena_strdup(&choices.arena, s->candidates[1]);
-    tro_program_destroy(p);
-
-    p = lower_at(g, &env, packs, libraries, &choices);
-    s = step_with_problem(p);
-    CHECK_OR_RETURN(s != NULL);
-    CHECK_HAS(s->kernel, second);
-    CHECK_INT(p->n_replaced, 1);
-    CHECK_HAS(tro_libraries_missing(libraries, p->replaced), "cuDNN was not found");
-    tro_program_destroy(p);
+    choose(&f, name, &choices, &own);
+    check_replaced(&f, &choices, own);
+    CHECK_HAS(tro_libraries_missing(f.libraries, name), "cuDNN was not found");
     tro_choices_finish(&choices);
-    tro_libraries_destroy(libraries);
-    tro_packs_destroy(packs);
-    tro_dim_env_finish(&env);
-    tro_graph_destroy(g);
+    finish(&f);
+}
+
+TEST(other_version)
+{
+    struct fixture f;
+    struct tro_choices choices;
+    const char *own;
+    if (!start(&f, "16,24"))
+        return;
+    choose(&f, "cublaslt 120000 algo 5", &choices, &own);
+    check_replaced(&f, &choices, own);
+    CHECK_STR(tro_libraries_missing(f.libraries, "cublaslt 120000 algo 5"), "");
+    tro_choices_finish(&choices);
+    finish(&f);
+}
+
+/* Its call fails when the exec is made; it is not chosen any more. */
+TEST(failing_call)
+{
+    struct fixture f;
+    struct tro_choices choices;
+    struct tro_err err = {0};
+    const char *own;
+    if (!start(&f, "16,24"))
+        return;
+    choose(&f, "cublaslt 130000 algo 5", &choices, &own);
+    struct tro_program *const p = lower(&f, &choices);
+    const struct tro_step *const s = step_with_problem(p);
+    if (CHECK(s != NULL)) {
+        const struct tro_cuda_exec_opts opts = {.program = p, .store = f.store};
+        CHECK_STR(s->kernel, "cublaslt 130000 algo 5");
+        CHECK_INT(p->n_replaced, 0);
+        CHECK_INT(s->n_out, 2);
+        CHECK(tro_cuda_exec_create(&opts, &err) == NULL);
+        CHECK_HAS(err.text, "node 'c': cuBLASLt: cublasLtMatmul: this library computes nothing");
+        CHECK_INT(err.status, TRO_E_DEVICE);
+    }
+    CHECK_INT(tro_libraries_n_failed(f.libraries), 1);
+    tro_program_destroy(p);
+    check_replaced(&f, &choices, own);
+    tro_choices_finish(&choices);
+    finish(&f);
+}
+
+/* The tuner is offered all of them behind our own, without it none. */
+TEST(candidates)
+{
+    struct fixture f;
+    int n = 0, n_own = 0;
+    if (!start(&f, "16,24"))
+        return;
+    struct tro_program *const p = lower(&f, NULL);
+    const struct tro_step *const s = step_with_problem(p);
+    for (int i = 0; s && s->candidates[i]; i++) {
+        const bool is_library = tro_choice_is_library(s->candidates[i]);
+        n += is_library;
+        n_own += !is_library;
+        CHECK(is_library || n == 0);
+    }
+    CHECK_INT(n, 2);
+    CHECK(n_own > 1);
+    tro_program_destroy(p);
+    finish(&f);
 }

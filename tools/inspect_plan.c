@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "build_report.h"
 #include "html.h"
+#include "lower/lower.h"
 #include "memory_use.h"
 
 /* A part of the report: printed, and put on the page. */
@@ -134,14 +135,26 @@ static void fill_states(const struct tro_plan_report *r, struct tro_table *t)
     }
 }
 
+/* Choices that are cuDNN's or cuBLASLt's; each has one of our own beside it. */
+static size_t count_libraries(const struct tro_plan_tuned *tuned)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < tuned->n_choices; i++)
+        n += tro_choice_is_library(tuned->choices[i].candidate);
+    return n;
+}
+
 static void fill_tuned(const struct tro_plan_report *r, struct tro_table *t)
 {
     tro_table_column(t, "<chip");
     tro_table_column(t, ">choices");
+    tro_table_column(t, ">of libraries");
     for (size_t i = 0; i < r->parts->n_tuned; i++) {
         const struct tro_plan_tuned *tuned = &r->parts->tuned[i];
         tro_table_text(t, tuned->chip, strlen(tuned->chip));
-        tro_table_cell(t, "%zu%s", tuned->n_choices, tuned == r->tuned ? " (used here)" : "");
+        const size_t n = count_libraries(tuned);
+        tro_table_cell(t, "%zu%s", tuned->n_choices - n, tuned == r->tuned ? " (used here)" : "");
+        tro_table_cell(t, "%zu", n);
     }
 }
 
@@ -221,7 +234,9 @@ static void json_chips(const struct tro_plan_report *r, struct tro_json *j)
     for (size_t i = 0; i < r->parts->n_tuned; i++) {
         tro_json_object_begin(j, NULL);
         tro_json_string(j, "chip", r->parts->tuned[i].chip);
-        tro_json_int(j, "choices", (int64_t)r->parts->tuned[i].n_choices);
+        const size_t n = count_libraries(&r->parts->tuned[i]);
+        tro_json_int(j, "choices", (int64_t)(r->parts->tuned[i].n_choices - n));
+        tro_json_int(j, "library_choices", (int64_t)n);
         tro_json_object_end(j);
     }
     tro_json_array_end(j);

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Any address with the alignment that ours have, where only that is looked at. */
-#define SOME_ADDRESS ((const void *)(uintptr_t)256)
+/* Of what a product reads and writes. */
+#define ALIGNMENT 16
+/* An address for where only its alignment is looked at. */
+#define SOME_ADDRESS ((const void *)(uintptr_t)ALIGNMENT)
 
 typedef struct tro_cublaslt_handle_s *tro_cublaslt_handle;
 
@@ -252,11 +254,14 @@ static int ask(const struct cublaslt *c, const struct plan *p, void *preference,
                struct tro_cublaslt_result *results, int *n, struct tro_err *err)
 {
     const size_t n_bytes = TRO_LIBRARY_MAX_BYTES;
-    const uint32_t reductions = TRO_CUBLASLT_REDUCTION_COMPUTE_TYPE;
+    const uint32_t reductions = TRO_CUBLASLT_REDUCTION_COMPUTE_TYPE, alignment = ALIGNMENT;
     LT(c, err, cublasLtMatmulPreferenceSetAttribute, preference, TRO_CUBLASLT_PREF_MAX_BYTES,
        &n_bytes, sizeof n_bytes);
     LT(c, err, cublasLtMatmulPreferenceSetAttribute, preference, TRO_CUBLASLT_PREF_REDUCTION_MASK,
        &reductions, sizeof reductions);
+    for (int i = TRO_CUBLASLT_PREF_ALIGNMENT_A; i <= TRO_CUBLASLT_PREF_ALIGNMENT_D; i++)
+        LT(c, err, cublasLtMatmulPreferenceSetAttribute, preference, i, &alignment,
+           sizeof alignment);
     LT(c, err, cublasLtMatmulAlgoGetHeuristic, c->handle, p->product, p->w, p->x, p->z, p->y,
        preference, TRO_LIBRARY_MOST, results, n);
     return 0;

@@ -44,7 +44,12 @@ enum {
 };
 
 /* cublasLtMatmulPreferenceAttributes_t, cublasLtReductionScheme_t */
-enum { TRO_CUBLASLT_PREF_MAX_BYTES = 1, TRO_CUBLASLT_PREF_REDUCTION_MASK = 3 };
+enum {
+    TRO_CUBLASLT_PREF_MAX_BYTES = 1,
+    TRO_CUBLASLT_PREF_REDUCTION_MASK = 3,
+    TRO_CUBLASLT_PREF_ALIGNMENT_A = 5, /* then of B, C, D */
+    TRO_CUBLASLT_PREF_ALIGNMENT_D = 8
+};
 enum { TRO_CUBLASLT_REDUCTION_COMPUTE_TYPE = 2 };
 
 #endif

@@ -231,6 +231,23 @@ static int how_a_is_read(const struct tro_gemm *g)
                      : g->is_gathered;
 }
 
+/* Whether there is memory of others between the rows: libraries may copy then. */
+static bool has_gaps(const struct tro_arg *a)
+{
+    int64_t reach = 0;
+    for (int i = 0; i < a->rank; i++)
+        reach += (a->shape[i] - 1) * a->stride[i];
+    return reach + 1 > tro_arg_n_elems(a);
+}
+
+static bool has_any_gaps(const struct tro_arg *args, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (has_gaps(&args[i]))
+            return true;
+    return false;
+}
+
 /* All that the time depends on. */
 static const char *describe(char *text, size_t size, const struct tro_lowering *l,
                             const struct tro_gemm *g, const struct tro_point *point,
@@ -244,6 +261,10 @@ static const char *describe(char *text, size_t size, const struct tro_lowering *
     for (int i = TRO_GEMM_TAP_AXES - g->tap_axes; i < TRO_GEMM_TAP_AXES && n < (int)size; i++)
         n += snprintf(text + n, size - (size_t)n, " %d:k%us%dd%dp%d", p->in[i], p->taps[i].d,
                       p->step[i], p->dilation[i], p->pad[i]);
+    if (n < (int)size && (has_gaps(&g->a) || has_any_gaps(point->in, point->n_in) ||
+                          has_any_gaps(point->out, point->n_out)))
+        snprintf(text + n, size - (size_t)n, " gaps%d%d%d", has_gaps(&g->a),
+                 has_any_gaps(point->in, point->n_in), has_any_gaps(point->out, point->n_out));
     return text;
 }
 

@@ -22,7 +22,8 @@ struct library {
 };
 
 struct made {
-    char *key; /* the product, then the name */
+    char *key; /* the name, then the product */
+    bool has_failed;
     struct tro_library_plan plan;
 };
 
@@ -184,7 +185,7 @@ static int add(struct tro_libraries *s, int i, const struct tro_library_product 
         return TRO_E_DEVICE;
     if (!made || !copy || TRO_GROW(&s->plans, s->n, &s->cap) < 0)
         return TRO_E_NOMEM;
-    *made = (struct made){key, {.ops = all_ops[i], .library = own, .name = copy}};
+    *made = (struct made){key, false, {.ops = all_ops[i], .library = own, .name = copy}};
     made->plan.has_bias = q->has_bias;
     made->plan.has_z = q->has_z;
     TRO_TRY(all_ops[i]->make(own, q, name, &made->plan, err));
@@ -201,7 +202,7 @@ static const struct tro_library_plan *find_or_add(struct tro_libraries *s, int i
     for (size_t k = 0; k < s->n && key; k++)
         if (!strcmp(s->plans[k]->key, key)) {
             tro_free(key);
-            return &s->plans[k]->plan;
+            return s->plans[k]->has_failed ? NULL : &s->plans[k]->plan;
         }
     if (key && add(s, i, q, name, key, &ignored) >= 0)
         return &s->plans[s->n - 1]->plan;
@@ -222,12 +223,31 @@ const struct tro_library_plan *tro_libraries_plan(struct tro_libraries *s,
     return plan;
 }
 
+static void note_failure(struct tro_libraries *s, const struct tro_library_plan *p)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (&s->plans[i]->plan == p)
+            s->plans[i]->has_failed = true;
+}
+
 int tro_libraries_call(struct tro_libraries *s, const struct tro_library_plan *p,
                        tro_cu_stream stream, const struct tro_library_pointers *at,
                        struct tro_err *err)
 {
     pthread_mutex_lock(&s->mutex);
     const int rc = p->ops->call(p, stream, at, err);
+    if (rc < 0)
+        note_failure(s, p);
     pthread_mutex_unlock(&s->mutex);
     return rc;
+}
+
+int tro_libraries_n_failed(struct tro_libraries *s)
+{
+    int n = 0;
+    pthread_mutex_lock(&s->mutex);
+    for (size_t i = 0; i < s->n; i++)
+        n += s->plans[i]->has_failed;
+    pthread_mutex_unlock(&s->mutex);
+    return n;
 }

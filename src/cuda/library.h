@@ -86,8 +86,8 @@ void tro_libraries_destroy(struct tro_libraries *s);
 /* Names of plans for q, at most `most`, as long as the libraries live; returns how many. */
 int tro_libraries_list(struct tro_libraries *s, const struct tro_library_product *q,
                        const char **names, int most);
-/* NULL where it cannot be made here: another version, no library, an unknown name. Lives as long as
- * the libraries. */
+/* NULL where it cannot be made here: another version, no library, an unknown name, or a call of it
+ * has failed before. Lives as long as the libraries. */
 const struct tro_library_plan *tro_libraries_plan(struct tro_libraries *s,
                                                   const struct tro_library_product *q,
                                                   const char *name);
@@ -98,6 +98,9 @@ const char *tro_libraries_missing(struct tro_libraries *s, const char *name);
 int tro_libraries_call(struct tro_libraries *s, const struct tro_library_plan *p,
                        tro_cu_stream stream, const struct tro_library_pointers *at,
                        struct tro_err *err);
+
+/* Plans that were called and failed. */
+int tro_libraries_n_failed(struct tro_libraries *s);
 
 /* Opens the first library of the names that is there, or the one that the variable names; it stays
  * open. names end with NULL. */

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/nvtx.h"
 #include "base/thread.h"
+#include "cuda/library.h"
 #include "tune/cache.h"
 
 /* Choices change the forms of values, and so the problems of their neighbours: what comes up new is
@@ -30,8 +31,9 @@ struct problem {
     const char **candidates; /* as many as the level looks at */
     int64_t *ns;             /* of each; UNKNOWN, IMPOSSIBLE */
     size_t n;
-    tro_node_id node; /* where it stands in the program at hand; none: nowhere */
-    double n_flops;   /* of all nodes that have it */
+    tro_node_id node;   /* where it stands in the program at hand; none: nowhere */
+    const char *kernel; /* that it has there */
+    double n_flops;     /* of all nodes that have it */
 };
 
 struct tuner {
@@ -148,6 +150,7 @@ static int meet_problems(struct tuner *t, const struct tro_program *p)
         if (!tro_map_get(&t->map, (struct tro_str){s->problem, strlen(s->problem)}, &at))
             TRO_TRY(add_problem(t, s, &at));
         t->problems[at].node = s->node;
+        t->problems[at].kernel = s->kernel;
         t->problems[at].n_flops += s->n_flops;
     }
     return 0;
@@ -188,10 +191,17 @@ static int64_t time_candidate(const struct tuner *t, struct tro_bench *bench,
     return least;
 }
 
+/* Whether the program at hand has the candidate; a plan of a library may not be had for it. */
+static bool has_candidate(const struct problem *p, const char *candidate)
+{
+    return p->node.i && (!tro_choice_is_library(candidate) || !strcmp(p->kernel, candidate));
+}
+
 static int measure(struct tuner *t, struct tro_bench *bench, struct problem *p, size_t candidate)
 {
-    const struct tro_cache_key key = key_of(t, p, p->candidates[candidate]);
-    p->ns[candidate] = p->node.i ? time_candidate(t, bench, p, candidate) : IMPOSSIBLE;
+    const char *const name = p->candidates[candidate];
+    const struct tro_cache_key key = key_of(t, p, name);
+    p->ns[candidate] = has_candidate(p, name) ? time_candidate(t, bench, p, candidate) : IMPOSSIBLE;
     t->n_done++;
     report(t);
     if (p->ns[candidate] < 0)
@@ -237,6 +247,24 @@ static int choose(const struct tuner *t, size_t round, struct tro_choices *out)
     return 0;
 }
 
+static int count_failed(const struct tuner *t)
+{
+    return t->o->store ? tro_libraries_n_failed(tro_cuda_store_libraries(t->o->store)) : 0;
+}
+
+/* A call of a library that fails must not end the build: without it our own kernel is chosen. */
+static struct tro_bench *make_bench(struct tuner *t, const struct tro_choices *choices)
+{
+    for (;;) {
+        const int n_failed = count_failed(t);
+        struct tro_bench *const bench = tro_bench_create(t->o, choices, t->packs, t->err);
+        if (bench || t->err->status != TRO_E_DEVICE || count_failed(t) == n_failed)
+            return bench;
+        warn(t, t->err->text);
+        *t->err = (struct tro_err){0};
+    }
+}
+
 /* Candidate `round` of each problem that the cache does not know, in one program. Problems that
  * only this program has are left to the next sweep. */
 static int run_round(struct tuner *t, size_t round)
@@ -247,7 +275,7 @@ static int run_round(struct tuner *t, size_t round)
     struct tro_bench *bench = NULL;
     int rc = order ? choose(t, round, &choices) : tro_fail_nomem(t->err);
     if (rc == 0) {
-        bench = tro_bench_create(t->o, &choices, t->packs, t->err);
+        bench = make_bench(t, &choices);
         rc = bench ? meet_problems(t, tro_bench_program(bench)) : t->err->status;
     }
     if (rc == 0)

@@ -165,19 +165,18 @@ int cuStreamSynchronize(tro_cu_stream stream)
     return emu_leave(is_stream(stream) ? emu_stream_drain(stream) : INVALID_HANDLE);
 }
 
-/* Libraries of NVIDIA do not run here: there is nothing to capture. */
+/* Captures nothing: libraries of NVIDIA do not run here. */
 int cuStreamBeginCapture_v2(tro_cu_stream stream, int mode)
 {
     (void)mode;
     ENTER(true);
-    return emu_leave(is_stream(stream) ? NOT_SUPPORTED : INVALID_HANDLE);
+    return emu_leave(is_stream(stream) ? OK : INVALID_HANDLE);
 }
 
 int cuStreamEndCapture(tro_cu_stream stream, tro_cu_graph *graph)
 {
-    ENTER(true);
-    *graph = NULL;
-    return emu_leave(is_stream(stream) ? NOT_SUPPORTED : INVALID_HANDLE);
+    (void)stream;
+    return cuGraphCreate(graph, 0);
 }
 
 /* ---- events ------------------------------------------------------------------------------- */
