@@ -25,7 +25,8 @@ static struct tro_library_pointers pointers_of(const struct tro_cuda_exec *x, in
         at.bias = ptr[n++];
     if (l->plan->has_z)
         at.z = ptr[n];
-    at.workspace = s->n_out > 1 ? out[1] : 0;
+    if (s->n_out > 1)
+        at.workspace = (out[1] + TRO_LIBRARY_ALIGN - 1) / TRO_LIBRARY_ALIGN * TRO_LIBRARY_ALIGN;
     return at;
 }
 

@@ -240,7 +240,7 @@ int tro_gemm_library_step(struct tro_lowering *l, const struct tro_lower_node *n
     if (q->has_bias)
         TRO_TRY(take_bias(l, library, n_cols, &bias));
     if (plan->n_bytes)
-        TRO_TRY(tro_lower_temp(l, plan->n_bytes, &workspace));
+        TRO_TRY(tro_lower_temp(l, plan->n_bytes + TRO_LIBRARY_ALIGN, &workspace));
     struct tro_step *const s = tro_cuda_library_step(l, n, plan, n_in, n_out);
     if (!s)
         return tro_lower_err(l)->status;

@@ -64,7 +64,8 @@ struct tro_step *tro_cuda_step(struct tro_lowering *l, const struct tro_lower_no
                                int n_out, struct tro_cuda_launch **launch);
 
 /* A step that is a call of a library (cuda/library.h): in[0..n_in) are x, w, then bias and z where
- * the plan has them; out[0] is y, out[1] the workspace where it needs any. */
+ * the plan has them; out[0] is y, out[1] the workspace where it needs any, with
+ * room to align it. */
 struct tro_step *tro_cuda_library_step(struct tro_lowering *l, const struct tro_lower_node *n,
                                        const struct tro_library_plan *plan, int n_in, int n_out);
 
