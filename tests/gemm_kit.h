@@ -55,7 +55,8 @@ static inline bool check_precisions(const char *kernel)
     return true;
 }
 
-/* Names of what the tuner may choose from for the last problem of the text, in arena; NULL: none. */
+/* Names of what the tuner may choose from for the last problem of the text, in arena; NULL: none.
+ */
 static inline const char *const *list_candidates(struct tro_graph *g, struct tro_arena *arena,
                                                  enum tro_precision precision,
                                                  struct tro_libraries *libraries,

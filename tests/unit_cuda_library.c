@@ -50,7 +50,6 @@ static void check_names(void *cudnn, const struct tro_library_product *q)
         printf("%s\n", err.text);
     for (int i = 0; i < names.n; i++) {
         struct tro_library_plan plan = {.ops = &tro_cudnn_ops, .library = cudnn};
-        printf("%s\n", names.text[i]);
         if (!CHECK(tro_cudnn_ops.make(cudnn, q, names.text[i], &plan, &err) >= 0)) {
             printf("%s\n", err.text);
             continue;

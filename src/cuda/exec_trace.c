@@ -10,10 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* By step. */
+struct traced_node {
+    uint64_t id;
+    int32_t step;
+};
+
 struct tro_cuda_exec_trace {
-    uint64_t *id;   /* of its node; 0: none */
-    int32_t *waits; /* steps that it waits for, those of step i from offset[i] on */
+    struct traced_node *nodes; /* a kernel's, or those of a library's call */
+    size_t n_nodes, cap_nodes;
+    int32_t *waits; /* steps that one waits for, those of step i from offset[i] on */
     size_t *offset, *n_waits;
     size_t n, cap; /* of waits */
 };
@@ -23,10 +28,9 @@ static struct tro_cuda_exec_trace *create(size_t n_steps)
     struct tro_cuda_exec_trace *const t = tro_calloc(1, sizeof *t);
     if (!t)
         return NULL;
-    t->id = tro_calloc(n_steps + 1, sizeof *t->id);
     t->offset = tro_calloc(n_steps + 1, sizeof *t->offset);
     t->n_waits = tro_calloc(n_steps + 1, sizeof *t->n_waits);
-    if (t->id && t->offset && t->n_waits)
+    if (t->offset && t->n_waits)
         return t;
     tro_cuda_exec_trace_destroy(t);
     return NULL;
@@ -36,11 +40,32 @@ void tro_cuda_exec_trace_destroy(struct tro_cuda_exec_trace *t)
 {
     if (!t)
         return;
-    tro_free(t->id);
+    tro_free(t->nodes);
     tro_free(t->waits);
     tro_free(t->offset);
     tro_free(t->n_waits);
     tro_free(t);
+}
+
+static int note_node(struct tro_cuda_exec_trace *t, int32_t step, tro_cu_node node,
+                     struct tro_err *err)
+{
+    if (TRO_GROW(&t->nodes, t->n_nodes, &t->cap_nodes) < 0)
+        return tro_fail_nomem(err);
+    t->nodes[t->n_nodes++] = (struct traced_node){tro_cuda_trace_node(node), step};
+    return 0;
+}
+
+/* Nodes of what was captured, of which the graph has copies. */
+static int note_call(struct tro_cuda_exec *x, int32_t step, struct tro_err *err)
+{
+    enum { MOST = 16 };
+    tro_cu_node nodes[MOST];
+    size_t n = MOST;
+    TRO_CU(x->cu, err, cuGraphGetNodes, x->calls[step], nodes, &n);
+    for (size_t i = 0; i < n && i < MOST; i++)
+        TRO_TRY(note_node(x->trace, step, nodes[i], err));
+    return 0;
 }
 
 int tro_cuda_exec_note_graph(struct tro_cuda_exec *x, const struct segment *g,
@@ -56,8 +81,11 @@ int tro_cuda_exec_note_graph(struct tro_cuda_exec *x, const struct segment *g,
         return tro_fail_nomem(err);
     for (int32_t i = 0; i < g->end - g->first; i++) {
         const int32_t step = g->first + i;
-        if (!tro_cuda_is_empty(tro_cuda_launch_of(&x->p->steps[step])))
-            t->id[step] = tro_cuda_trace_node(nodes[step]);
+        const struct tro_cuda_launch *const l = tro_cuda_launch_of(&x->p->steps[step]);
+        if (l->plan)
+            TRO_TRY(note_call(x, step, err));
+        else if (!tro_cuda_is_empty(l))
+            TRO_TRY(note_node(t, step, nodes[step], err));
         t->offset[step] = t->n;
         t->n_waits[step] = (size_t)(h->offset[i + 1] - h->offset[i]);
         for (int32_t k = h->offset[i]; k < h->offset[i + 1]; k++) {
@@ -78,10 +106,11 @@ const int32_t *tro_cuda_exec_waits(const struct tro_cuda_exec *x, int32_t step, 
 
 static int32_t step_of(const struct tro_cuda_exec *x, uint64_t node)
 {
+    const struct tro_cuda_exec_trace *const t = x->trace;
     const uint64_t id = tro_cuda_trace_origin(node);
-    for (int32_t i = 0; i < x->p->n_steps && id; i++)
-        if (x->trace->id[i] == id)
-            return i;
+    for (size_t i = 0; i < t->n_nodes && id; i++)
+        if (t->nodes[i].id == id)
+            return t->nodes[i].step;
     return -1;
 }
 

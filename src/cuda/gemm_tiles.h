@@ -25,8 +25,8 @@ int tro_gemm_tile_bytes(const struct tro_gemm_tile *t);
 /* Rows of a block of gemv. */
 int tro_gemv_rows(const struct tro_gemm *g);
 
-/* The tuner's choice, or the best guess. library: NULL where none can do it. 1: done; 0: beyond what
- * the kernels take. */
+/* The tuner's choice, or the best guess. library: NULL where none can do it. 1: done; 0: beyond
+ * what the kernels take. */
 int tro_gemm_choose(struct tro_lowering *l, const struct tro_gemm *g, const struct tro_point *point,
                     const char *math, int vector, const struct tro_gemm_library *library,
                     struct tro_gemm_choice *out);

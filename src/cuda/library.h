@@ -17,7 +17,7 @@
 
 #define TRO_LIBRARY_NAME_SIZE 256
 #define TRO_LIBRARY_MAX_BYTES ((size_t)64 << 20)
-#define TRO_LIBRARY_ALIGN 256 /* of the workspace */
+#define TRO_LIBRARY_ALIGN 256  /* of the workspace */
 enum { TRO_LIBRARY_MOST = 4 }; /* that a library offers for a product */
 
 /* y = relu(x w + z + bias). All are of the type that math names; bias is a vector over channels or

@@ -44,6 +44,12 @@ static int bind_symbols(const struct tro_tune_opts *o, struct tro_dim_env *env)
     return 0;
 }
 
+struct tro_libraries *tro_tune_libraries(const struct tro_tune_opts *o)
+{
+    const bool are_wanted = o->store && !o->build->no_libraries && o->build->tune >= 2;
+    return are_wanted ? tro_cuda_store_libraries(o->store) : NULL;
+}
+
 struct tro_program *tro_bench_lower(const struct tro_tune_opts *o,
                                     const struct tro_choices *choices, struct tro_packs *packs,
                                     struct tro_err *err)
@@ -62,7 +68,7 @@ struct tro_program *tro_bench_lower(const struct tro_tune_opts *o,
         opts.arch = d->arch;
         opts.n_sms = d->n_sms;
         opts.is_tuning = true;
-        opts.libraries = o->build->no_libraries ? NULL : tro_cuda_store_libraries(o->store);
+        opts.libraries = tro_tune_libraries(o);
     }
     if (bind_symbols(o, &env) < 0) {
         tro_fail_nomem(err);

@@ -102,6 +102,8 @@ static void look_for_candidate(void *ctx, const char *candidate)
     for (const char *const *c = u->step->candidates; *c; c++)
         if (strcmp(*c, candidate) == 0)
             return;
+    if (tro_choice_is_library(candidate)) /* of a machine that has it */
+        return;
     snprintf(text, sizeof(text), "%s: '%s' is no candidate of '%s': its time is left out",
              u->t->build->cache, candidate, u->step->problem);
     warn(u->t, text);
@@ -257,7 +259,24 @@ static int choose(const struct tuner *t, size_t round, struct tro_choices *out)
 
 static int count_failed(const struct tuner *t)
 {
-    return t->o->store ? tro_libraries_n_failed(tro_cuda_store_libraries(t->o->store)) : 0;
+    struct tro_libraries *const libraries = tro_tune_libraries(t->o);
+    return libraries ? tro_libraries_n_failed(libraries) : 0;
+}
+
+/* Libraries that were asked for and cannot be had. */
+static void warn_of_missing(const struct tuner *t)
+{
+    static const char *const names[] = {"cudnn ", "cublaslt "};
+    struct tro_libraries *const libraries = tro_tune_libraries(t->o);
+    char text[640];
+    for (size_t i = 0; libraries && i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *const why = tro_libraries_missing(libraries, names[i]);
+        if (!why[0])
+            continue;
+        snprintf(text, sizeof(text), "%s: kernels of our own are the only candidates in its place",
+                 why);
+        warn(t, text);
+    }
 }
 
 /* A call of a library that fails must not end the build: without it our own kernel is chosen. */
@@ -408,6 +427,7 @@ static int tune(struct tuner *t)
     if (!t->packs)
         return t->err->status;
     const int rc = run_sweeps(t);
+    warn_of_missing(t);
     save(t);
     return rc < 0 ? rc : keep(t);
 }

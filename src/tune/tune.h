@@ -45,6 +45,9 @@ int tro_tune(const struct tro_tune_opts *opts, struct tro_tuned *out, struct tro
 
 /* ---- measure.c: a program on the machine ---------------------------------------------------- */
 
+/* Of which candidates are looked at; NULL: of none. */
+struct tro_libraries *tro_tune_libraries(const struct tro_tune_opts *o);
+
 /* For the forms of o->inputs, every value in memory of its own where that fits. */
 struct tro_program *tro_bench_lower(const struct tro_tune_opts *o,
                                     const struct tro_choices *choices, struct tro_packs *packs,

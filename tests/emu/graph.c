@@ -130,6 +130,16 @@ int cuGraphAddNode_v2(tro_cu_node *node, tro_cu_graph graph, const tro_cu_node *
     return emu_leave(OK);
 }
 
+int cuGraphGetNodes(tro_cu_graph graph, tro_cu_node *nodes, size_t *n)
+{
+    ENTER(true);
+    size_t i = 0;
+    for (struct tro_cu_node_s *at = graph->first; at && i < *n; at = at->next)
+        nodes[i++] = at;
+    *n = i;
+    return emu_leave(OK);
+}
+
 /* ---- running ------------------------------------------------------------------------------ */
 
 static bool copy_node(struct tro_cu_node_s *to, const struct tro_cu_node_s *from)
