@@ -50,7 +50,7 @@ static const struct level *pick(uint32_t flags)
 
 /* Row y of the frame has its place at y % 2, since two neighbours are blended. */
 struct cache {
-    float *row[2], *blended;
+    float *row[2], *blended, *room;
     int64_t at[2]; /* rows of all frames, counted through; -1: none */
 };
 
@@ -69,6 +69,7 @@ static const float *decoded_row(const struct params *p, const uint8_t *x, struct
                                         .pairs = frame + (c->height + y / 2) * c->width,
                                         .width = c->width,
                                         .out = out,
+                                        .room = cache->room,
                                         .pitch = p->pitch};
     p->kernels->decode(&d);
     cache->at[y % 2] = at;
@@ -97,7 +98,10 @@ static int run(const struct tro_step *s, const struct tro_step_run *r)
     const uint8_t *const x = tro_arg_ptr(r, &s->in[0]);
     const int64_t row_floats = c->colour.n_channels * p->pitch;
     float *const rows = r->scratch;
-    struct cache cache = {{rows, rows + row_floats}, rows + 2 * row_floats, {-1, -1}};
+    struct cache cache = {.row = {rows, rows + row_floats},
+                          .blended = rows + 2 * row_floats,
+                          .room = rows + 3 * row_floats,
+                          .at = {-1, -1}};
     int64_t begin, end;
     tro_part_range(c->n * c->out_height, r->part, r->n_parts, &begin, &end);
     for (int64_t i = begin; i < end; i++) {
@@ -196,6 +200,6 @@ int tro_cpu_emit_camera(struct tro_lowering *l, const struct tro_lower_node *n)
     const int64_t n_rows = at.c.n * at.c.out_height, n_parts = n_rows / ROWS_OF_PART;
     s->n_parts = (int)(n_parts < 1 ? 1 : n_parts < 4096 ? n_parts : 4096);
     s->n_flops = (double)tro_arg_n_elems(&out) * (at.c.is_nearest ? 2 : 11);
-    s->scratch_bytes = (size_t)(3 * at.c.colour.n_channels * at.pitch) * sizeof(float);
+    s->scratch_bytes = (size_t)((3 * at.c.colour.n_channels + 3) * at.pitch) * sizeof(float);
     return 1;
 }

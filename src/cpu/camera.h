@@ -12,6 +12,7 @@ struct tro_camera_decode {
     const uint8_t *pairs; /* nv12: Cb, Cr of the row */
     int64_t width;
     float *out;
+    float *room; /* [3][pitch] */
     int64_t pitch;
 };
 

@@ -33,20 +33,25 @@ static inline float clamp(float v)
     return v < 0 ? 0 : v > 255 ? 255 : v;
 }
 
+/* Pairs become a value for each pixel first, so that channels are loops without steps. */
 static void decode_nv12(const struct tro_camera_decode *d)
 {
     const struct tro_camera_colour *const k = d->colour;
     const uint8_t *restrict const y = d->row, *restrict const pairs = d->pairs;
+    float *restrict const luma = d->room, *restrict const u = d->room + d->pitch;
+    float *restrict const v = d->room + 2 * d->pitch;
     const float zero = k->y_zero, scale = k->y_scale;
+    for (int64_t i = 0; i < d->width; i++)
+        luma[i] = ((float)y[i] - zero) * scale;
+    for (int64_t i = 0; i < d->width / 2; i++) {
+        u[2 * i] = u[2 * i + 1] = (float)(pairs[2 * i] - 128);
+        v[2 * i] = v[2 * i + 1] = (float)(pairs[2 * i + 1] - 128);
+    }
     for (int c = 0; c < k->n_channels; c++) {
         const float cb = k->cb[c], cr = k->cr[c];
         float *restrict const out = d->out + c * d->pitch;
-        for (int64_t i = 0; i < d->width / 2; i++) {
-            const float u = cb * (float)(pairs[2 * i] - 128);
-            const float v = cr * (float)(pairs[2 * i + 1] - 128);
-            out[2 * i] = clamp((((float)y[2 * i] - zero) * scale + u) + v);
-            out[2 * i + 1] = clamp((((float)y[2 * i + 1] - zero) * scale + u) + v);
-        }
+        for (int64_t i = 0; i < d->width; i++)
+            out[i] = clamp((luma[i] + cb * u[i]) + cr * v[i]);
     }
 }
 
