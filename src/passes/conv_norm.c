@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Factors and terms for each channel around convolutions and matrix products:
+ * Factors and terms for each channel around convolutions, matrix products and cameras:
  *
  *     conv(x, w, b) * s + t    =  conv(x, w * s, b * s + t)       s, t by output channel
  *     conv(x * s + t, w, b)    =  conv(x, w * s, b + sum w * t)   s, t by input channel; t only
  *                                                                 without padding
  *     matmul(x, w) * s         =  matmul(x, w * s)
+ *     camera(x, a, b) * s + t  =  camera(x, a * s, b * s + t)     what a network normalizes itself
  *
  * Weights are seen as [groups, output channels of one, input channels of one, rest]; those of
  * transposed convolutions have the middle two the other way around.
@@ -295,12 +296,45 @@ static bool fold_matmul(struct tro_pass *p, tro_node_id id)
     return true;
 }
 
+static tro_value_id for_channels(struct tro_pass *p, tro_node_id before, tro_value_id v, int64_t n)
+{
+    const tro_dim size = tro_dim_const(tro_value_max_elems(p->g, v));
+    const tro_value_id flat = tro_pass_emit_reshape(p, before, v, &size, 1);
+    return tro_pass_emit2(p, before, TRO_OP_EXPAND, flat, tro_pass_const_ints(p, &n, 1));
+}
+
+static bool fold_camera(struct tro_pass *p, tro_node_id id)
+{
+    const struct tro_node *const n = tro_node_get(p->g, id);
+    const tro_value_id y = n->out[0];
+    tro_value_id x, k;
+    if (!match_affine(p, n, 1, &x, &k) || tro_pass_n_uses(p, x) != 1)
+        return false;
+    const struct tro_node *const camera = tro_pass_def(p, x, TRO_OP_CAMERA);
+    if (!camera || !tro_is_const(p->g, camera->in[1]) || !tro_is_const(p->g, camera->in[2]) ||
+        !tro_pass_may_replace(p, y, x) || !tro_pass_allows(p, id))
+        return false;
+    const void *const attrs = camera->attrs;
+    const int64_t n_channels = tro_value_max_elems(p->g, camera->in[1]);
+    tro_value_id in[3] = {camera->in[0], camera->in[1], camera->in[2]};
+    const struct affine a = make_affine(p, id, x, k);
+    if (a.scale.i) {
+        const tro_value_id scale = for_channels(p, id, a.scale, n_channels);
+        in[1] = tro_pass_emit2(p, id, TRO_OP_MUL, in[1], scale);
+        in[2] = tro_pass_emit2(p, id, TRO_OP_MUL, in[2], scale);
+    }
+    if (a.shift.i)
+        in[2] = tro_pass_emit2(p, id, TRO_OP_ADD, in[2], for_channels(p, id, a.shift, n_channels));
+    tro_pass_replace(p, y, tro_pass_emit(p, id, TRO_OP_CAMERA, attrs, in, 3));
+    return true;
+}
+
 static void visit(struct tro_pass *p, tro_node_id id)
 {
     if (tro_node_get(p->g, id)->n_out != 1)
         return;
-    if (!fold_after(p, id) && !fold_before(p, id))
-        fold_matmul(p, id);
+    if (!fold_after(p, id) && !fold_before(p, id) && !fold_matmul(p, id))
+        fold_camera(p, id);
 }
 
 int tro_pass_conv_norm(struct tro_pass *p)
