@@ -6,9 +6,10 @@
 
 The kernels of the reference networks (build/nets, where bench/nets.py -o build/nets has written
 them), of the networks in the test data and of models/ are compiled for each architecture at FP32
-and FP16. tests/cuda_kernels.tsv has a row for each kind of kernel and architecture: a kernel may
-take so many registers and bytes of local memory (spilled registers) at most. --update writes the
-table anew; it should know all networks then.
+and FP16, that of models/ also as it reads the frames of tests/records. tests/cuda_kernels.tsv has
+a row for each kind of kernel and architecture: a kernel may take so many registers and bytes of
+local memory (spilled registers) at most. --update writes the table anew; it should know all
+networks then.
 """
 import glob
 import os
@@ -33,7 +34,12 @@ def find_models(patterns):
     paths = sorted(glob.glob(os.path.join(ROOT, 'models', '*.onnx')) +
                    glob.glob(os.path.join(ROOT, 'build', 'nets', '*.onnx')) +
                    glob.glob(os.path.join(DATA, '*', 'model.onnx')))
-    return [p for p in paths if not patterns or any(p.find(x) >= 0 for x in patterns)]
+    paths = [p for p in paths if not patterns or any(p.find(x) >= 0 for x in patterns)]
+    unet = os.path.join(ROOT, 'models', 'endoscopy_unet.onnx')
+    if unet in paths:
+        at = paths.index(unet) + 1
+        paths[at:at] = sorted(glob.glob(os.path.join(ROOT, 'tests', 'records', 'unet_*.json')))
+    return paths
 
 
 def measure(models):

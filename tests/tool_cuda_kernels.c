@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiles the kernels that models need on GPUs, at FP32 and FP16, and tells what they take:
- *     build/tests/tool_cuda_kernels ARCH[,ARCH...] MODEL...
+ *     build/tests/tool_cuda_kernels ARCH[,ARCH...] MODEL.onnx [RECORD.json...]...
  * A line for each kind of kernel and architecture: label, architecture, the most registers, the
  * most bytes of local memory (spilled registers, arrays) of a thread, kernels of the kind. Free
- * sizes of inputs are 1; a model that has no such sizes is left out. */
+ * sizes of inputs are 1; a model that has no such sizes is left out. A record (record/record.h) is
+ * of the model before it, which is looked at with it once more. */
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "build/model.h"
 #include "cuda/code.h"
 #include "cuda/cuda.h"
 #include "plan/plan.h"
+#include "record/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,10 +137,27 @@ static int set_shapes(struct tro_builder *b, const struct tro_model *m, struct t
     return 0;
 }
 
-static int add_model(const char *path, const int *archs, struct tro_cuda_codes *codes,
-                     struct tro_err *err)
+/* NULL on failure. record: a path, or NULL. */
+static struct tro_model *open_model(const char *path, const char *record, struct tro_err *err)
 {
     struct tro_model *const m = tro_model_open(path, err);
+    struct tro_record r = {0};
+    int rc = m ? 0 : err->status;
+    if (m && record)
+        rc = tro_record_read(record, &r, err);
+    if (rc == 0 && record)
+        rc = tro_record_apply(&r, m, err);
+    tro_record_finish(&r);
+    if (rc == 0)
+        return m;
+    tro_model_close(m);
+    return NULL;
+}
+
+static int add_model(const char *path, const char *record, const int *archs,
+                     struct tro_cuda_codes *codes, struct tro_err *err)
+{
+    struct tro_model *const m = open_model(path, record, err);
     struct tro_builder *const b = m ? tro_builder_create(m, err) : NULL;
     struct tro_plan *p = NULL;
     if (b && set_shapes(b, m, err) >= 0)
@@ -198,12 +218,16 @@ int main(int argc, char **argv)
 {
     struct tro_err err = {0};
     struct tro_cuda_codes codes = {0};
+    const char *model = "";
     int archs[9] = {0};
     int rc = argc < 3 ? tro_fail(&err, TRO_E_INPUT, "ARCH[,ARCH...] MODEL...") : 0;
     if (rc >= 0)
         parse_archs(argv[1], archs);
-    for (int i = 2; i < argc && rc >= 0; i++)
-        rc = add_model(argv[i], archs, &codes, &err);
+    for (int i = 2; i < argc && rc >= 0; i++) {
+        const bool is_record = tro_path_has_ext(argv[i], ".json");
+        model = is_record ? model : argv[i];
+        rc = add_model(model, is_record ? argv[i] : NULL, archs, &codes, &err);
+    }
     if (rc >= 0)
         rc = tro_cuda_codes_compile(&codes, NULL, NULL, &err);
     if (rc >= 0)

@@ -37,7 +37,9 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n,
     const int n_in = f->n_taps ? 2 : 1;
     struct tro_cuda_launch *launch;
     char label[64];
-    snprintf(label, sizeof label, "camera %d bytes%s", c->colour.pixel_bytes, ways[f->n_taps]);
+    const struct tro_attrs_camera *const a = n->attrs;
+    snprintf(label, sizeof label, "camera %s%s", tro_camera_format_name(a->format),
+             ways[f->n_taps]);
     struct tro_step *const s = source.defines
                                    ? tro_cuda_step(l, n, label, &source, n_in, 0, &launch)
                                    : NULL;

@@ -69,6 +69,19 @@ void tro_camera_colour_init(const struct tro_attrs_camera *a, struct tro_camera_
     set_order(a->order, out);
 }
 
+const char *const *tro_camera_names(const char *attribute)
+{
+    const struct tro_attr_field *f = tro_op_info(TRO_OP_CAMERA)->fields();
+    while (strcmp(f->name, attribute) != 0)
+        f++;
+    return f->enum_names;
+}
+
+const char *tro_camera_format_name(enum tro_camera_format format)
+{
+    return tro_camera_names("format")[format];
+}
+
 /* ---- sizes -------------------------------------------------------------------------------- */
 
 /* a * b / c, rounded to nearest, halves up; at least 1. */

@@ -84,6 +84,10 @@ void tro_camera_columns(const struct tro_camera *c, struct tro_camera_tap *taps)
 /* What reads an input of the main block as frames, also within a fused node; NULL: nothing. */
 const struct tro_attrs_camera *tro_camera_of_input(const struct tro_graph *g, const char *name);
 
+/* "nv12"; all names of an attribute of `camera` that is a choice, ending with NULL. */
+const char *tro_camera_format_name(enum tro_camera_format format);
+const char *const *tro_camera_names(const char *attribute);
+
 /* Channels of the result. */
 int tro_camera_n_channels(const struct tro_attrs_camera *a);
 

@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record/input.h"
 
-#include <string.h>
-
 #include "base/err.h"
 
-/* Choices have the names of the operator's attributes (graph/attrs.def). */
-static const char *const *names_of(const char *attribute)
-{
-    const struct tro_attr_field *f = tro_op_info(TRO_OP_CAMERA)->fields();
-    while (strcmp(f->name, attribute) != 0)
-        f++;
-    return f->enum_names;
-}
-
-/* 1: the key is there. */
+/* Choices have the names of the operator's attributes. 1: the key is there. */
 static int read_choice(const struct tro_field *f, const char *key, int *out)
 {
-    return tro_field_choice(f, key, names_of(key), out);
+    return tro_field_choice(f, key, tro_camera_names(key), out);
 }
 
 static int read_colours(const struct tro_field *f, struct tro_record_input *in)
