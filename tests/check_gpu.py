@@ -54,7 +54,8 @@ MANY = 1000
 DECIDING = ('ArgMax', 'ArgMin', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual',
             'NonMaxSuppression', 'TopK')
 SEED = 3
-HOST_ONLY = ('unit_cuda_emu', 'unit_cuda_faults')  # they bring the emulated device
+# They bring the emulated device.
+HOST_ONLY = ('unit_cuda_emu', 'unit_cuda_faults', 'unit_cuda_no_library')
 SMALL_BYTES = 1e6
 SANITIZER = shutil.which('compute-sanitizer') or '/usr/local/cuda/bin/compute-sanitizer'
 SANITIZER_TESTS = ('memcheck', 'racecheck')

@@ -18,6 +18,7 @@ enum {
     MAX_CHOICES = 512,
     MOST_OFFERED = 12,
     MOST_OF_A_TILE = 2,
+    LIBRARIES_AFTER = 3,
     MOST_SPLITS = 32,
     MAX_GRID_Z = 65535,
     TILE_ALIGN = 1024
@@ -283,35 +284,52 @@ static int list_own(const struct tro_lowering *l, const struct tro_gemm *g, int 
     return n;
 }
 
+/* Names of our own, and of libraries behind the first few of them: a budget of the tuner may end
+ * before the rest. Then NULL. */
+static int list_names(struct tro_lowering *l, const struct tro_gemm *g, struct guess *own,
+                      int n_own, const struct tro_gemm_library *library, const char *problem,
+                      const char **names)
+{
+    const char *theirs[TRO_GEMM_LIBRARY_MOST + 1] = {NULL};
+    int n = 0;
+    if (library)
+        tro_gemm_library_list(l, library, problem, theirs);
+    for (int i = 0; i < n_own; i++) {
+        names[n++] = own[i].choice.name = name_of(l, g, &own[i].choice);
+        if (!names[n - 1])
+            return tro_fail_nomem(tro_lower_err(l));
+        for (int k = 0; theirs[k] && (i == LIBRARIES_AFTER - 1 || i == n_own - 1); k++)
+            names[n++] = theirs[k];
+        if (i == LIBRARIES_AFTER - 1)
+            theirs[0] = NULL;
+    }
+    names[n] = NULL;
+    return 0;
+}
+
 int tro_gemm_choose(struct tro_lowering *l, const struct tro_gemm *g, const struct tro_point *point,
                     const char *math, int vector, const struct tro_gemm_library *library,
                     struct tro_gemm_choice *out)
 {
-    struct guess list[MAX_CHOICES];
-    const char *names[MOST_OFFERED + TRO_GEMM_LIBRARY_MOST + 1] = {NULL};
+    struct guess own[MAX_CHOICES];
+    const char *names[MOST_OFFERED + TRO_GEMM_LIBRARY_MOST + 1];
     char problem[256];
     if (g->n_z > MAX_GRID_Z || g->p.m == 0 || g->p.n == 0)
         return 0;
-    const int n = list_own(l, g, vector, list);
-    if (n == 0)
+    const int n_own = list_own(l, g, vector, own);
+    if (n_own == 0)
         return 0;
-    for (int i = 0; i < n; i++) {
-        names[i] = list[i].choice.name = name_of(l, g, &list[i].choice);
-        if (!names[i])
-            return tro_fail_nomem(tro_lower_err(l));
-    }
     describe(problem, sizeof problem, l, g, point, math);
-    if (library)
-        tro_gemm_library_list(l, library, problem, names + n);
+    TRO_TRY(list_names(l, g, own, n_own, library, problem, names));
     const int pick = tro_lower_pick(l, problem, names);
     if (pick < 0)
         return pick;
-    if (pick < n)
-        *out = list[pick].choice;
-    else
-        *out = (struct tro_gemm_choice){.name = names[pick],
-                                        .plan = tro_gemm_library_plan(l, library, names[pick])};
-    return pick < n || out->plan
-               ? 1
-               : tro_fail(tro_lower_err(l), TRO_E_DEVICE, "'%s' is gone", names[pick]);
+    for (int i = 0; i < n_own; i++)
+        if (own[i].choice.name == names[pick]) {
+            *out = own[i].choice;
+            return 1;
+        }
+    *out = (struct tro_gemm_choice){.name = names[pick],
+                                    .plan = tro_gemm_library_plan(l, library, names[pick])};
+    return out->plan ? 1 : tro_fail(tro_lower_err(l), TRO_E_DEVICE, "'%s' is gone", names[pick]);
 }
