@@ -95,7 +95,19 @@ int eval_map(const struct eval *e, int engine, const struct eval_group *g, int t
              double *out, struct tro_err *err);
 double eval_pooled_miou(const struct eval *e, int engine, const struct eval_group *g);
 
+/* Milliseconds of the runs in a group. */
+int eval_latency(const struct eval *e, int engine, const struct eval_group *g, double percent,
+                 double *ms, struct tro_err *err);
+
 int eval_print(struct eval *e, struct tro_err *err);
 int eval_write_json(struct eval *e, struct tro_err *err);
+
+/* ---- eval_html.c, eval_pictures.c ----------------------------------------------------------- */
+
+int eval_write_html(struct eval *e, struct tro_err *err);
+
+/* The frames that the last engine did worst on, as rows of pictures: frame, truth, each engine and
+ * where it differs from the truth. Runs the engines on them again. */
+int eval_put_worst(struct eval *e, struct tro_buf *out, struct tro_err *err);
 
 #endif

@@ -152,8 +152,8 @@ int eval_map(const struct eval *e, int engine, const struct eval_group *g, int t
     return rc;
 }
 
-static int eval_latency(const struct eval *e, int engine, const struct eval_group *g,
-                        double percent, double *ms, struct tro_err *err)
+int eval_latency(const struct eval *e, int engine, const struct eval_group *g, double percent,
+                 double *ms, struct tro_err *err)
 {
     double *const all = tro_malloc(((size_t)e->data.n_frames + 1) * sizeof(*all));
     int64_t n = 0;

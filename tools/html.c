@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "graph/text.h"
 
 static const char style[] =
     "body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;"
@@ -24,6 +25,9 @@ static const char style[] =
     ".bar i{display:block;height:.7em;margin-top:.4em;background:#4a7dbd;border-radius:2px}\n"
     "ul{margin:.2em 0;padding-left:1.4em}\n"
     "li{overflow-wrap:anywhere}\n"
+    "figure{display:inline-block;margin:0 .4em .7em 0;vertical-align:top}\n"
+    "figure img{display:block;width:172px}\n"
+    "figcaption{color:#5a6475;font-size:.85em;max-width:172px;overflow-wrap:anywhere}\n"
     "details summary{cursor:pointer;color:#5a6475}\n";
 
 void tro_html_begin(struct tro_buf *out, const char *title)
@@ -38,6 +42,15 @@ void tro_html_begin(struct tro_buf *out, const char *title)
 void tro_html_end(struct tro_buf *out)
 {
     tro_buf_str(out, "</body>\n</html>\n");
+}
+
+void tro_html_png(struct tro_buf *out, const void *png, size_t n, const char *alt)
+{
+    tro_buf_str(out, "<img alt=\"");
+    tro_html_text(out, alt);
+    tro_buf_str(out, "\" src=\"data:image/png;base64,");
+    tro_text_print_base64(png, n, out);
+    tro_buf_str(out, "\">");
 }
 
 static const char *escape_of(char c)

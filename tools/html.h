@@ -7,6 +7,9 @@
 #include "table.h"
 
 void tro_html_begin(struct tro_buf *out, const char *title);
+/* A picture in the page: <img> with a PNG as its address. */
+void tro_html_png(struct tro_buf *out, const void *png, size_t n, const char *alt);
+
 void tro_html_end(struct tro_buf *out);
 
 /* As text: what has a meaning in HTML is escaped, bytes that are not UTF-8 become U+FFFD. */

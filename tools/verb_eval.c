@@ -82,7 +82,8 @@ static int eval(struct eval *e, struct tro_err *err)
     if (e->n_shards > 1)
         return 0;
     TRO_TRY(eval_print(e, err));
-    return eval_write_json(e, err);
+    TRO_TRY(eval_write_json(e, err));
+    return e->html_path ? eval_write_html(e, err) : 0;
 }
 
 static void finish(struct eval *e)
@@ -118,6 +119,7 @@ int tro_verb_eval(int argc, char **argv)
         {"--precision", TRO_OPT_STRING, &e.side.precision, "P",
          "of a model on a GPU: fp32 (the default), tf32, fp16, bf16"},
         {"--threads", TRO_OPT_INT, &e.n_threads, "N", "threads (default: one a processor)"},
+        {"--html", TRO_OPT_STRING, &e.html_path, "FILE", "write a page with the worst frames"},
         {"--json", TRO_OPT_STRING, &e.json_path, "FILE", "write the result as JSON"},
         {0}};
     const struct tro_usage usage = {

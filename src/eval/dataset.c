@@ -70,6 +70,8 @@ static int read_label(struct tro_dataset_build *b, const char *line, size_t n)
     if (!copy)
         return tro_fail_nomem(b->err);
     b->d->classes[label] = copy;
+    if (name[n_name] == '\t' && name[n_name + 1] == '#')
+        b->d->colours[label] = (int32_t)(strtol(name + n_name + 2, NULL, 16) & 0xffffff);
     if (label >= b->d->n_classes)
         b->d->n_classes = (int)label + 1;
     return 0;
@@ -154,7 +156,10 @@ int tro_dataset_read(const char *path, const char *split, const char *slice,
     struct tro_dataset_build b = {.d = out, .split = split, .slice = slice, .err = err};
     *out = (struct tro_dataset){.path = path};
     out->classes = TRO_NEW_N(&out->arena, const char *, MAX_CLASSES);
-    int rc = out->classes ? read_any(&b, path) : tro_fail_nomem(err);
+    out->colours = TRO_NEW_N(&out->arena, int32_t, MAX_CLASSES);
+    for (int i = 0; out->colours && i < MAX_CLASSES; i++)
+        out->colours[i] = -1;
+    int rc = out->classes && out->colours ? read_any(&b, path) : tro_fail_nomem(err);
     if (rc >= 0)
         rc = keep_wanted(&b);
     if (rc < 0)

@@ -54,6 +54,7 @@ struct tro_dataset {
     int64_t n_frames;
     const char **classes; /* by label; NULL: no such label */
     int n_classes;        /* at most 256 */
+    int32_t *colours;     /* by label, 0xrrggbb; -1: not given */
     bool is_binary;       /* masks are 0 or not, whatever the value */
 };
 

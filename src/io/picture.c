@@ -202,6 +202,13 @@ int tro_picture_write(const char *path, int width, int height, int channels, con
     return write_buf(path, &buf, encode(&buf, path, &p, err), err);
 }
 
+int tro_picture_to_png(struct tro_buf *out, int width, int height, int channels,
+                       const uint8_t *data, struct tro_err *err)
+{
+    const struct tro_picture p = {width, height, channels, (uint8_t *)(uintptr_t)data};
+    return encode(out, ".png", &p, err);
+}
+
 static int encode_16(struct tro_buf *buf, const char *path, int width, int height,
                      const uint16_t *data, struct tro_err *err)
 {

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/bytes.h"
 #include <trocar/trocar.h>
 
 #define TRO_PICTURE_MAX_SIDE 32768
@@ -41,6 +42,10 @@ int tro_picture_decode(struct tro_arena *arena, const void *bytes, size_t n_byte
 /* Writes the kind that the ending names: .png, .jpg, .jpeg, .pgm (1 channel), .ppm (3 channels). */
 int tro_picture_write(const char *path, int width, int height, int channels, const uint8_t *data,
                       struct tro_err *err);
+
+/* A PNG in memory, for pages that hold their pictures. */
+int tro_picture_to_png(struct tro_buf *out, int width, int height, int channels,
+                       const uint8_t *data, struct tro_err *err);
 
 /* Grey pictures of 16 bits, PNG only, for depths and the like: height x width. */
 int tro_picture_read_16(struct tro_arena *arena, const char *path, int *width, int *height,

@@ -84,7 +84,10 @@ def slices_and_gates():
              {'metric': 'iou', 'of': 'liver', 'slice': 'clean', 'statistic': 'median', 'min': 0.8}]
     with open('gates.json', 'w', encoding='utf-8') as f:
         json.dump({'gates': gates}, f)
-    result = evaluate('--gate', 'gates.json')
+    result = evaluate('--gate', 'gates.json', '--html', 'page.html')
+    with open('page.html', encoding='utf-8') as f:
+        page = f.read()
+    holds(page, 'Worst frames', 'smoke-0.5', 'data:image/png;base64,')
     equal([g['pass'] for g in result['gates']], [True, True], 'gates')
     equal(len([g for g in result['groups'] if g['kind'] == 'slice']), 16, 'slices')
     gates.append({'metric': 'hd95', 'of': 'liver', 'slice': 'smoke-0.5', 'max': 0.1})
@@ -192,7 +195,8 @@ def boxes_of_coco():
     os.makedirs('coco')
     for i in (1, 2):
         Image.fromarray(numpy.zeros((8, 10, 3), numpy.uint8)).save(f'coco/{i}.png')
-    data = {'images': [{'id': i, 'file_name': f'{i}.png', 'width': 10, 'height': 8} for i in (1, 2)],
+    images = [{'id': i, 'file_name': f'{i}.png', 'width': 10, 'height': 8} for i in (1, 2)]
+    data = {'images': images,
             'categories': [{'id': 7, 'name': 'clip'}, {'id': 9, 'name': 'hook'}],
             'annotations': [{'image_id': 1, 'category_id': 7, 'bbox': [1, 1, 4, 4]},
                             {'image_id': 2, 'category_id': 7, 'bbox': [1, 1, 4, 4]},
