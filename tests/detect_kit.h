@@ -23,12 +23,15 @@
     "%n, %y, %v, %k1, %a = detect(%p, %q) {" attrs "}\noutput %n, %y, %v, %k1, %a\n"
 
 static const char *const detect_graphs[] = {
-    ONE_BOX(1, 90, 3) AS_IS DETECT("score_threshold = 0.25, iou_threshold = 0.45, max_output = 20"),
+    ONE_BOX(1, 90, 3) AS_IS DETECT("score_threshold = 0.25, iou_threshold = 0.45, max_output = 20, "
+                                   "y_scale = -1.1, "
+                                   "x_offset = 7"),
     ONE_BOX(2, 300, 5) IN_STEPS(4)
         DETECT("score_threshold = 0.5, iou_threshold = 0.5, max_output = 50"),
     TURNED(1, 200, 8, 12) DETECT("score_threshold = -1, iou_threshold = 0.3, max_output = 100"),
     TURNED(2, 68, 3, 7)
-        DETECT("boxes = center, score_threshold = 0.1, iou_threshold = 0.6, max_output = 9"),
+        DETECT("boxes = center, score_threshold = 0.1, iou_threshold = 0.6, max_output = 9, "
+               "x_scale = 1.7, y_scale = 0.3, x_offset = 0.1, y_offset = -3"),
     ONE_BOX(2, 70, 6) IN_STEPS(8)
         DETECT("boxes = center, score_threshold = 0.3, iou_threshold = 0.5, max_output = 30, "
                "is_class_agnostic = 1"),
@@ -86,7 +89,9 @@ static const char *const peak_graphs[] = {
     MAPS(1, 16, 12, 3) PEAKS("n_peaks = 1, threshold = -9"),
     MAPS(2, 16, 12, 3) PEAKS("n_peaks = 1, refine = quarter"),
     MAPS_LAST(2, 16, 12, 5) PEAKS("n_peaks = 1, refine = parabola"),
-    MAPS_LAST(1, 30, 41, 4) PEAKS("n_peaks = 7, radius = 2, threshold = 0.5, refine = parabola"),
+    MAPS_LAST(1, 30, 41, 4) PEAKS("n_peaks = 7, radius = 2, threshold = 0.5, refine = parabola, "
+                                  "x_scale = 4.1, "
+                                  "y_scale = 3.9, x_offset = -0.7, y_offset = 11"),
     MAPS(1, 30, 41, 2) PEAKS("n_peaks = 50, radius = 4, threshold = -9, refine = quarter"),
     MAPS(1, 100, 100, 1) PEAKS("n_peaks = 4, radius = 7, threshold = 1, refine = parabola"),
     MAPS(1, 5, 4, 2) PEAKS("n_peaks = 30, threshold = -9, refine = parabola"),

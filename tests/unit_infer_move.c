@@ -379,7 +379,8 @@ TEST(infer_detect)
     INFER(TRO_OP_DETECT, NULL, "f32[2,9,4]; f32[2,9,3]", "!max_output");
     INFER(TRO_OP_DETECT, &above, "f32[2,9,4]; f32[2,9,3]", "!iou_threshold is 1.5");
     INFER(TRO_OP_DETECT, &logit, "f32[2,9,4]; f32[2,9,3]", "!score_threshold with is_logit is -1");
-    INFER(TRO_OP_DETECT, &nan, "f32[2,9,4]; f32[2,9,3]", "!score_threshold is NaN");
+    INFER(TRO_OP_DETECT, &nan, "f32[2,9,4]; f32[2,9,3]",
+          "!score_threshold is nan: expected a number");
     INFER(TRO_OP_DETECT, &negative, "f32[2,9,4]; f32[2,9,3]", "!max_candidates");
 }
 
@@ -393,7 +394,7 @@ TEST(infer_peaks)
     INFER(TRO_OP_PEAKS, &three, "i32[1,17,64,48]", "!expected type f32");
     INFER(TRO_OP_PEAKS, NULL, "f32[1,17,64,48]", "!n_peaks");
     INFER(TRO_OP_PEAKS, &wide, "f32[1,17,64,48]", "!radius");
-    INFER(TRO_OP_PEAKS, &nan, "f32[1,17,64,48]", "!threshold is NaN");
+    INFER(TRO_OP_PEAKS, &nan, "f32[1,17,64,48]", "!threshold is nan");
 }
 
 /* ---- pictures -------------------------------------------------------------------------- */

@@ -145,12 +145,12 @@ TEST(boxes_of_two_outputs)
     check_graph(TWO,
                 in_letterbox("'b': {'decode': 'boxes', 'scores': 's', 'layout': 'rows',"
                              " 'boxes': 'corners', 'units': 'fraction', 'space': 'frame'}"),
-                "const %v5 : f32[4] = splat 32\n"
-                "const %v7 : f32[4] = 0 -8 0 -8\n");
+                "max_output = 100, x_scale = 32, y_scale = 32, y_offset = -8}");
     check_graph(TWO,
                 in_letterbox("'b': {'decode': 'boxes', 'scores': 's', 'layout': 'rows',"
                              " 'objectness': false, 'space': 'frame'}"),
-                "{boxes = center, score_threshold = 0.25, iou_threshold = 0.45, max_output = 100}");
+                "{boxes = center, score_threshold = 0.25, iou_threshold = 0.45, max_output = 100, "
+                "x_scale = 4, y_scale = 4, y_offset = -8}");
     check_graph(TWO, in_letterbox("'b': {'decode': 'boxes', 'scores': 's', 'layout': 'rows'}"),
                 "output %b_count, %b_boxes, %b_scores, %b_classes, %b_anchors\n");
 }

@@ -17,6 +17,7 @@ struct params {
     float least, iou;
     int out[5]; /* index of the step's result, -1: nobody wants it */
     bool is_center, is_agnostic, is_logit;
+    struct tro_box_map map;
 };
 
 /* Of a thread; behind it lie its arrays. */
@@ -132,7 +133,7 @@ static struct tro_box box_of(const struct params *p, const float *boxes, uint64_
                               (b->rank == 4 && b->shape[2] > 1 ? class_of(p, key) * b->stride[2]
                                                                : 0);
     const float v[4] = {from[0], from[coord], from[2 * coord], from[3 * coord]};
-    return tro_box_of(v, p->is_center);
+    return tro_box_of(v, p->is_center, &p->map);
 }
 
 static bool stays(const struct params *p, const struct work *w, int64_t class,
@@ -234,7 +235,8 @@ static struct params params_of(const struct tro_attrs_detect *a, const struct tr
                            .iou = (float)a->iou_threshold,
                            .is_center = a->boxes == tro_box_code_center,
                            .is_agnostic = a->is_class_agnostic != 0,
-                           .is_logit = a->is_logit != 0};
+                           .is_logit = a->is_logit != 0,
+                           .map = tro_box_map_of(a->x_scale, a->y_scale, a->x_offset, a->y_offset)};
 }
 
 int tro_cpu_emit_detect(struct tro_lowering *l, const struct tro_lower_node *n)

@@ -15,6 +15,7 @@ struct params {
     int64_t n_maps, n_channels, of_n, of_c;
     float threshold;
     enum tro_refine refine;
+    struct tro_box_map map;
 };
 
 /* 0: none. */
@@ -71,7 +72,7 @@ static void write_peak(const struct params *p, const float *map, uint64_t key, f
                                   .right = element(p, map, y, x + 1),
                                   .up = element(p, map, y - 1, x),
                                   .down = element(p, map, y + 1, x)};
-    tro_peak_refine(&peak, p->refine, out);
+    tro_peak_refine(&peak, p->refine, &p->map, out);
 }
 
 static int run(const struct tro_step *s, const struct tro_step_run *r)
@@ -121,7 +122,8 @@ int tro_cpu_emit_peaks(struct tro_lowering *l, const struct tro_lower_node *n)
                          .of_n = x.stride[0],
                          .of_c = x.stride[1],
                          .threshold = (float)a->threshold,
-                         .refine = a->refine};
+                         .refine = a->refine,
+                         .map = tro_box_map_of(a->x_scale, a->y_scale, a->x_offset, a->y_offset)};
     s->in[0] = x;
     s->out[0] = y;
     s->scratch_bytes = (size_t)p->room * sizeof(uint64_t);

@@ -109,6 +109,8 @@ static struct tro_detect_params detect_params(const struct plan *q)
 {
     const struct tro_arg *const b = &q->boxes;
     const int64_t candidates = tro_detect_candidates(q->a);
+    const struct tro_box_map map = tro_box_map_of(q->a->x_scale, q->a->y_scale, q->a->x_offset,
+                                                  q->a->y_offset);
     return (struct tro_detect_params){
         .pieces = q->pieces,
         .anchors = tro_div_make(q->n_anchors),
@@ -121,6 +123,7 @@ static struct tro_detect_params detect_params(const struct plan *q)
         .of_class = b->rank == 4 && b->shape[2] > 1 ? (int32_t)b->stride[2] : 0,
         .of_coord = (int32_t)b->stride[b->rank - 1],
         .iou = (float)q->a->iou_threshold,
+        .to = {map.x_scale, map.y_scale, map.x_offset, map.y_offset},
         .is_center = q->a->boxes == tro_box_code_center,
         .is_agnostic = q->a->is_class_agnostic != 0,
         .is_logit = q->a->is_logit != 0};

@@ -6,11 +6,13 @@
 
 #include "base/dtype.h"
 #include "base/err.h"
+#include "ref/boxes.h"
 
 #include <stdio.h>
 
 static struct tro_peaks_params params_of(const struct tro_attrs_peaks *a, const struct tro_arg *x)
 {
+    const struct tro_box_map map = tro_box_map_of(a->x_scale, a->y_scale, a->x_offset, a->y_offset);
     return (struct tro_peaks_params){.w = tro_div_make(x->shape[3]),
                                      .n = (uint32_t)(x->shape[2] * x->shape[3]),
                                      .h = (uint32_t)x->shape[2],
@@ -20,7 +22,8 @@ static struct tro_peaks_params params_of(const struct tro_attrs_peaks *a, const 
                                      .of_x = (int32_t)x->stride[3],
                                      .n_peaks = (int32_t)a->n_peaks,
                                      .radius = (int32_t)a->radius,
-                                     .threshold = (float)a->threshold};
+                                     .threshold = (float)a->threshold,
+                                     .to = {map.x_scale, map.y_scale, map.x_offset, map.y_offset}};
 }
 
 int tro_cuda_emit_peaks(struct tro_lowering *l, const struct tro_lower_node *n)

@@ -2,11 +2,18 @@
 /* Types and shapes of what detectors end with. */
 #include "graph/infer_util.h"
 
+#include <math.h>
+
 static int want_fraction(const struct tro_infer_call *c, double v, const char *name)
 {
     if (v >= 0 && v <= 1)
         return 0;
     return tro_fail(c->err, TRO_E_INPUT, "%s is %g: expected 0 to 1", name, v);
+}
+
+static int want_finite(const struct tro_infer_call *c, double v, const char *name)
+{
+    return isfinite(v) ? 0 : tro_fail(c->err, TRO_E_INPUT, "%s is %g: expected a number", name, v);
 }
 
 static int check_detect(const struct tro_infer_call *c)
@@ -15,8 +22,11 @@ static int check_detect(const struct tro_infer_call *c)
     TRO_TRY(want_fraction(c, a->iou_threshold, "iou_threshold"));
     if (a->is_logit)
         TRO_TRY(want_fraction(c, a->score_threshold, "score_threshold with is_logit"));
-    if (a->score_threshold != a->score_threshold)
-        return tro_fail(c->err, TRO_E_INPUT, "score_threshold is NaN: expected a number");
+    TRO_TRY(want_finite(c, a->score_threshold, "score_threshold"));
+    TRO_TRY(want_finite(c, a->x_scale, "x_scale"));
+    TRO_TRY(want_finite(c, a->y_scale, "y_scale"));
+    TRO_TRY(want_finite(c, a->x_offset, "x_offset"));
+    TRO_TRY(want_finite(c, a->y_offset, "y_offset"));
     TRO_TRY(tro_want_attr(c, a->max_output, 1, 1 << 20, "max_output"));
     TRO_TRY(tro_want_attr(c, a->max_per_class, 0, INT32_MAX, "max_per_class"));
     TRO_TRY(tro_want_attr(c, a->max_candidates, 0, 1 << 20, "max_candidates"));
@@ -68,8 +78,11 @@ int tro_infer_peaks(struct tro_infer_call *c)
     TRO_TRY(tro_want_type(c, 0, TRO_T(TRO_F32)));
     TRO_TRY(tro_want_attr(c, a->n_peaks, 1, 1 << 20, "n_peaks"));
     TRO_TRY(tro_want_attr(c, a->radius, 0, 1 << 15, "radius"));
-    if (a->threshold != a->threshold)
-        return tro_fail(c->err, TRO_E_INPUT, "threshold is NaN: expected a number");
+    TRO_TRY(want_finite(c, a->threshold, "threshold"));
+    TRO_TRY(want_finite(c, a->x_scale, "x_scale"));
+    TRO_TRY(want_finite(c, a->y_scale, "y_scale"));
+    TRO_TRY(want_finite(c, a->x_offset, "x_offset"));
+    TRO_TRY(want_finite(c, a->y_offset, "y_offset"));
     c->out[0].dtype = TRO_F32;
     if (!tro_ranks_known(c))
         return 0;

@@ -48,38 +48,14 @@ static int add_const(struct tro_decoder *d, enum tro_dtype dtype, const void *v,
     return tro_graph_add_const_copy(d->g, "", &t, out, d->err);
 }
 
-int tro_decoder_const(struct tro_decoder *d, const float *v, int64_t n, tro_value_id *out)
+int tro_decoder_const(struct tro_decoder *d, const float *v, tro_value_id *out)
 {
-    return add_const(d, TRO_F32, v, n, out);
+    return add_const(d, TRO_F32, v, 0, out);
 }
 
 int tro_decoder_ints(struct tro_decoder *d, const int64_t *v, int64_t n, tro_value_id *out)
 {
     return add_const(d, TRO_I64, v, n, out);
-}
-
-static bool is_all(const float *v, int64_t n, float what)
-{
-    bool is = true;
-    for (int64_t i = 0; i < (n ? n : 1); i++)
-        is = is && v[i] == what;
-    return is;
-}
-
-int tro_decoder_linear(struct tro_decoder *d, tro_value_id x, const float *scale,
-                       const float *offset, int64_t n, const char *suffix, tro_value_id *out)
-{
-    const bool has_offset = !is_all(offset, n, 0), has_scale = !is_all(scale, n, 1);
-    tro_value_id factor, term;
-    *out = x;
-    if (has_scale) {
-        TRO_TRY(tro_decoder_const(d, scale, n, &factor));
-        TRO_TRY(tro_decoder_add1(d, TRO_OP_MUL, NULL, *out, factor, has_offset ? "" : suffix, out));
-    }
-    if (!has_offset)
-        return 0;
-    TRO_TRY(tro_decoder_const(d, offset, n, &term));
-    return tro_decoder_add1(d, TRO_OP_ADD, NULL, *out, term, suffix, out);
 }
 
 /* ---- outputs ------------------------------------------------------------------------------ */
@@ -134,38 +110,30 @@ static int64_t size_of(const struct tro_decoder *d, int axis)
     return tro_dim_value_or_minus1(tro_value_get(d->g, d->value)->shape.dim[axis]);
 }
 
-/* Element (x, y) of the map has its centre at x + 1/2, y + 1/2; so have pixels. Points that are
- * missing stay -1, -1. */
-static int move_peaks(struct tro_decoder *d, tro_value_id found, tro_value_id *out)
+/* Element (x, y) of the map has its centre at x + 1/2, y + 1/2; so have pixels. */
+static int move_peaks(struct tro_decoder *d, struct tro_attrs_peaks *a)
 {
     struct tro_view v;
     TRO_TRY(tro_view_of(d->g, d->o->input, d->o->space, &v, d->err));
     const double x = v.width / (double)size_of(d, 3), y = v.height / (double)size_of(d, 2);
-    const float scale[3] = {(float)(x * v.by_x), (float)(y * v.by_y), 1};
-    const float offset[3] = {(float)((x / 2 - v.left) * v.by_x - 0.5),
-                             (float)((y / 2 - v.top) * v.by_y - 0.5), 0};
-    static const float missing = -0.5F;
-    tro_value_id moved, limit, is_missing;
-    TRO_TRY(tro_decoder_linear(d, found, scale, offset, 3, "", &moved));
-    TRO_TRY(tro_decoder_const(d, &missing, 0, &limit));
-    TRO_TRY(tro_decoder_add1(d, TRO_OP_LT, NULL, found, limit, "", &is_missing));
-    const tro_value_id in[3] = {is_missing, found, moved};
-    return tro_decoder_add(d, TRO_OP_SELECT, NULL, in, 3, (const char *const[]){"points"}, out, 1);
+    a->x_scale = x * v.by_x;
+    a->y_scale = y * v.by_y;
+    a->x_offset = (x / 2 - v.left) * v.by_x - 0.5;
+    a->y_offset = (y / 2 - v.top) * v.by_y - 0.5;
+    return 0;
 }
 
 static int decode_peaks(struct tro_decoder *d)
 {
-    const bool is_map = d->o->space == TRO_RECORD_SPACE_MAP;
-    tro_value_id found, moved;
+    struct tro_attrs_peaks a = d->o->peaks;
+    tro_value_id found;
     if (tro_value_get(d->g, d->value)->shape.rank != 4 || size_of(d, 2) < 1 || size_of(d, 3) < 1)
         return tro_decoder_fail_shape(d, d->value, "maps [N, K, H, W] of fixed height and width");
     TRO_TRY(tro_decoder_want_names(d, size_of(d, 1)));
-    TRO_TRY(tro_decoder_add1(d, TRO_OP_PEAKS, &d->o->peaks, d->value, TRO_VALUE_NONE,
-                             is_map ? "points" : "", &found));
-    moved = found;
-    if (!is_map)
-        TRO_TRY(move_peaks(d, found, &moved));
-    return replace(d, moved);
+    if (d->o->space != TRO_RECORD_SPACE_MAP)
+        TRO_TRY(move_peaks(d, &a));
+    TRO_TRY(tro_decoder_add1(d, TRO_OP_PEAKS, &a, d->value, TRO_VALUE_NONE, "points", &found));
+    return replace(d, found);
 }
 
 /* One channel: 1 from the threshold on. */
@@ -178,7 +146,7 @@ static int compare(struct tro_decoder *d, int axis, tro_value_id *out)
                                         : (float)log(t / (1 - t));
     const int64_t axes = axis;
     tro_value_id limit, is_in, at;
-    TRO_TRY(tro_decoder_const(d, &least, 0, &limit));
+    TRO_TRY(tro_decoder_const(d, &least, &limit));
     TRO_TRY(tro_decoder_add1(d, TRO_OP_LE, NULL, limit, d->value, "", &is_in));
     TRO_TRY(tro_decoder_ints(d, &axes, 1, &at));
     return tro_decoder_add1(d, TRO_OP_SQUEEZE, NULL, is_in, at, "", out);
@@ -208,8 +176,11 @@ static int decode_classes(struct tro_decoder *d)
 static int decode_linear(struct tro_decoder *d)
 {
     const float scale = (float)d->o->scale, offset = (float)d->o->offset;
-    tro_value_id v;
-    TRO_TRY(tro_decoder_linear(d, d->value, &scale, &offset, 0, "linear", &v));
+    tro_value_id factor, term, v;
+    TRO_TRY(tro_decoder_const(d, &scale, &factor));
+    TRO_TRY(tro_decoder_add1(d, TRO_OP_MUL, NULL, d->value, factor, "", &v));
+    TRO_TRY(tro_decoder_const(d, &offset, &term));
+    TRO_TRY(tro_decoder_add1(d, TRO_OP_ADD, NULL, v, term, "linear", &v));
     return replace(d, v);
 }
 

@@ -29,12 +29,9 @@ int tro_decoder_add(struct tro_decoder *d, enum tro_op op, const void *attrs,
 /* One result. */
 int tro_decoder_add1(struct tro_decoder *d, enum tro_op op, const void *attrs, tro_value_id x,
                      tro_value_id y, const char *suffix, tro_value_id *out);
-int tro_decoder_const(struct tro_decoder *d, const float *v, int64_t n, tro_value_id *out);
+/* A scalar; a vector. */
+int tro_decoder_const(struct tro_decoder *d, const float *v, tro_value_id *out);
 int tro_decoder_ints(struct tro_decoder *d, const int64_t *v, int64_t n, tro_value_id *out);
-/* x * scale + offset along the last axis of n elements, or of a scalar where n is 0; left out where
- * it changes nothing. */
-int tro_decoder_linear(struct tro_decoder *d, tro_value_id x, const float *scale,
-                       const float *offset, int64_t n, const char *suffix, tro_value_id *out);
 /* Fails unless the record names as many classes as there are, or none. */
 int tro_decoder_want_names(const struct tro_decoder *d, int64_t n);
 

@@ -72,35 +72,35 @@ static int find_both(struct tro_decoder *d, struct parts *p)
 }
 
 /* To where positions are wanted. */
-static int move(struct tro_decoder *d, tro_value_id *boxes)
+static int move(struct tro_decoder *d, struct tro_attrs_detect *a)
 {
-    const bool is_center = d->o->detect.boxes == tro_box_code_center;
-    struct tro_view v = {.by_x = 1, .by_y = 1};
-    if (d->o->is_fraction || d->o->space == TRO_RECORD_SPACE_FRAME)
-        TRO_TRY(tro_view_of(d->g, d->o->input, d->o->space, &v, d->err));
-    const float x = (float)((d->o->is_fraction ? v.width : 1) * v.by_x);
-    const float y = (float)((d->o->is_fraction ? v.height : 1) * v.by_y);
-    const float left = (float)(0 - v.left * v.by_x), top = (float)(0 - v.top * v.by_y);
-    const float scale[4] = {x, y, x, y};
-    const float offset[4] = {left, top, is_center ? 0 : left, is_center ? 0 : top};
-    return tro_decoder_linear(d, *boxes, scale, offset, 4, "", boxes);
+    struct tro_view v;
+    if (!d->o->is_fraction && d->o->space != TRO_RECORD_SPACE_FRAME)
+        return 0;
+    TRO_TRY(tro_view_of(d->g, d->o->input, d->o->space, &v, d->err));
+    a->x_scale = (d->o->is_fraction ? v.width : 1) * v.by_x;
+    a->y_scale = (d->o->is_fraction ? v.height : 1) * v.by_y;
+    a->x_offset = 0 - v.left * v.by_x;
+    a->y_offset = 0 - v.top * v.by_y;
+    return 0;
 }
 
 int tro_decode_boxes(struct tro_decoder *d)
 {
     static const char *const suffix[] = {"count", "boxes", "scores", "classes", "anchors"};
+    struct tro_attrs_detect a = d->o->detect;
     struct parts p = {0};
     tro_value_id out[5];
     TRO_TRY(d->o->scores ? find_both(d, &p) : split(d, &p));
     TRO_TRY(tro_decoder_want_names(d, p.n_classes));
-    if (d->o->detect.background > p.n_classes)
+    if (a.background > p.n_classes)
         return tro_fail(d->err, TRO_E_INPUT,
                         "background: expected a class below %" PRId64 ", found %" PRId64,
-                        p.n_classes, d->o->detect.background - 1);
+                        p.n_classes, a.background - 1);
     TRO_TRY(turn(d, &p.boxes));
     TRO_TRY(turn(d, &p.scores));
-    TRO_TRY(move(d, &p.boxes));
+    TRO_TRY(move(d, &a));
     const tro_value_id in[2] = {p.boxes, p.scores};
-    TRO_TRY(tro_decoder_add(d, TRO_OP_DETECT, &d->o->detect, in, 2, suffix, out, 5));
+    TRO_TRY(tro_decoder_add(d, TRO_OP_DETECT, &a, in, 2, suffix, out, 5));
     return tro_block_replace_output(d->g, TRO_MAIN_BLOCK, d->index, out, 5, d->err);
 }

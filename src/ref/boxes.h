@@ -25,12 +25,28 @@ struct tro_box {
     float x1, y1, x2, y2; /* in order unless one is NaN */
 };
 
-static inline struct tro_box tro_box_of(const float v[4], bool is_center)
+/* Where positions go. */
+struct tro_box_map {
+    float x_scale, y_scale, x_offset, y_offset;
+};
+
+static inline struct tro_box_map tro_box_map_of(double x_scale, double y_scale, double x_offset,
+                                                double y_offset)
 {
-    struct tro_box b = {v[0], v[1], v[2], v[3]};
+    return (struct tro_box_map){.x_scale = x_scale == 0 ? 1 : (float)x_scale,
+                                .y_scale = y_scale == 0 ? 1 : (float)y_scale,
+                                .x_offset = (float)x_offset,
+                                .y_offset = (float)y_offset};
+}
+
+static inline struct tro_box tro_box_of(const float v[4], bool is_center,
+                                        const struct tro_box_map *m)
+{
+    const float x = v[0] * m->x_scale + m->x_offset, y = v[1] * m->y_scale + m->y_offset;
+    struct tro_box b = {x, y, v[2] * m->x_scale + m->x_offset, v[3] * m->y_scale + m->y_offset};
     if (is_center) {
-        const float w = v[2] * 0.5F, h = v[3] * 0.5F;
-        b = (struct tro_box){v[0] - w, v[1] - h, v[0] + w, v[1] + h};
+        const float w = v[2] * m->x_scale * 0.5F, h = v[3] * m->y_scale * 0.5F;
+        b = (struct tro_box){x - w, y - h, x + w, y + h};
     }
     return (struct tro_box){.x1 = b.x2 < b.x1 ? b.x2 : b.x1,
                             .y1 = b.y2 < b.y1 ? b.y2 : b.y1,
@@ -135,7 +151,8 @@ struct tro_peak {
 
 /* To where the peak is. HRNet moves none that lies at the border, or one element beside the first
  * column or row. */
-static inline void tro_peak_refine(const struct tro_peak *p, enum tro_refine refine, float out[3])
+static inline void tro_peak_refine(const struct tro_peak *p, enum tro_refine refine,
+                                   const struct tro_box_map *m, float out[3])
 {
     const bool has_x = p->x > 0 && p->x<p->w - 1, has_y = p->y> 0 && p->y < p->h - 1;
     const bool is_inside = has_x && has_y && p->x > 1 && p->y > 1;
@@ -147,8 +164,8 @@ static inline void tro_peak_refine(const struct tro_peak *p, enum tro_refine ref
         dx = tro_peak_quarter(p->left, p->right);
         dy = tro_peak_quarter(p->up, p->down);
     }
-    out[0] = (float)p->x + dx;
-    out[1] = (float)p->y + dy;
+    out[0] = ((float)p->x + dx) * m->x_scale + m->x_offset;
+    out[1] = ((float)p->y + dy) * m->y_scale + m->y_offset;
     out[2] = p->score;
 }
 

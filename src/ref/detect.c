@@ -20,6 +20,7 @@ struct detect {
     int64_t n_found;
     int64_t *order, *kept, n_kept;
     struct tro_box *kept_boxes;
+    struct tro_box_map map;
 };
 
 static void find_candidates(struct detect *d, int64_t picture)
@@ -44,7 +45,8 @@ static struct tro_box box_of(const struct detect *d, int64_t picture, const stru
 {
     const int64_t n_own = d->boxes->rank == 4 ? d->boxes->shape[2] : 1;
     const int64_t row = (picture * d->n_anchors + c->anchor) * n_own + (n_own > 1 ? c->class : 0);
-    return tro_box_of((const float *)d->boxes->data + row * 4, d->a->boxes == tro_box_code_center);
+    return tro_box_of((const float *)d->boxes->data + row * 4, d->a->boxes == tro_box_code_center,
+                      &d->map);
 }
 
 static bool stays(const struct detect *d, const struct candidate *c, const struct tro_box *box)
@@ -108,7 +110,8 @@ int tro_ref_detect(struct tro_ref_call *c)
                        .boxes = &c->in[0],
                        .scores = &c->in[1],
                        .n_anchors = c->in[1].shape[1],
-                       .n_classes = c->in[1].shape[2]};
+                       .n_classes = c->in[1].shape[2],
+                       .map = tro_box_map_of(a->x_scale, a->y_scale, a->x_offset, a->y_offset)};
     const size_t n = (size_t)(d.n_anchors * d.n_classes), n_rows = (size_t)a->max_output;
     d.found = TRO_NEW_N(c->scratch, struct candidate, n + 1);
     d.order = TRO_NEW_N(c->scratch, int64_t, n + 1);

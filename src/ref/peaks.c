@@ -38,8 +38,9 @@ static float element(const struct map *m, int64_t x, int64_t y)
     return x >= 0 && x < m->w && y >= 0 && y < m->h ? m->x[y * m->w + x] : 0;
 }
 
-static void write_peak(const struct map *m, int64_t at, enum tro_refine refine, float *out)
+static void write_peak(const struct map *m, int64_t at, const struct tro_attrs_peaks *a, float *out)
 {
+    const struct tro_box_map to = tro_box_map_of(a->x_scale, a->y_scale, a->x_offset, a->y_offset);
     const int64_t x = at % m->w, y = at / m->w;
     const struct tro_peak p = {.x = x,
                                .y = y,
@@ -50,7 +51,7 @@ static void write_peak(const struct map *m, int64_t at, enum tro_refine refine, 
                                .right = element(m, x + 1, y),
                                .up = element(m, x, y - 1),
                                .down = element(m, x, y + 1)};
-    tro_peak_refine(&p, refine, out);
+    tro_peak_refine(&p, a->refine, &to, out);
 }
 
 int tro_ref_peaks(struct tro_ref_call *c)
@@ -69,7 +70,7 @@ int tro_ref_peaks(struct tro_ref_call *c)
         tro_order_first(order, n, n, is_before, &m);
         for (int64_t k = 0; k < n && n_found < a->n_peaks; k++)
             if (is_peak(&m, order[k], a))
-                write_peak(&m, order[k], a->refine, out + 3 * n_found++);
+                write_peak(&m, order[k], a, out + 3 * n_found++);
         for (; n_found < a->n_peaks; n_found++)
             memcpy(out + 3 * n_found, none, sizeof none);
         out += 3 * a->n_peaks;

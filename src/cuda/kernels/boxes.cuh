@@ -8,6 +8,8 @@
 #ifndef TRO_CUDA_KERNELS_BOXES_CUH
 #define TRO_CUDA_KERNELS_BOXES_CUH
 
+#include "boxes.h"
+
 static __device__ __forceinline__ uint64_t tro_score_key(float v, uint32_t index)
 {
     const uint32_t bits = __float_as_uint(v + 0.0F);
@@ -39,13 +41,14 @@ static __device__ __forceinline__ float tro_score_sigmoid(float x)
 }
 
 /* x1, y1, x2, y2 in order unless one is NaN. */
-static __device__ __forceinline__ float4 tro_box_of(float x, float y, float z, float w,
-                                                    bool is_center)
+static __device__ __forceinline__ float4 tro_box_of(float4 v, bool is_center,
+                                                    const tro_positions &to)
 {
-    float4 b = make_float4(x, y, z, w);
+    const float x = v.x * to.x_scale + to.x_offset, y = v.y * to.y_scale + to.y_offset;
+    float4 b = make_float4(x, y, v.z * to.x_scale + to.x_offset, v.w * to.y_scale + to.y_offset);
     if (is_center) {
-        const float half_w = z * 0.5F, half_h = w * 0.5F;
-        b = make_float4(x - half_w, y - half_h, x + half_w, y + half_h);
+        const float w = v.z * to.x_scale * 0.5F, h = v.w * to.y_scale * 0.5F;
+        b = make_float4(x - w, y - h, x + w, y + h);
     }
     return make_float4(b.z < b.x ? b.z : b.x, b.w < b.y ? b.w : b.y, b.z < b.x ? b.x : b.z,
                        b.w < b.y ? b.y : b.w);

@@ -13,6 +13,11 @@ struct tro_detect_pieces {
     uint32_t n_blocks, piece;
 };
 
+/* Where positions go: x * x_scale + x_offset. */
+struct tro_positions {
+    float x_scale, y_scale, x_offset, y_offset;
+};
+
 #define TRO_DETECT_MAX_BLOCKS 1024 /* for each a thread of detect */
 
 #endif

@@ -246,8 +246,9 @@ static __device__ __forceinline__ float4 load_box(const tro_params &p, uint32_t 
     class_of = tro_div_rest(anchor, o.anchors);
     const BOX_T *const x = (const BOX_T *)p.ptr[0] + (int64_t)blockIdx.x * o.of_picture +
                            (int32_t)anchor * o.of_anchor + (int32_t)class_of * o.of_class;
-    return tro_box_of(tro_float(x[0]), tro_float(x[o.of_coord]), tro_float(x[2 * o.of_coord]),
-                      tro_float(x[3 * o.of_coord]), o.is_center);
+    const float4 v = make_float4(tro_float(x[0]), tro_float(x[o.of_coord]),
+                                 tro_float(x[2 * o.of_coord]), tro_float(x[3 * o.of_coord]));
+    return tro_box_of(v, o.is_center, o.to);
 }
 
 static __device__ __forceinline__ bool drops(const tro_detect_params &o, const float4 &a,

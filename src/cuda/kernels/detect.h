@@ -11,6 +11,7 @@ struct tro_detect_params {
     uint32_t max_per_class;                            /* 0: any number */
     int32_t of_picture, of_anchor, of_class, of_coord; /* elements between boxes */
     float iou;
+    struct tro_positions to;
     uint32_t is_center, is_agnostic, is_logit;
 };
 

@@ -115,8 +115,8 @@ static __device__ __forceinline__ void store(const map &m, uint64_t key, float *
     dy = is_inside ? quarter(up, down) : 0;
 #endif
 #endif
-    out[0] = (float)x + dx;
-    out[1] = (float)y + dy;
+    out[0] = ((float)x + dx) * m.o.to.x_scale + m.o.to.x_offset;
+    out[1] = ((float)y + dy) * m.o.to.y_scale + m.o.to.y_offset;
     out[2] = score;
 }
 
