@@ -50,6 +50,8 @@ static const char *const detect_graphs[] = {
         DETECT("score_threshold = -2, iou_threshold = 1, max_output = 70, max_candidates = 65"),
     ONE_BOX(1, 700, 8) "%p = neg(%b)\nconst %z : f32[] = 0\n%q = mul(%s, %z)\n" DETECT(
         "score_threshold = 0, iou_threshold = 0.9, max_output = 1000, max_candidates = 1500"),
+    ONE_BOX(1, 9000, 9)
+        AS_IS DETECT("score_threshold = 1.2, iou_threshold = 0.5, max_output = 100"),
     /* A class that is left out, and one that does not exist. */
     ONE_BOX(3, 40, 4)
         AS_IS DETECT("score_threshold = 0, iou_threshold = 0.5, max_output = 25, background = 2"),

@@ -24,6 +24,7 @@
 #define WARPS (BLOCK / 32)
 #define TILE 64
 #define NEAR (ROOM < BLOCK ? ROOM : BLOCK) /* candidates whose boxes are loaded together */
+#define AHEAD 4
 #define ALL 0xffffffffU
 
 struct work {
@@ -87,14 +88,25 @@ static __device__ __forceinline__ uint32_t block_of(const uint32_t *starts, uint
     return low;
 }
 
-/* f(key) for all keys, a warp for the piece of a block. */
+/* f(key) for all keys, a warp for the piece of a block, some loads under way at a time. */
 template <typename F>
 static __device__ __forceinline__ void each_key(const tro_detect_pieces &o, const uint64_t *keys,
                                                 const uint32_t *starts, F f)
 {
-    for (uint32_t b = threadIdx.x / 32; b < o.n_blocks; b += WARPS)
-        for (uint32_t i = threadIdx.x % 32; i < starts[b + 1] - starts[b]; i += 32)
-            f(keys[(int64_t)b * o.piece + i]);
+    for (uint32_t b = threadIdx.x / 32; b < o.n_blocks; b += WARPS) {
+        const uint32_t n = starts[b + 1] - starts[b];
+        const uint64_t *const of_block = keys + (int64_t)b * o.piece;
+        for (uint32_t i = threadIdx.x % 32; i < n; i += 32 * AHEAD) {
+            uint64_t key[AHEAD];
+#pragma unroll
+            for (uint32_t k = 0; k < AHEAD; k++)
+                key[k] = i + 32 * k < n ? of_block[i + 32 * k] : 0;
+#pragma unroll
+            for (uint32_t k = 0; k < AHEAD; k++)
+                if (key[k])
+                    f(key[k]);
+        }
+    }
 }
 
 /* What the threads of a block agree on while they look for the last key that is wanted. */
@@ -295,8 +307,9 @@ static __device__ __forceinline__ void fill_rows(const tro_detect_params &o, con
 #pragma unroll
         for (uint32_t half = 0; half < 2; half++) {
             const uint32_t at = half * 32 + lane;
-            bits[half] = __ballot_sync(ALL, at > row && drops(o, boxes[row], classes[row], boxes[at],
-                                                              classes[at]));
+            const bool is_dropped = at > row && drops(o, boxes[row], classes[row], boxes[at],
+                                                      classes[at]);
+            bits[half] = __ballot_sync(ALL, is_dropped);
         }
         if (lane == 0)
             t.rows[row] = (uint64_t)bits[1] << 32 | bits[0];

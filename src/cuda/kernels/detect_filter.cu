@@ -11,6 +11,34 @@
 
 #define BLOCK 256
 
+/* Vectors of a thread that are under way at a time: 2048 scores of a block. */
+#define AHEAD (2048 / BLOCK / VECTOR)
+
+/* The scores from item i on, those of one line. */
+static __device__ __forceinline__ void load(const tro_detect_filter_params &o, const IN_T *x,
+                                            uint32_t i, IN_T (&to)[VECTOR])
+{
+    const uint32_t line = tro_div_rest(i, o.inner);
+    tro_load<VECTOR, VECTOR>(to, x + (int32_t)line * o.of_line + (int32_t)i * o.of_inner);
+}
+
+static __device__ __forceinline__ void keep(const tro_detect_filter_params &o,
+                                            const IN_T (&from)[VECTOR], uint32_t i, uint64_t *keys,
+                                            uint32_t &n_found)
+{
+#pragma unroll
+    for (uint32_t k = 0; k < VECTOR; k++) {
+        const float v = tro_float(from[k]);
+        if (!(v >= o.least))
+            continue;
+        uint32_t inner = i + k;
+        const uint32_t line = tro_div_rest(inner, o.inner);
+        const uint32_t index = line * o.line_weight + inner * o.inner_weight;
+        if (index - o.first_skipped >= o.n_skipped)
+            keys[atomicAdd(&n_found, 1U)] = tro_score_key(v, index);
+    }
+}
+
 extern "C" __global__ void __launch_bounds__(BLOCK) tro_kernel(const __grid_constant__ tro_params p)
 {
     __shared__ uint32_t n_found;
@@ -25,19 +53,16 @@ extern "C" __global__ void __launch_bounds__(BLOCK) tro_kernel(const __grid_cons
     __syncthreads();
     tro_wait();
     tro_launch_next();
-#pragma unroll 4
-    for (uint32_t i = first + threadIdx.x * VECTOR; i < end; i += BLOCK * VECTOR) {
-        IN_T from[VECTOR];
-        uint32_t inner = i;
-        const uint32_t line = tro_div_rest(inner, o.inner);
-        tro_load<VECTOR, VECTOR>(from, x + (int32_t)line * o.of_line + (int32_t)inner * o.of_inner);
+    for (uint32_t i = first + threadIdx.x * VECTOR; i < end; i += BLOCK * VECTOR * AHEAD) {
+        IN_T from[AHEAD][VECTOR];
 #pragma unroll
-        for (int k = 0; k < VECTOR; k++) {
-            const float v = tro_float(from[k]);
-            const uint32_t index = line * o.line_weight + (inner + k) * o.inner_weight;
-            if (v >= o.least && index - o.first_skipped >= o.n_skipped)
-                keys[atomicAdd(&n_found, 1U)] = tro_score_key(v, index);
-        }
+        for (uint32_t k = 0; k < AHEAD; k++)
+            if (i + k * BLOCK * VECTOR < end)
+                load(o, x, i + k * BLOCK * VECTOR, from[k]);
+#pragma unroll
+        for (uint32_t k = 0; k < AHEAD; k++)
+            if (i + k * BLOCK * VECTOR < end)
+                keep(o, from[k], i + k * BLOCK * VECTOR, keys, n_found);
     }
     __syncthreads();
     if (threadIdx.x == 0)
