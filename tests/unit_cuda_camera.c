@@ -137,6 +137,12 @@ TEST(cuda_camera_waits_for_whom)
     check_camera("output", "%o = conv(%y, %w)" CONV_ATTRS("1") "output %o\noutput %y\n", 3e-3,
                  false);
     check_camera("grouped", "%o = conv(%y, %g)" CONV_ATTRS("3") "output %o\n", 3e-3, false);
+    check_camera("also added",
+                 "const %v : f32[3,3,1,1] = 1 2 3 4 5 6 7 8 9\n"
+                 "%o = fused(%y) {\ninput %a : f32[2,3,18,26]\n"
+                 "%c = conv(%a, %v) {strides = [1,1], dilations = [1,1], pads = [0,0,0,0],"
+                 " group = 1}\n%r = add(%c, %a)\noutput %r\n}\noutput %o\n",
+                 3e-3, false);
     check_camera("part of a concatenation",
                  "%k = concat(%y, %y) {axis = 1}\n%o = abs(%k)\noutput %o\n", 1e-3, false);
 }

@@ -17,33 +17,10 @@ static enum tro_op op_of(const struct tro_graph *g, const struct tro_node *n)
     return b->n_nodes ? tro_node_get(g, b->nodes[0])->op : n->op;
 }
 
-/* Its first operand, as a value of the node's own block. */
-static tro_value_id first_of(const struct tro_graph *g, const struct tro_node *n)
+/* The only node of the block that uses v, and only once; NULL: none or several. */
+static const struct tro_node *user_of(const struct tro_graph *g, const struct tro_block *b,
+                                      tro_value_id v)
 {
-    if (n->op != TRO_OP_FUSED)
-        return n->n_in ? n->in[0] : TRO_VALUE_NONE;
-    const struct tro_block *const b = tro_block_get(g, n->blocks[0]);
-    const struct tro_node *const anchor = b->n_nodes ? tro_node_get(g, b->nodes[0]) : NULL;
-    for (size_t i = 0; i < b->n_inputs && anchor && anchor->n_in; i++)
-        if (tro_value_eq(b->inputs[i], anchor->in[0]))
-            return n->in[i];
-    return TRO_VALUE_NONE;
-}
-
-bool tro_lower_folds(const struct tro_lowering *l, const struct tro_node *n)
-{
-    const struct tro_backend *const b = l->opts.backend;
-    const enum tro_op op = op_of(l->g, n);
-    for (size_t i = 0; b && i < b->n_emitters; i++)
-        if (b->emitters[i].op == op && b->emitters[i].is_folding)
-            return true;
-    return false;
-}
-
-/* The only node that uses v, in v's block; NULL: none or several. */
-static const struct tro_node *user_of(const struct tro_graph *g, tro_value_id v)
-{
-    const struct tro_block *const b = tro_block_get(g, tro_value_get(g, v)->block);
     const struct tro_node *user = NULL;
     int n_uses = 0;
     for (size_t i = 0; i < b->n_outputs; i++)
@@ -60,13 +37,41 @@ static const struct tro_node *user_of(const struct tro_graph *g, tro_value_id v)
     return n_uses == 1 ? user : NULL;
 }
 
+/* Is v the first operand of a node, and nothing else to it? Of a fused one: of its anchor. */
+static bool is_first(const struct tro_graph *g, const struct tro_node *n, tro_value_id v)
+{
+    if (n->op != TRO_OP_FUSED)
+        return n->n_in && tro_value_eq(n->in[0], v);
+    const struct tro_block *const b = tro_block_get(g, n->blocks[0]);
+    for (size_t i = 0; i < b->n_inputs; i++) {
+        const struct tro_node *const inner = tro_value_eq(n->in[i], v) ? user_of(g, b, b->inputs[i])
+                                                                       : NULL;
+        if (inner)
+            return inner == tro_node_get(g, b->nodes[0]) &&
+                   tro_value_eq(inner->in[0], b->inputs[i]);
+    }
+    return false;
+}
+
+bool tro_lower_folds(const struct tro_lowering *l, const struct tro_node *n)
+{
+    const struct tro_backend *const b = l->opts.backend;
+    const enum tro_op op = op_of(l->g, n);
+    for (size_t i = 0; b && i < b->n_emitters; i++)
+        if (b->emitters[i].op == op && b->emitters[i].is_folding)
+            return true;
+    return false;
+}
+
 int tro_lower_defer(struct tro_lowering *l, const struct tro_lower_node *n)
 {
     struct tro_lower_value *const v = n->n_out == 1 ? &l->values[n->out[0].i] : NULL;
     const bool is_main = v && tro_value_get(l->g, n->out[0])->block.i == TRO_MAIN_BLOCK.i;
-    const struct tro_node *const user = is_main ? user_of(l->g, n->out[0]) : NULL;
+    const struct tro_node *const user = is_main ? user_of(l->g, tro_block_get(l->g, TRO_MAIN_BLOCK),
+                                                          n->out[0])
+                                                : NULL;
     if (!user || v->deferred.i || v->parent.i || v->output >= 0 || v->alias.i ||
-        !tro_lower_folds(l, user) || !tro_value_eq(first_of(l->g, user), n->out[0]))
+        !tro_lower_folds(l, user) || !is_first(l->g, user, n->out[0]))
         return 0;
     v->deferred = n->id;
     v->is_waiting = true;
