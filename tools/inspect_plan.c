@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "build_report.h"
+#include "graph/camera.h"
 #include "html.h"
 #include "lower/lower.h"
 #include "memory_use.h"
@@ -175,6 +176,31 @@ static void fill_code(const struct tro_plan_report *r, struct tro_table *t)
     }
 }
 
+static void fill_frames(const struct tro_plan_report *r, struct tro_table *t)
+{
+    static const char *const columns[] = {"input",  "frames", "matrix", "range",
+                                          "resize", "filter", "order"};
+    const struct tro_graph *const g = r->parts->graph;
+    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        tro_table_column(t, columns[i]);
+    for (size_t i = 0; i < b->n_inputs; i++) {
+        const char *const name = tro_value_get(g, b->inputs[i])->name;
+        const struct tro_attrs_camera *const a = tro_camera_of_input(g, name);
+        if (!a)
+            continue;
+        const bool is_nv12 = a->format == tro_camera_format_nv12;
+        const bool is_same = a->resize == tro_camera_resize_none;
+        tro_table_text(t, name, strlen(name));
+        tro_table_cell(t, "%s", tro_camera_names("format")[a->format]);
+        tro_table_cell(t, "%s", is_nv12 ? tro_camera_names("matrix")[a->matrix] : "");
+        tro_table_cell(t, "%s", is_nv12 ? tro_camera_names("range")[a->range] : "");
+        tro_table_cell(t, "%s", tro_camera_names("resize")[a->resize]);
+        tro_table_cell(t, "%s", is_same ? "" : tro_camera_names("filter")[a->filter]);
+        tro_table_cell(t, "%s", tro_camera_names("order")[a->order]);
+    }
+}
+
 struct op_count {
     enum tro_op op;
     int64_t n;
@@ -204,9 +230,10 @@ static void fill_ops(const struct tro_plan_report *r, struct tro_table *t)
 }
 
 static const struct part parts[] = {
-    {"Plan", fill_summary},      {"Inputs and outputs", fill_io},    {"Shapes", fill_shapes},
-    {"States", fill_states},     {"Passes", tro_plan_report_passes}, {"Tuned", fill_tuned},
-    {"Machine code", fill_code}, {"Memory", tro_plan_report_memory}, {"Operators", fill_ops},
+    {"Plan", fill_summary},  {"Inputs and outputs", fill_io}, {"Frames", fill_frames},
+    {"Shapes", fill_shapes}, {"States", fill_states},         {"Passes", tro_plan_report_passes},
+    {"Tuned", fill_tuned},   {"Machine code", fill_code},     {"Memory", tro_plan_report_memory},
+    {"Operators", fill_ops},
 };
 #define N_PARTS (sizeof parts / sizeof *parts)
 

@@ -73,6 +73,7 @@ def models_and_plans_take_the_same_frames():
            'x=2x20x30x4')
     trocar('bench', '--record', r, m, 'net.plan', '--shapes', 'x=1x20x30x4', '--duration', 0.1)
     trocar('inspect', 'net.plan', '--json', 'i.json')
+    holds(trocar('inspect', 'net.plan').out, 'Frames', 'bgra8', 'crop', 'gray')
     equal([(i['name'], i['type']) for i in read_json('i.json')['inputs']], [('x', 'u8[n,20,30,4]')])
 
 
