@@ -55,7 +55,8 @@ DECIDING = ('ArgMax', 'ArgMin', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'L
             'NonMaxSuppression', 'TopK')
 SEED = 3
 # They bring the emulated device.
-HOST_ONLY = ('unit_cuda_emu', 'unit_cuda_faults', 'unit_cuda_no_library')
+HOST_ONLY = ('unit_cuda_abi', 'unit_cuda_emu', 'unit_cuda_faults', 'unit_cuda_library_abi',
+             'unit_cuda_no_library')
 SMALL_BYTES = 1e6
 SANITIZER = shutil.which('compute-sanitizer') or '/usr/local/cuda/bin/compute-sanitizer'
 SANITIZER_TESTS = ('memcheck', 'racecheck')

@@ -96,6 +96,8 @@ static const char *const peak_graphs[] = {
                                   "y_scale = 3.9, x_offset = -0.7, y_offset = 11"),
     MAPS(1, 30, 41, 2) PEAKS("n_peaks = 50, radius = 4, threshold = -9, refine = quarter"),
     MAPS(1, 100, 100, 1) PEAKS("n_peaks = 4, radius = 7, threshold = 1, refine = parabola"),
+    /* More elements that are peaks than kernels have room for. */
+    MAPS(1, 60, 60, 1) PEAKS("n_peaks = 5, radius = 0, threshold = -9, refine = quarter"),
     MAPS(1, 5, 4, 2) PEAKS("n_peaks = 30, threshold = -9, refine = parabola"),
     MAPS(1, 1, 9, 2) PEAKS("n_peaks = 3, radius = 1, threshold = -9, refine = quarter"),
     MAPS(1, 1, 1, 2) PEAKS("n_peaks = 2, radius = 3, threshold = -9, refine = parabola"),

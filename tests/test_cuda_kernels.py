@@ -16,6 +16,10 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+
+import onnx
+from onnx import TensorProto
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get('TROCAR_BUILD', os.path.join(ROOT, 'build'))
@@ -23,6 +27,7 @@ DATA = os.environ.get('TROCAR_DATA', os.path.join(ROOT, 'build', 'data'))
 TABLE = os.path.join(ROOT, 'tests', 'cuda_kernels.tsv')
 ARCHITECTURES = (80, 87, 90)
 TIMEOUT = 3600
+FLOAT, INT32 = TensorProto.FLOAT, TensorProto.INT32
 # In how many parts a product is cut is a parameter: layers of different numbers share a kernel.
 SPLITS = re.compile(r'_k[0-9]+$')
 HEAD = ('# SPDX-License-Identifier: Apache-2.0\n'
@@ -40,6 +45,22 @@ def find_models(patterns):
         at = paths.index(unet) + 1
         paths[at:at] = sorted(glob.glob(os.path.join(ROOT, 'tests', 'records', 'unet_*.json')))
     return paths
+
+
+def write_detector(path):
+    """What exports of detectors end with: no network here does."""
+    info = onnx.helper.make_tensor_value_info
+    node = onnx.helper.make_node(
+        'EfficientNMS_TRT', ['boxes', 'scores'], ['count', 'kept', 'of', 'classes'], domain='TRT',
+        background_class=-1, box_coding=1, class_agnostic=0, iou_threshold=0.45,
+        max_output_boxes=100, plugin_version='1', score_activation=0, score_threshold=0.25)
+    graph = onnx.helper.make_graph(
+        [node], 'detector',
+        [info('boxes', FLOAT, [1, 8400, 4]), info('scores', FLOAT, [1, 8400, 80])],
+        [info('count', INT32, [1, 1]), info('kept', FLOAT, [1, 100, 4]),
+         info('of', FLOAT, [1, 100]), info('classes', INT32, [1, 100])])
+    onnx.save(onnx.helper.make_model(graph, ir_version=8, opset_imports=[
+        onnx.helper.make_opsetid('', 17), onnx.helper.make_opsetid('TRT', 1)]), path)
 
 
 def measure(models):
@@ -86,7 +107,10 @@ def main():
     models = find_models([a for a in sys.argv[1:] if not a.startswith('--')])
     if not glob.glob(os.path.join(ROOT, 'build', 'nets', '*.onnx')):
         print('SKIP cuda_kernels/nets: bench/nets.py -o build/nets has not written them')
-    found = measure(models)
+    with tempfile.TemporaryDirectory() as folder:
+        models.append(os.path.join(folder, 'detector.onnx'))
+        write_detector(models[-1])
+        found = measure(models)
     if '--update' in sys.argv:
         write_table(found)
     table, n_failed = read_table(), 0

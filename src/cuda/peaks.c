@@ -10,6 +10,9 @@
 
 #include <stdio.h>
 
+/* With the list of what was found, within what a block has without asking for more: 48 KB. */
+#define SHARED_ELEMENTS 9216
+
 static struct tro_peaks_params params_of(const struct tro_attrs_peaks *a, const struct tro_arg *x)
 {
     const struct tro_box_map map = tro_box_map_of(a->x_scale, a->y_scale, a->x_offset, a->y_offset);
@@ -41,13 +44,15 @@ int tro_cuda_emit_peaks(struct tro_lowering *l, const struct tro_lower_node *n)
         return 0;
     TRO_TRY(tro_lower_out_as(l, n, 0, TRO_FORM_DENSE, true, TRO_F32, &y));
     const struct tro_peaks_params own = params_of(a, &x);
-    const int block = own.n > 8192 ? 1024 : 256;
+    const int block = own.n > 2048 ? 1024 : 256;
+    const bool is_one = a->n_peaks == 1, in_shared = !is_one && own.n <= SHARED_ELEMENTS;
     const struct tro_cuda_source source = {
         .name = "peaks",
         .defines = tro_cuda_defines(l,
                                     "#define IN_T %s\n#define BLOCK %d\n#define IS_ONE %d\n"
-                                    "#define REFINE %d\n",
-                                    tro_cuda_type(x.dtype), block, a->n_peaks == 1, (int)a->refine),
+                                    "#define IN_SHARED %d\n#define REFINE %d\n",
+                                    tro_cuda_type(x.dtype), block, is_one, in_shared,
+                                    (int)a->refine),
         .params = &own,
         .params_size = sizeof own};
     if (!source.defines)
@@ -60,6 +65,7 @@ int tro_cuda_emit_peaks(struct tro_lowering *l, const struct tro_lower_node *n)
     s->out[0] = y;
     s->n_flops = (double)tro_tensor_n_elems(&t);
     launch->block[0] = (uint32_t)block;
+    launch->shared_bytes = in_shared ? own.n * (uint32_t)sizeof(float) : 0;
     launch->grid[0] = (uint32_t)t.shape[1];
     launch->grid[1] = (uint32_t)t.shape[0];
     return 1;

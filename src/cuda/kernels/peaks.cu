@@ -1,49 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Peaks of heat maps, a block for a map: round by round the greatest key (boxes.cuh) below the one
- * found last whose element nothing around it exceeds. What is computed of it: ref/boxes.h.
+ * Peaks of heat maps, a block for a map. What is computed of it: ref/boxes.h.
+ *
+ *     1  elements that none of the eight around them exceeds, gathered in any order
+ *     2  of those, the ones that nothing within the radius exceeds, a warp each
+ *     3  round by round the greatest key (boxes.cuh) below the one found last
+ *
+ * Where more than FOUND are gathered, as of a flat map, each round looks at all elements instead.
  *
  *     IN_T      of x
  *     BLOCK     threads
  *     IS_ONE    one peak: the greatest element is one
+ *     IN_SHARED the map is read into shared memory first: n floats
  *     REFINE    0 none, 1 quarter, 2 parabola
  */
 #include "boxes.cuh"
 
 #define NONE 0ULL
+#define FOUND 1024
+#define ALL 0xffffffffU
 
 struct map {
     const IN_T *x;
+    const float *copy;
     const tro_peaks_params &o;
 
     __device__ __forceinline__ float at(int32_t row, int32_t column) const
     {
+#if IN_SHARED
+        return copy[row * (int32_t)o.w.d + column];
+#else
         return tro_float(x[row * o.of_y + column * o.of_x]);
+#endif
     }
-    __device__ __forceinline__ uint64_t key(int32_t row, int32_t column) const
+    __device__ __forceinline__ bool has(int32_t row, int32_t column) const
     {
-        const float v = at(row, column);
-        return v != v ? NONE : tro_score_key(v, (uint32_t)row * o.w.d + (uint32_t)column);
+        return row >= 0 && row < (int32_t)o.h && column >= 0 && column < (int32_t)o.w.d;
     }
     __device__ __forceinline__ float near(int32_t row, int32_t column) const
     {
-        const bool is_in = row >= 0 && row < (int32_t)o.h && column >= 0 &&
-                           column < (int32_t)o.w.d;
-        return is_in ? at(row, column) : 0;
+        return has(row, column) ? at(row, column) : 0;
+    }
+    /* The element there goes before v at number i; none there does not, nor does NaN. */
+    __device__ __forceinline__ bool exceeds(int32_t row, int32_t column, float v, uint32_t i) const
+    {
+        if (!has(row, column))
+            return false;
+        const float other = at(row, column);
+        return other > v || (other == v && (uint32_t)row * o.w.d + (uint32_t)column < i);
     }
 };
 
-static __device__ __forceinline__ bool is_peak(const map &m, int32_t row, int32_t column,
-                                               uint64_t key)
+static __device__ __forceinline__ void copy_in(const map &m, float *copy)
 {
-#if !IS_ONE
-    const int32_t r = m.o.radius, bottom = min(row + r, (int32_t)m.o.h - 1);
-    const int32_t right = min(column + r, (int32_t)m.o.w.d - 1);
-    for (int32_t v = max(row - r, 0); v <= bottom; v++)
-        for (int32_t u = max(column - r, 0); u <= right; u++)
-            if (m.key(v, u) > key)
-                return false;
+#if IN_SHARED
+    for (uint32_t i = threadIdx.x; i < m.o.n; i += BLOCK) {
+        uint32_t column = i;
+        const int32_t row = (int32_t)tro_div_rest(column, m.o.w);
+        copy[i] = tro_float(m.x[row * m.o.of_y + (int32_t)column * m.o.of_x]);
+    }
+    __syncthreads();
 #endif
+}
+
+/* Nothing within r exceeds v at number i. */
+static __device__ __forceinline__ bool is_peak(const map &m, int32_t row, int32_t column, float v,
+                                               uint32_t i, int32_t r)
+{
+    for (int32_t y = row - r; y <= row + r; y++)
+        for (int32_t x = column - r; x <= column + r; x++)
+            if (m.exceeds(y, x, v, i))
+                return false;
     return true;
 }
 
@@ -53,7 +80,7 @@ static __device__ __forceinline__ uint64_t over_block(uint64_t key)
     __shared__ uint64_t of_warp[BLOCK / 32];
 #pragma unroll
     for (int offset = 16; offset > 0; offset /= 2) {
-        const uint64_t other = __shfl_xor_sync(0xffffffffU, key, offset);
+        const uint64_t other = __shfl_xor_sync(ALL, key, offset);
         key = other > key ? other : key;
     }
     if (threadIdx.x % 32 == 0)
@@ -65,21 +92,75 @@ static __device__ __forceinline__ uint64_t over_block(uint64_t key)
     return key;
 }
 
+/* Over all elements. */
 static __device__ __forceinline__ uint64_t find(const map &m, uint64_t last)
 {
     uint64_t best = NONE;
-#pragma unroll 4
     for (uint32_t i = threadIdx.x; i < m.o.n; i += BLOCK) {
         uint32_t column = i;
         const int32_t row = (int32_t)tro_div_rest(column, m.o.w);
         const float v = m.at(row, (int32_t)column);
         const uint64_t key = tro_score_key(v, i);
         if (v >= m.o.threshold && key < last && key > best &&
-            is_peak(m, row, (int32_t)column, key))
+            (IS_ONE || is_peak(m, row, (int32_t)column, v, i, m.o.radius)))
             best = key;
     }
     return over_block(best);
 }
+
+#if !IS_ONE
+/* ---- all peaks at once ---------------------------------------------------------------------- */
+
+/* Step 1; their number, which may be more than there is room for. */
+static __device__ __forceinline__ uint32_t gather(const map &m, uint64_t *found)
+{
+    __shared__ uint32_t n_found;
+    const int32_t r = min(m.o.radius, 1);
+    if (threadIdx.x == 0)
+        n_found = 0;
+    __syncthreads();
+    for (uint32_t i = threadIdx.x; i < m.o.n; i += BLOCK) {
+        uint32_t column = i;
+        const int32_t row = (int32_t)tro_div_rest(column, m.o.w);
+        const float v = m.at(row, (int32_t)column);
+        if (!(v >= m.o.threshold) || !is_peak(m, row, (int32_t)column, v, i, r))
+            continue;
+        const uint32_t to = atomicAdd(&n_found, 1U);
+        if (to < FOUND)
+            found[to] = tro_score_key(v, i);
+    }
+    __syncthreads();
+    return n_found;
+}
+
+/* Step 2: those that are none become NONE. */
+static __device__ __forceinline__ void sift(const map &m, uint64_t *found, uint32_t n)
+{
+    const int32_t side = 2 * m.o.radius + 1, n_around = side * side;
+    for (uint32_t k = threadIdx.x / 32; k < n; k += BLOCK / 32) {
+        const uint32_t i = ~(uint32_t)found[k];
+        uint32_t column = i;
+        const int32_t row = (int32_t)tro_div_rest(column, m.o.w);
+        const float v = m.at(row, (int32_t)column);
+        bool is_exceeded = false;
+        for (int32_t at = (int32_t)threadIdx.x % 32; at < n_around; at += 32)
+            is_exceeded |= m.exceeds(row + at / side - m.o.radius,
+                                     (int32_t)column + at % side - m.o.radius, v, i);
+        if (__ballot_sync(ALL, is_exceeded) && threadIdx.x % 32 == 0)
+            found[k] = NONE;
+    }
+    __syncthreads();
+}
+
+static __device__ __forceinline__ uint64_t find_in(const uint64_t *found, uint32_t n, uint64_t last)
+{
+    uint64_t best = NONE;
+    for (uint32_t k = threadIdx.x; k < n; k += BLOCK)
+        if (found[k] < last && found[k] > best)
+            best = found[k];
+    return over_block(best);
+}
+#endif
 
 /* ---- where between the elements ------------------------------------------------------------- */
 
@@ -120,20 +201,46 @@ static __device__ __forceinline__ void store(const map &m, uint64_t key, float *
     out[2] = score;
 }
 
+/* The next peak. */
+struct finder {
+    const map &m;
+    const uint64_t *found;
+    uint32_t n_found;
+
+    __device__ __forceinline__ uint64_t below(uint64_t last) const
+    {
+#if !IS_ONE
+        if (n_found <= FOUND)
+            return find_in(found, n_found, last);
+#endif
+        return find(m, last);
+    }
+};
+
 extern "C" __global__ void __launch_bounds__(BLOCK) tro_kernel(const __grid_constant__ tro_params p)
 {
+    TRO_SHARED(shared);
     const tro_peaks_params &o = p.own;
     const uint32_t index = blockIdx.y * gridDim.x + blockIdx.x;
     tro_wait();
     tro_launch_next();
     const map m = {(const IN_T *)p.ptr[0] + (int32_t)blockIdx.y * o.of_n +
                        (int32_t)blockIdx.x * o.of_c,
-                   o};
+                   (const float *)shared, o};
     float *const out = (float *)p.ptr[TRO_N_IN] + (int64_t)index * o.n_peaks * 3;
+    copy_in(m, (float *)shared);
+#if IS_ONE
+    const finder all = {m, NULL, 0};
+#else
+    __shared__ uint64_t found[FOUND];
+    const finder all = {m, found, gather(m, found)};
+    if (all.n_found <= FOUND)
+        sift(m, found, all.n_found);
+#endif
     uint64_t last = ~NONE;
     int32_t n = 0;
     for (; n < o.n_peaks; n++) {
-        last = find(m, last);
+        last = all.below(last);
         if (last == NONE)
             break;
         if (threadIdx.x == 0)
