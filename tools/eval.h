@@ -3,6 +3,7 @@
 #ifndef TROCAR_EVAL_H
 #define TROCAR_EVAL_H
 
+#include "around.h"
 #include "eval/dataset.h"
 #include "eval/score.h"
 #include "eval/summary.h"
@@ -27,6 +28,7 @@ struct eval_planes {
 
 struct eval_engine {
     struct tro_side side;
+    struct tro_around *around; /* of engines that do not know records; NULL: of the others */
     const char *text;
     int n_tasks;
     struct eval_task tasks[16];
@@ -65,6 +67,7 @@ struct eval {
 /* The data set, the record, the columns; no engine is opened. */
 int eval_prepare(struct eval *e, struct tro_err *err);
 int eval_open_engine(struct eval *e, int i, struct tro_err *err);
+void eval_close_engine(struct eval *e, int i);
 
 /* ---- eval_frame.c --------------------------------------------------------------------------- */
 
@@ -102,7 +105,14 @@ int eval_latency(const struct eval *e, int engine, const struct eval_group *g, d
 int eval_print(struct eval *e, struct tro_err *err);
 int eval_write_json(struct eval *e, struct tro_err *err);
 
-/* ---- eval_html.c, eval_pictures.c ----------------------------------------------------------- */
+/* ---- eval_html.c, eval_curves.c, eval_pictures.c -------------------------------------------- */
+
+/* The figure that a page is about, from 0 to 1, the higher the better; NaN: there is none. */
+int eval_main_figure(const struct eval *e, int engine, const struct eval_group *g, double *out,
+                     struct tro_err *err);
+const char *eval_main_name(const struct eval *e);
+
+int eval_put_curves(struct eval *e, struct tro_buf *out, struct tro_err *err);
 
 int eval_write_html(struct eval *e, struct tro_err *err);
 

@@ -22,9 +22,8 @@ static void text(struct tro_table *t, const char *s)
     tro_table_text(t, s, strlen(s));
 }
 
-/* The figure that a page is about: the higher the better. */
-static int main_figure(const struct eval *e, int engine, const struct eval_group *g, double *out,
-                       struct tro_err *err)
+int eval_main_figure(const struct eval *e, int engine, const struct eval_group *g, double *out,
+                     struct tro_err *err)
 {
     struct tro_summary s;
     if (e->classes) {
@@ -39,7 +38,7 @@ static int main_figure(const struct eval *e, int engine, const struct eval_group
     return 0;
 }
 
-static const char *main_name(const struct eval *e)
+const char *eval_main_name(const struct eval *e)
 {
     return e->classes ? "pooled mIoU"
            : e->boxes ? "mAP50"
@@ -54,12 +53,12 @@ static int put_engines(struct eval *e, struct tro_buf *out, struct tro_err *err)
     double shares[EVAL_MAX_ENGINES];
     int rc = 0;
     tro_table_column(&t, "<engine");
-    tro_table_column(&t, main_name(e));
+    tro_table_column(&t, eval_main_name(e));
     tro_table_column(&t, ">p50, ms");
     tro_table_column(&t, ">p99, ms");
     for (int i = 0; i < e->n_engines && rc >= 0; i++) {
         double figure, p50, p99 = NAN;
-        rc = main_figure(e, i, &all, &figure, err);
+        rc = eval_main_figure(e, i, &all, &figure, err);
         if (rc >= 0)
             rc = eval_latency(e, i, &all, 50, &p50, err);
         if (rc >= 0)
@@ -88,12 +87,12 @@ static int put_groups(struct eval *e, int engine, const char *kind, struct tro_b
     double *const shares = TRO_NEW_N(&e->arena, double, (size_t)n);
     rc = shares ? 0 : tro_fail_nomem(err);
     tro_table_column(&t, kind);
-    tro_table_column(&t, main_name(e));
+    tro_table_column(&t, eval_main_name(e));
     for (int i = 0; i < n && rc >= 0; i++) {
         double figure;
         if (strcmp(groups[i].kind, kind) != 0)
             continue;
-        rc = main_figure(e, engine, &groups[i], &figure, err);
+        rc = eval_main_figure(e, engine, &groups[i], &figure, err);
         text(&t, groups[i].name);
         number(&t, figure);
         shares[n_rows++] = figure > 0 ? figure : 0;
@@ -156,6 +155,7 @@ static int put_page(struct eval *e, struct tro_buf *out, struct tro_err *err)
     if (e->is_failed)
         tro_buf_str(out, "<p class=\"bad\">A gate was not passed.</p>\n");
     TRO_TRY(put_engines(e, out, err));
+    TRO_TRY(eval_put_curves(e, out, err));
     TRO_TRY(eval_put_worst(e, out, err));
     for (int i = 0; i < e->n_engines; i++)
         TRO_TRY(put_engine(e, i, out, err));

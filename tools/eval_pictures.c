@@ -171,10 +171,8 @@ static int put_rows(struct eval *e, struct tro_buf *out, struct tro_err *err)
         rc = eval_open_engine(e, i, err);
     for (int i = 0; i < n && rc >= 0; i++)
         rc = put_row(e, &all[i], out, err);
-    for (int i = 0; i < e->n_engines; i++) {
-        tro_side_close(&e->engines[i].side);
-        eval_planes_finish(&e->engines[i].planes);
-    }
+    for (int i = 0; i < e->n_engines; i++)
+        eval_close_engine(e, i);
     return rc;
 }
 

@@ -43,7 +43,8 @@ static int read_notes(struct eval *e, const char *path, struct tro_err *err)
 
 static const char *file_of(const char *engine)
 {
-    return strncmp(engine, "ref:", 4) == 0 ? engine + 4 : engine;
+    const bool has_kind = strncmp(engine, "ref:", 4) == 0 || strncmp(engine, "ort:", 4) == 0;
+    return has_kind ? engine + 4 : engine;
 }
 
 static int read_record(struct eval *e, struct tro_err *err)
@@ -231,8 +232,19 @@ int eval_prepare(struct eval *e, struct tro_err *err)
 
 /* ---- engines -------------------------------------------------------------------------------- */
 
+static int n_results(const struct eval_engine *x)
+{
+    return x->around ? tro_around_n_results(x->around) : tro_side_n_outputs(&x->side);
+}
+
+static const char *result_name(const struct eval_engine *x, int i)
+{
+    return x->around ? tro_around_result_name(x->around, i)
+                     : tro_side_output_info(&x->side, i).name;
+}
+
 /* "NAME_classes" and the like, the first result of a decoded output. */
-static int find_result(const struct tro_side *s, const struct tro_record_output *o, int *index,
+static int find_result(const struct eval_engine *x, const struct tro_record_output *o, int *index,
                        struct tro_err *err)
 {
     static const char *const endings[] = {
@@ -243,38 +255,54 @@ static int find_result(const struct tro_side *s, const struct tro_record_output 
     };
     char name[512];
     snprintf(name, sizeof name, "%s_%s", o->name, endings[o->decode]);
-    for (int i = 0; i < tro_side_n_outputs(s); i++)
-        if (strcmp(tro_side_output_info(s, i).name, name) == 0) {
+    for (int i = 0; i < n_results(x); i++)
+        if (strcmp(result_name(x, i), name) == 0) {
             *index = i;
             return 0;
         }
     return tro_fail(err, TRO_E_INPUT,
-                    "%s: expected an output %s, which the record makes, found none", s->text, name);
+                    "%s: expected an output %s, which the record makes, found none", x->text, name);
+}
+
+static int find_tasks(struct eval *e, struct eval_engine *x, struct tro_err *err)
+{
+    const struct tro_record_output *const outputs[] = {e->classes, e->depth, e->points, e->boxes};
+    x->n_tasks = 0;
+    for (size_t k = 0; k < sizeof(outputs) / sizeof(*outputs); k++) {
+        struct eval_task *const t = &x->tasks[x->n_tasks];
+        if (!outputs[k])
+            continue;
+        t->output = outputs[k];
+        TRO_TRY(find_result(x, t->output, &t->index, err));
+        x->n_tasks++;
+    }
+    return 0;
 }
 
 int eval_open_engine(struct eval *e, int i, struct tro_err *err)
 {
-    struct eval_engine *const engine = &e->engines[i];
-    const struct tro_record_output *const outputs[] = {e->classes, e->depth, e->points, e->boxes};
+    struct eval_engine *const x = &e->engines[i];
+    const bool is_ort = strncmp(x->text, "ort:", 4) == 0;
     struct tro_side_opts opts = e->side;
-    if (strncmp(engine->text, "ort:", 4) == 0)
-        return tro_fail(err, TRO_E_UNSUPPORTED,
-                        "%s: expected a plan, a model or ref:MODEL: records are not applied in "
-                        "front of ONNX Runtime yet",
-                        engine->text);
-    opts.record = tro_plan_is_file(engine->text) ? NULL : e->record_path;
-    engine->planes.frame_before = -1;
-    TRO_TRY(tro_side_open(&engine->side, engine->text, &opts, err));
-    if (tro_side_n_inputs(&engine->side) != 1)
-        return tro_fail(err, TRO_E_UNSUPPORTED, "%s: expected one input, found %d", engine->text,
-                        tro_side_n_inputs(&engine->side));
-    for (size_t k = 0; k < sizeof(outputs) / sizeof(*outputs); k++) {
-        struct eval_task *const t = &engine->tasks[engine->n_tasks];
-        if (!outputs[k])
-            continue;
-        t->output = outputs[k];
-        TRO_TRY(find_result(&engine->side, t->output, &t->index, err));
-        engine->n_tasks++;
+    opts.record = is_ort || tro_plan_is_file(x->text) ? NULL : e->record_path;
+    x->planes.frame_before = -1;
+    TRO_TRY(tro_side_open(&x->side, x->text, &opts, err));
+    if (tro_side_n_inputs(&x->side) != 1)
+        return tro_fail(err, TRO_E_UNSUPPORTED, "%s: expected one input, found %d", x->text,
+                        tro_side_n_inputs(&x->side));
+    if (is_ort) {
+        x->around = tro_around_create(&x->side, &e->record, err);
+        if (!x->around)
+            return err->status;
     }
-    return 0;
+    return find_tasks(e, x, err);
+}
+
+void eval_close_engine(struct eval *e, int i)
+{
+    struct eval_engine *const x = &e->engines[i];
+    tro_around_destroy(x->around);
+    x->around = NULL;
+    tro_side_close(&x->side);
+    eval_planes_finish(&x->planes);
 }

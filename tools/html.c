@@ -28,6 +28,7 @@ static const char style[] =
     "figure{display:inline-block;margin:0 .4em .7em 0;vertical-align:top}\n"
     "figure img{display:block;width:172px}\n"
     "figcaption{color:#5a6475;font-size:.85em;max-width:172px;overflow-wrap:anywhere}\n"
+    "figure.curve figcaption{max-width:240px;text-align:center}\n"
     "details summary{cursor:pointer;color:#5a6475}\n";
 
 void tro_html_begin(struct tro_buf *out, const char *title)

@@ -23,8 +23,7 @@ static int run_engine(struct eval *e, int i, struct tro_progress *progress, int6
             rc = eval_frame(e, i, k, err);
         tro_progress_at(progress, ++*n_done);
     }
-    tro_side_close(&e->engines[i].side);
-    eval_planes_finish(&e->engines[i].planes);
+    eval_close_engine(e, i);
     return rc;
 }
 

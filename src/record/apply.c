@@ -224,18 +224,23 @@ static int apply_input(struct tro_graph *g, const struct tro_record_input *in,
     return rewrite(&p);
 }
 
+int tro_record_apply_to_graph(const struct tro_record *r, struct tro_graph *g,
+                              const struct tro_preprocess *notes, struct tro_err *err)
+{
+    for (size_t i = 0; i < r->n_inputs; i++)
+        TRO_TRY(tro_err_prefix(err, apply_input(g, &r->inputs[i], notes, err),
+                               "record, inputs.%s: ", r->inputs[i].name));
+    for (size_t i = 0; i < r->n_outputs; i++)
+        TRO_TRY(tro_err_prefix(err, tro_record_decode_output(g, &r->outputs[i], err),
+                               "record, outputs.%s: ", r->outputs[i].name));
+    return 0;
+}
+
 int tro_record_apply(const struct tro_record *r, struct tro_model *m, struct tro_err *err)
 {
     struct tro_onnx_model *const onnx = tro_model_edit_onnx(m);
     struct tro_preprocess notes;
     TRO_TRY(tro_preprocess_from_onnx(onnx, &notes, err));
-    for (size_t i = 0; i < r->n_inputs; i++)
-        TRO_TRY(tro_err_prefix(err,
-                               apply_input(tro_model_edit_graph(m), &r->inputs[i], &notes, err),
-                               "record, inputs.%s: ", r->inputs[i].name));
-    for (size_t i = 0; i < r->n_outputs; i++)
-        TRO_TRY(tro_err_prefix(
-            err, tro_record_decode_output(tro_model_edit_graph(m), &r->outputs[i], err),
-            "record, outputs.%s: ", r->outputs[i].name));
+    TRO_TRY(tro_record_apply_to_graph(r, tro_model_edit_graph(m), &notes, err));
     return tro_onnx_set_metadata(onnx, TRO_RECORD_KEY, r->text, err);
 }

@@ -81,4 +81,9 @@ void tro_record_finish(struct tro_record *r);
  * have not the form that the record says, are errors. Before a builder is made of the model. */
 int tro_record_apply(const struct tro_record *r, struct tro_model *m, struct tro_err *err);
 
+/* The same for a graph that is no model's; notes: what stands for the model's metadata. */
+struct tro_preprocess;
+int tro_record_apply_to_graph(const struct tro_record *r, struct tro_graph *g,
+                              const struct tro_preprocess *notes, struct tro_err *err);
+
 #endif
