@@ -6,6 +6,21 @@
 #include "plan/plan.h"
 #include "record/record.h"
 
+/* A record that was not read, which no library is needed for. */
+TEST(record_made_in_memory)
+{
+    struct tro_record_output output = {
+        .name = "y", .decode = TRO_RECORD_LINEAR, .scale = 2, .offset = 1};
+    const struct tro_record r = {.text = "{}", .outputs = &output, .n_outputs = 1};
+    struct tro_model *const m = kit_model("in x f32[1,3]; y = Neg(x); out y");
+    struct tro_err err = {0};
+    CHECK_INT(tro_record_apply(&r, m, &err), 0);
+    CHECK_INT(tro_graph_verify(tro_model_graph(m), &err), 0);
+    CHECK_INT(tro_model_n_outputs(m), 1);
+    CHECK_STR(tro_model_output_info(m, 0).name, "y_linear");
+    tro_model_close(m);
+}
+
 #ifdef TRO_HAVE_JANSSON
 
 /* A text with ' for ". */
