@@ -90,8 +90,9 @@ static void refused(const char *keys, const char *message)
 TEST(output_refuses_other_texts)
 {
     refused("", "a.json: outputs.y: expected the key decode, found none");
-    refused("'decode': 'yolo'",
-            "outputs.y.decode: expected one of boxes, peaks, classes, linear, found 'yolo'");
+    refused(
+        "'decode': 'yolo'",
+        "outputs.y.decode: expected one of boxes, peaks, classes, linear, scores, found 'yolo'");
     refused("'decode': 'boxes', 'radius': 1", "outputs.y: expected one of the keys decode,");
     refused("'decode': 'boxes', 'iou_threshold': 1.5", "iou_threshold: expected 0 to 1, found 1.5");
     refused("'decode': 'boxes', 'max': 0", "outputs.y.max: expected 1 to 65536, found 0");
@@ -294,6 +295,25 @@ TEST(classes_and_depth)
               "{'outputs': {'y': {'decode': 'classes', 'activation': 'sigmoid'}}}", &x) &&
         tro_session_output(r.session, 0, &y, &err) == 0)
         CHECK(y.rank == 3 && memcmp(y.data, "\0\1\0\1\0\1\0\0", 8) == 0);
+    end(&r);
+}
+
+TEST(scores_of_pictures)
+{
+    float v[3] = {0, 1, -1};
+    struct tro_tensor x = {.dtype = TRO_F32, .rank = 2, .shape = {1, 3}, .data = v};
+    struct run r;
+    if (begin(&r, "in x f32[1,3]; y = Identity(x); out y",
+              "{'outputs': {'y': {'decode': 'scores', 'activation': 'sigmoid'}}}", &x))
+        check_floats(&r, 0, (const float[]){0.5F, 0.7310586F, 0.26894143F}, 3);
+    end(&r);
+    if (begin(&r, "in x f32[1,3]; y = Identity(x); out y",
+              "{'outputs': {'y': {'decode': 'scores', 'activation': 'softmax'}}}", &x))
+        check_floats(&r, 0, (const float[]){0.24472848F, 0.66524094F, 0.09003057F}, 3);
+    end(&r);
+    if (begin(&r, "in x f32[1,3]; y = Identity(x); out y",
+              "{'outputs': {'y': {'decode': 'scores', 'names': ['a', 'b', 'c']}}}", &x))
+        check_floats(&r, 0, v, 3);
     end(&r);
 }
 

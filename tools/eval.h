@@ -4,6 +4,7 @@
 #define TROCAR_EVAL_H
 
 #include "around.h"
+#include "eval/binary.h"
 #include "eval/dataset.h"
 #include "eval/score.h"
 #include "eval/summary.h"
@@ -49,7 +50,7 @@ struct eval {
     bool has_record;
     int n_engines;
     struct eval_engine engines[EVAL_MAX_ENGINES];
-    const struct tro_record_output *classes, *depth, *points, *boxes; /* NULL: no such output */
+    const struct tro_record_output *classes, *depth, *points, *boxes, *flags; /* NULL: none */
     struct tro_eval_layout layout;
     struct tro_eval_column *columns;
     int n_columns;
@@ -96,6 +97,9 @@ struct tro_areas eval_pooled(const struct eval *e, int engine, const struct eval
 /* Mean over classes that have truth; threshold -1: over all ten. NaN where there are no boxes. */
 int eval_map(const struct eval *e, int engine, const struct eval_group *g, int threshold,
              double *out, struct tro_err *err);
+/* Decisions of a flag, by its place among the names. */
+int eval_flag(const struct eval *e, int engine, const struct eval_group *g, int flag,
+              struct tro_binary *out, struct tro_err *err);
 double eval_pooled_miou(const struct eval *e, int engine, const struct eval_group *g);
 
 /* Milliseconds of the runs in a group. */

@@ -261,6 +261,21 @@ static int judge_boxes(struct eval *e, struct eval_engine *engine, const struct 
     return tro_score_boxes(&e->layout, &e->table, want, n_want, found, n_found, c, err);
 }
 
+static int judge_flags(struct eval *e, struct eval_engine *engine, const struct eval_task *t,
+                       int64_t frame, struct tro_arena *arena, struct tro_eval_cell *c,
+                       struct tro_err *err)
+{
+    struct tro_tensor scores;
+    (void)arena;
+    TRO_TRY(output_of(engine, t->index, &scores, err));
+    if (tro_tensor_n_elems(&scores) != t->output->n_names)
+        return tro_fail(err, TRO_E_INPUT, "output %s: expected scores of one picture",
+                        t->output->name);
+    tro_score_flags(&e->layout, &e->data.frames[frame], t->output->names, t->output->n_names,
+                    scores.data, c);
+    return 0;
+}
+
 /* ---- a frame -------------------------------------------------------------------------------- */
 
 typedef int judge_fn(struct eval *e, struct eval_engine *engine, const struct eval_task *t,
@@ -268,10 +283,9 @@ typedef int judge_fn(struct eval *e, struct eval_engine *engine, const struct ev
                      struct tro_err *err);
 
 static judge_fn *const judges[] = {
-    [TRO_RECORD_BOXES] = judge_boxes,
-    [TRO_RECORD_PEAKS] = judge_points,
-    [TRO_RECORD_CLASSES] = judge_classes,
-    [TRO_RECORD_LINEAR] = judge_depth,
+    [TRO_RECORD_BOXES] = judge_boxes,     [TRO_RECORD_PEAKS] = judge_points,
+    [TRO_RECORD_CLASSES] = judge_classes, [TRO_RECORD_LINEAR] = judge_depth,
+    [TRO_RECORD_SCORES] = judge_flags,
 };
 
 static int run_and_judge(struct eval *e, struct eval_engine *engine, int64_t frame,

@@ -40,10 +40,11 @@ int eval_main_figure(const struct eval *e, int engine, const struct eval_group *
 
 const char *eval_main_name(const struct eval *e)
 {
-    return e->classes ? "pooled mIoU"
-           : e->boxes ? "mAP50"
-           : e->depth ? "share of depths within a factor of 1.25"
-                      : "share of the first point's frames where it was found";
+    return e->classes  ? "pooled mIoU"
+           : e->boxes  ? "mAP50"
+           : e->depth  ? "share of depths within a factor of 1.25"
+           : e->points ? "share of the first point's frames where it was found"
+                       : "accuracy of the first flag";
 }
 
 static int put_engines(struct eval *e, struct tro_buf *out, struct tro_err *err)
@@ -117,7 +118,7 @@ static int put_metrics(struct eval *e, int engine, struct tro_buf *out, struct t
     for (int i = 0; i < e->n_columns && rc >= 0; i++) {
         struct tro_summary s;
         rc = eval_summary(e, engine, &all, i, &s, err);
-        if (rc < 0 || s.n == 0)
+        if (rc < 0 || s.n == 0 || !tro_eval_is_figure(e->columns[i].metric))
             continue;
         const double values[] = {s.mean, s.lo, s.hi, s.median, s.bad_tail, s.worst};
         text(&t, tro_eval_metrics[e->columns[i].metric].name);

@@ -34,7 +34,7 @@ static int print_metrics(const struct eval *e, int engine, struct tro_err *err)
     for (int i = 0; i < e->n_columns && rc >= 0; i++) {
         struct tro_summary s;
         rc = eval_summary(e, engine, &all, i, &s, err);
-        if (rc < 0 || s.n == 0)
+        if (rc < 0 || s.n == 0 || !tro_eval_is_figure(e->columns[i].metric))
             continue;
         const char *const frame = eval_frame_name(e, s.worst_frame);
         const double values[] = {s.mean, s.lo, s.hi, s.median, s.bad_tail, s.worst};
@@ -43,6 +43,32 @@ static int print_metrics(const struct eval *e, int engine, struct tro_err *err)
         for (size_t k = 0; k < sizeof(values) / sizeof(*values); k++)
             number(&t, values[k]);
         tro_table_text(&t, frame, strlen(frame));
+    }
+    if (rc >= 0)
+        tro_table_print(&t, stdout);
+    tro_table_finish(&t);
+    return rc;
+}
+
+static int print_flags(const struct eval *e, int engine, struct tro_err *err)
+{
+    static const char *const heads[] = {"flag",         ">yes", ">no", ">sensitivity",
+                                        ">specificity", ">PPV", ">F1", ">AUC"};
+    const struct eval_group all = {"all", ""};
+    struct tro_table t = {0};
+    int rc = 0;
+    head(&t, heads, sizeof(heads) / sizeof(*heads));
+    for (int i = 0; i < e->flags->n_names && rc >= 0; i++) {
+        struct tro_binary b;
+        rc = eval_flag(e, engine, &all, i, &b, err);
+        if (rc < 0)
+            break;
+        const double values[] = {b.sensitivity, b.specificity, b.ppv, b.f1, b.auc};
+        tro_table_text(&t, e->flags->names[i], strlen(e->flags->names[i]));
+        tro_table_cell(&t, "%lld", (long long)(b.tp + b.fn));
+        tro_table_cell(&t, "%lld", (long long)(b.fp + b.tn));
+        for (size_t k = 0; k < sizeof(values) / sizeof(*values); k++)
+            number(&t, values[k]);
     }
     if (rc >= 0)
         tro_table_print(&t, stdout);
@@ -104,6 +130,8 @@ int eval_print(struct eval *e, struct tro_err *err)
         printf("%s on %lld frames of %d procedures\n\n", e->engines[i].text,
                (long long)e->data.n_frames, e->n_procedures);
         TRO_TRY(print_metrics(e, i, err));
+        if (e->flags)
+            TRO_TRY(print_flags(e, i, err));
         putchar('\n');
     }
     return print_groups(e, err);

@@ -152,6 +152,25 @@ int eval_map(const struct eval *e, int engine, const struct eval_group *g, int t
     return rc;
 }
 
+int eval_flag(const struct eval *e, int engine, const struct eval_group *g, int flag,
+              struct tro_binary *out, struct tro_err *err)
+{
+    struct tro_decision *const all = tro_malloc(((size_t)e->data.n_frames + 1) * sizeof(*all));
+    int64_t n = 0;
+    if (!all)
+        return tro_fail_nomem(err);
+    for (int64_t i = 0; i < e->data.n_frames; i++) {
+        const struct tro_eval_cell *const c = tro_eval_cell(&e->table, engine, i);
+        const double truth = c->is_there ? c->values[e->layout.flag_truth + flag] : NAN;
+        if (!isnan(truth) && eval_is_in(e, g, i))
+            all[n++] = (struct tro_decision){(float)c->values[e->layout.flag_score + flag],
+                                             truth != 0};
+    }
+    const int rc = tro_binary_of(all, n, e->flags->threshold, out, err);
+    tro_free(all);
+    return rc;
+}
+
 int eval_latency(const struct eval *e, int engine, const struct eval_group *g, double percent,
                  double *ms, struct tro_err *err)
 {
@@ -188,6 +207,43 @@ static double statistic_of(const struct tro_summary *s, enum tro_gate_statistic 
     return all[which];
 }
 
+struct flag_figure {
+    const char *name;
+    double value;
+};
+
+enum { N_FLAG_FIGURES = 6 };
+
+static void flag_figures(const struct tro_binary *b, struct flag_figure out[N_FLAG_FIGURES])
+{
+    out[0] = (struct flag_figure){"sensitivity", b->sensitivity};
+    out[1] = (struct flag_figure){"specificity", b->specificity};
+    out[2] = (struct flag_figure){"ppv", b->ppv};
+    out[3] = (struct flag_figure){"accuracy", b->accuracy};
+    out[4] = (struct flag_figure){"f1", b->f1};
+    out[5] = (struct flag_figure){"auc", b->auc};
+}
+
+/* 1: the gate is of a flag. */
+static int flag_value(const struct eval *e, int engine, const struct tro_gate *g,
+                      const struct eval_group *group, double *out, struct tro_err *err)
+{
+    struct flag_figure figures[N_FLAG_FIGURES];
+    struct tro_binary b;
+    for (int i = 0; e->flags && i < e->flags->n_names; i++) {
+        if (strcmp(e->flags->names[i], g->of) != 0)
+            continue;
+        TRO_TRY(eval_flag(e, engine, group, i, &b, err));
+        flag_figures(&b, figures);
+        for (int k = 0; k < N_FLAG_FIGURES; k++)
+            if (strcmp(figures[k].name, g->metric) == 0) {
+                *out = figures[k].value;
+                return 1;
+            }
+    }
+    return 0;
+}
+
 static int gate_value(const struct eval *e, int engine, const struct tro_gate *g, double *out,
                       struct tro_err *err)
 {
@@ -203,6 +259,9 @@ static int gate_value(const struct eval *e, int engine, const struct tro_gate *g
         return eval_map(e, engine, &group, -1, out, err);
     if (strcmp(g->metric, "latency-p99-ms") == 0)
         return eval_latency(e, engine, &group, 99, out, err);
+    const int rc = flag_value(e, engine, g, &group, out, err);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
     const int column = column_of(e, g);
     if (column < 0)
         return tro_fail(err, TRO_E_INPUT, "%s: expected a metric of this evaluation, found %s %s",
@@ -273,6 +332,27 @@ static void put_summary(const struct eval *e, struct tro_json *j, int column,
     tro_json_object_end(j);
 }
 
+static int put_flags(const struct eval *e, struct tro_json *j, int engine,
+                     const struct eval_group *g, struct tro_err *err)
+{
+    tro_json_array_begin(j, "flags");
+    for (int i = 0; e->flags && i < e->flags->n_names; i++) {
+        struct flag_figure figures[N_FLAG_FIGURES];
+        struct tro_binary b;
+        TRO_TRY(eval_flag(e, engine, g, i, &b, err));
+        flag_figures(&b, figures);
+        tro_json_object_begin(j, NULL);
+        tro_json_string(j, "of", e->flags->names[i]);
+        tro_json_int(j, "yes", b.tp + b.fn);
+        tro_json_int(j, "no", b.fp + b.tn);
+        for (int k = 0; k < N_FLAG_FIGURES; k++)
+            tro_json_number(j, figures[k].name, figures[k].value);
+        tro_json_object_end(j);
+    }
+    tro_json_array_end(j);
+    return 0;
+}
+
 static int put_group(struct eval *e, struct tro_json *j, int engine, const struct eval_group *g,
                      struct tro_err *err)
 {
@@ -293,9 +373,12 @@ static int put_group(struct eval *e, struct tro_json *j, int engine, const struc
     }
     tro_json_number(j, "latency_p50_ms", p50);
     tro_json_number(j, "latency_p99_ms", p99);
+    TRO_TRY(put_flags(e, j, engine, g, err));
     tro_json_array_begin(j, "metrics");
     for (int i = 0; i < e->n_columns; i++) {
         struct tro_summary s;
+        if (!tro_eval_is_figure(e->columns[i].metric))
+            continue;
         TRO_TRY(eval_summary(e, engine, g, i, &s, err));
         put_summary(e, j, i, &s);
     }

@@ -123,6 +123,11 @@ static int add_columns(struct eval *e, struct tro_err *err)
         l->box_recall = add(e, TRO_EVAL_BOX_RECALL, "");
         l->box_precision = add(e, TRO_EVAL_BOX_PRECISION, "");
     }
+    if (e->flags) {
+        TRO_TRY(want_names(e->flags, err));
+        l->flag_score = add_each(e, TRO_EVAL_FLAG_SCORE, e->flags);
+        l->flag_truth = add_each(e, TRO_EVAL_FLAG_TRUTH, e->flags);
+    }
     return e->n_columns ? 0
                         : tro_fail(err, TRO_E_INPUT,
                                    "record: expected outputs that are decoded, found none");
@@ -132,10 +137,9 @@ static int add_columns(struct eval *e, struct tro_err *err)
 static void find_outputs(struct eval *e)
 {
     const struct tro_record_output **const kinds[] = {
-        [TRO_RECORD_BOXES] = &e->boxes,
-        [TRO_RECORD_PEAKS] = &e->points,
-        [TRO_RECORD_CLASSES] = &e->classes,
-        [TRO_RECORD_LINEAR] = &e->depth,
+        [TRO_RECORD_BOXES] = &e->boxes,     [TRO_RECORD_PEAKS] = &e->points,
+        [TRO_RECORD_CLASSES] = &e->classes, [TRO_RECORD_LINEAR] = &e->depth,
+        [TRO_RECORD_SCORES] = &e->flags,
     };
     for (size_t i = 0; i < e->record.n_outputs; i++) {
         const struct tro_record_output *const o = &e->record.outputs[i];
@@ -248,10 +252,9 @@ static int find_result(const struct eval_engine *x, const struct tro_record_outp
                        struct tro_err *err)
 {
     static const char *const endings[] = {
-        [TRO_RECORD_BOXES] = "count",
-        [TRO_RECORD_PEAKS] = "points",
-        [TRO_RECORD_CLASSES] = "classes",
-        [TRO_RECORD_LINEAR] = "linear",
+        [TRO_RECORD_BOXES] = "count",     [TRO_RECORD_PEAKS] = "points",
+        [TRO_RECORD_CLASSES] = "classes", [TRO_RECORD_LINEAR] = "linear",
+        [TRO_RECORD_SCORES] = "scores",
     };
     char name[512];
     snprintf(name, sizeof name, "%s_%s", o->name, endings[o->decode]);
@@ -266,7 +269,8 @@ static int find_result(const struct eval_engine *x, const struct tro_record_outp
 
 static int find_tasks(struct eval *e, struct eval_engine *x, struct tro_err *err)
 {
-    const struct tro_record_output *const outputs[] = {e->classes, e->depth, e->points, e->boxes};
+    const struct tro_record_output *const outputs[] = {e->classes, e->depth, e->points, e->boxes,
+                                                       e->flags};
     x->n_tasks = 0;
     for (size_t k = 0; k < sizeof(outputs) / sizeof(*outputs); k++) {
         struct eval_task *const t = &x->tasks[x->n_tasks];

@@ -7,7 +7,7 @@
  *              {"metric": "hd95", "of": "liver", "statistic": "worst", "max": 40}]}
  *
  * metric      one of a frame (eval/table.h), or of all frames together: pooled-miou, map50, map,
- *             latency-p99-ms
+ *             latency-p99-ms; of a flag: sensitivity, specificity, ppv, accuracy, f1, auc
  * of          class, point or output; left out where the metric has none
  * slice, camera, procedure   at most one; left out: all frames
  * statistic   of metrics of a frame: mean (left out), median, tail (5th percentile, or the 95th

@@ -100,6 +100,27 @@ void tro_score_points(const struct tro_eval_layout *l, const struct tro_truth_fr
     }
 }
 
+/* ---- flags ---------------------------------------------------------------------------------- */
+
+static double flag_of(const struct tro_truth_frame *f, const char *name)
+{
+    if (f->has_flags && strcmp(name, "out-of-body") == 0)
+        return f->is_out_of_body;
+    if (f->has_flags && strcmp(name, "bleeding") == 0)
+        return f->is_bleeding;
+    return NAN;
+}
+
+void tro_score_flags(const struct tro_eval_layout *l, const struct tro_truth_frame *truth,
+                     const char *const *names, int n_names, const float *found,
+                     struct tro_eval_cell *c)
+{
+    for (int i = 0; i < n_names; i++) {
+        c->values[l->flag_score + i] = (double)found[i];
+        c->values[l->flag_truth + i] = flag_of(truth, names[i]);
+    }
+}
+
 /* ---- boxes ---------------------------------------------------------------------------------- */
 
 int tro_score_boxes(const struct tro_eval_layout *l, struct tro_eval_table *t,

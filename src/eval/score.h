@@ -17,6 +17,7 @@ struct tro_eval_layout {
     int abs_rel, rms_depth, delta1;
     int point_error, point_recall; /* n_points each */
     int box_recall, box_precision;
+    int flag_score, flag_truth; /* n_flags each */
 };
 
 /* Labels of pixels, height x width; 255: no class. before: of the frame before in the same
@@ -38,6 +39,11 @@ void tro_score_depth(const struct tro_eval_layout *l, const float *truth, const 
 void tro_score_points(const struct tro_eval_layout *l, const struct tro_truth_frame *truth,
                       const char *const *names, int n_points, const float *found,
                       struct tro_eval_cell *c);
+
+/* found: a score for each name. Names of flags: out-of-body, bleeding; others stay undefined. */
+void tro_score_flags(const struct tro_eval_layout *l, const struct tro_truth_frame *truth,
+                     const char *const *names, int n_names, const float *found,
+                     struct tro_eval_cell *c);
 
 /* Boxes with labels from 0. */
 int tro_score_boxes(const struct tro_eval_layout *l, struct tro_eval_table *t,

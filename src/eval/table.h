@@ -30,7 +30,9 @@
     X(POINT_ERROR, "point-error", true, "px", "distance of a point that is there and found")       \
     X(POINT_RECALL, "point-recall", false, "", "1: a point that is there was found")               \
     X(BOX_RECALL, "box-recall", false, "", "share of true boxes found, IoU 0.5")                   \
-    X(BOX_PRECISION, "box-precision", false, "", "share of found boxes that are true, IoU 0.5")
+    X(BOX_PRECISION, "box-precision", false, "", "share of found boxes that are true, IoU 0.5")    \
+    X(FLAG_SCORE, "flag-score", false, "", "score of a yes: not a figure by itself")               \
+    X(FLAG_TRUTH, "flag-truth", false, "", "1 where it is a yes, else 0: likewise")
 /* clang-format on */
 
 enum tro_eval_metric {
@@ -45,6 +47,12 @@ struct tro_eval_metric_info {
     bool is_less_better;
 };
 extern const struct tro_eval_metric_info tro_eval_metrics[TRO_N_EVAL_METRICS];
+
+/* Means of it say something. */
+static inline bool tro_eval_is_figure(enum tro_eval_metric m)
+{
+    return m != TRO_EVAL_FLAG_SCORE && m != TRO_EVAL_FLAG_TRUTH;
+}
 
 struct tro_eval_column {
     enum tro_eval_metric metric;

@@ -184,6 +184,30 @@ static int decode_linear(struct tro_decoder *d)
     return replace(d, v);
 }
 
+static int decode_scores(struct tro_decoder *d)
+{
+    static const struct tro_attrs_softmax along = {.axis = 1};
+    static const float one = 1;
+    tro_value_id v, factor;
+    if (tro_value_get(d->g, d->value)->shape.rank != 2 || size_of(d, 1) < 1)
+        return tro_decoder_fail_shape(d, d->value, "scores [N, C]");
+    TRO_TRY(tro_decoder_want_names(d, size_of(d, 1)));
+    switch (d->o->activation) {
+    case TRO_RECORD_SIGMOID:
+        TRO_TRY(tro_decoder_add1(d, TRO_OP_SIGMOID, NULL, d->value, TRO_VALUE_NONE, "scores", &v));
+        break;
+    case TRO_RECORD_SOFTMAX:
+        TRO_TRY(
+            tro_decoder_add1(d, TRO_OP_SOFTMAX, &along, d->value, TRO_VALUE_NONE, "scores", &v));
+        break;
+    default:
+        TRO_TRY(tro_decoder_const(d, &one, &factor));
+        TRO_TRY(tro_decoder_add1(d, TRO_OP_MUL, NULL, d->value, factor, "scores", &v));
+        break;
+    }
+    return replace(d, v);
+}
+
 int tro_record_decode_output(struct tro_graph *g, const struct tro_record_output *o,
                              struct tro_err *err)
 {
@@ -196,6 +220,8 @@ int tro_record_decode_output(struct tro_graph *g, const struct tro_record_output
         return decode_peaks(&d);
     case TRO_RECORD_CLASSES:
         return decode_classes(&d);
+    case TRO_RECORD_SCORES:
+        return decode_scores(&d);
     case TRO_RECORD_LINEAR:
     default:
         return decode_linear(&d);

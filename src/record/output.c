@@ -146,11 +146,24 @@ static int read_linear(const struct tro_field *f, struct tro_record_output *out)
     return tro_field_number(f, "offset", &out->offset);
 }
 
+static int read_scores(const struct tro_field *f, struct tro_record_output *out)
+{
+    static const char *const keys[] = {"decode", "activation", "threshold", "names", NULL};
+    static const char *const activations[] = {"none", "sigmoid", "softmax", NULL};
+    int chosen = TRO_RECORD_NO_ACTIVATION;
+    out->threshold = 0.5;
+    TRO_TRY(tro_field_want_keys(f, keys));
+    TRO_TRY(tro_field_choice(f, "activation", activations, &chosen));
+    TRO_TRY(read_fraction(f, "threshold", &out->threshold));
+    out->activation = (enum tro_record_activation)chosen;
+    return read_names(f, out);
+}
+
 int tro_record_output_read(const struct tro_field *f, struct tro_record_output *out)
 {
-    static const char *const decodes[] = {"boxes", "peaks", "classes", "linear", NULL};
+    static const char *const decodes[] = {"boxes", "peaks", "classes", "linear", "scores", NULL};
     static int (*const read[])(const struct tro_field *, struct tro_record_output *) = {
-        read_boxes, read_peaks, read_classes, read_linear};
+        read_boxes, read_peaks, read_classes, read_linear, read_scores};
     int decode = -1;
     TRO_TRY(tro_field_choice(f, "decode", decodes, &decode));
     if (decode < 0)

@@ -39,7 +39,14 @@ enum tro_record_decode {
     TRO_RECORD_BOXES,   /* boxes and scores of all anchors into detections */
     TRO_RECORD_PEAKS,   /* heat maps into points */
     TRO_RECORD_CLASSES, /* scores of each pixel into the number of a class, u8 */
-    TRO_RECORD_LINEAR   /* x into x * scale + offset */
+    TRO_RECORD_LINEAR,  /* x into x * scale + offset */
+    TRO_RECORD_SCORES   /* logits of a picture into scores of 0 to 1 */
+};
+
+enum tro_record_activation {
+    TRO_RECORD_NO_ACTIVATION,
+    TRO_RECORD_SIGMOID,
+    TRO_RECORD_SOFTMAX /* of scores alone */
 };
 
 /* In which pixels positions are: those of the map itself, of the network's input, of the frame. */
@@ -57,9 +64,10 @@ struct tro_record_output {
     bool has_objectness, is_fraction;
     struct tro_attrs_detect detect;
     struct tro_attrs_peaks peaks;
-    bool is_nhwc, is_logit; /* classes */
-    double threshold;       /* classes, where there is one channel */
-    double scale, offset;   /* linear */
+    bool is_nhwc, is_logit;                /* classes */
+    double threshold;                      /* classes, where there is one channel; scores: a yes */
+    enum tro_record_activation activation; /* scores */
+    double scale, offset;                  /* linear */
 };
 
 struct tro_record {

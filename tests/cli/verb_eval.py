@@ -255,6 +255,32 @@ def points_and_depths():
 
 
 @test
+def flags_of_pictures():
+    """Four frames, two of them bleeding, and a network that always says 0.7 and 0.2."""
+    os.makedirs('four')
+    Image.fromarray(numpy.zeros((8, 10, 3), numpy.uint8)).save('four/a.png')
+    with open('four/frames.jsonl', 'w', encoding='utf-8') as f:
+        for i in range(4):
+            f.write(json.dumps({'picture': 'a.png', 'procedure': i, 'frame': 0, 'truth': {
+                'out_of_body': i == 3, 'bleeding': i < 2}}) + '\n')
+    write_model('net', {'y': numpy.array([[0.7, 0.2]])})
+    write_record('net', {'y': {'decode': 'scores', 'names': ['bleeding', 'out-of-body']}})
+    with open('gates.json', 'w', encoding='utf-8') as f:
+        json.dump({'gates': [{'metric': 'sensitivity', 'of': 'bleeding', 'min': 1},
+                             {'metric': 'specificity', 'of': 'bleeding', 'min': 0.1}]}, f)
+    trocar('eval', 'four', 'net.onnx', '--record', 'net.json', '--json', 'eval.json', '--gate',
+           'gates.json', '--html', 'page.html', code=1)
+    with open('eval.json', encoding='utf-8') as f:
+        result = json.load(f)
+    bleeding, out = group(result, 'all')['flags']
+    equal([bleeding[k] for k in ('of', 'yes', 'no', 'sensitivity', 'specificity', 'ppv', 'auc')],
+          ['bleeding', 2, 2, 1, 0, 0.5, 0.5], 'bleeding')
+    equal([out[k] for k in ('of', 'yes', 'no', 'sensitivity', 'specificity', 'ppv')],
+          ['out-of-body', 1, 3, 0, 1, None], 'out of the body')
+    equal([g['pass'] for g in result['gates']], [True, False], 'gates')
+
+
+@test
 def bad_data_sets():
     def refused(text, says):
         os.makedirs('bad', exist_ok=True)
