@@ -7,7 +7,7 @@
 #include "base/err.h"
 
 #define MAGIC UINT64_C(0x31535752454f5254) /* "TROEWRS1" */
-#define MAX_MATCHES 100000                 /* of a frame */
+#define MATCH_BYTES 10
 
 const struct tro_eval_metric_info tro_eval_metrics[TRO_N_EVAL_METRICS] = {
 #define TRO_EVAL_METRIC_ROW(id, name, is_less_better, unit, text) \
@@ -132,7 +132,9 @@ static int read_matches(struct tro_eval_table *t, struct tro_eval_cell *c, struc
                         struct tro_err *err)
 {
     const uint32_t n = tro_bytes_u32(b);
-    if (b->failed || n > MAX_MATCHES)
+    if (n > tro_bytes_left(b) / MATCH_BYTES)
+        b->failed = true;
+    if (b->failed)
         return 0;
     c->matches = TRO_NEW_N(&t->arena, struct tro_match, (size_t)n + 1);
     if (!c->matches)
