@@ -130,7 +130,8 @@ static int fill_args(struct tro_cuda_exec *x, int32_t i, struct tro_err *err)
         const struct tro_arg *const a = k < s->n_in ? &s->in[k] : &s->out[k - s->n_in];
         ptr[k] = a->buffer ? x->at[a->buffer] + (tro_cu_ptr)a->offset : 0;
     }
-    memcpy(ptr + n, launch->params, launch->params_size);
+    if (launch->params_size) /* a library's call has none */
+        memcpy(ptr + n, launch->params, launch->params_size);
     return 0;
 }
 
