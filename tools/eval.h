@@ -10,6 +10,7 @@
 #include "eval/summary.h"
 #include "record/record.h"
 #include "side.h"
+#include "table.h"
 
 #define EVAL_MAX_ENGINES 16
 
@@ -105,6 +106,15 @@ double eval_pooled_miou(const struct eval *e, int engine, const struct eval_grou
 /* Milliseconds of the runs in a group. */
 int eval_latency(const struct eval *e, int engine, const struct eval_group *g, double percent,
                  double *ms, struct tro_err *err);
+
+/* ---- eval_tables.c, eval_print.c ------------------------------------------------------------ */
+
+/* A number, or "-" where it is not defined. */
+void eval_number(struct tro_table *t, double v);
+/* All metrics over all frames, a row each. */
+int eval_metrics_table(const struct eval *e, int engine, struct tro_table *t, struct tro_err *err);
+/* Each flag's decisions over all frames. */
+int eval_flags_table(const struct eval *e, int engine, struct tro_table *t, struct tro_err *err);
 
 int eval_print(struct eval *e, struct tro_err *err);
 int eval_write_json(struct eval *e, struct tro_err *err);

@@ -9,14 +9,6 @@
 #include "base/file.h"
 #include "html.h"
 
-static void number(struct tro_table *t, double v)
-{
-    if (isnan(v))
-        tro_table_cell(t, "-");
-    else
-        tro_table_cell(t, "%.4g", v);
-}
-
 static void text(struct tro_table *t, const char *s)
 {
     tro_table_text(t, s, strlen(s));
@@ -67,9 +59,9 @@ static int put_engines(struct eval *e, struct tro_buf *out, struct tro_err *err)
         if (rc < 0)
             break;
         text(&t, e->engines[i].text);
-        number(&t, figure);
-        number(&t, p50);
-        number(&t, p99);
+        eval_number(&t, figure);
+        eval_number(&t, p50);
+        eval_number(&t, p99);
         shares[i] = figure > 0 ? figure : 0;
     }
     if (rc >= 0)
@@ -95,7 +87,7 @@ static int put_groups(struct eval *e, int engine, const char *kind, struct tro_b
             continue;
         rc = eval_main_figure(e, engine, &groups[i], &figure, err);
         text(&t, groups[i].name);
-        number(&t, figure);
+        eval_number(&t, figure);
         shares[n_rows++] = figure > 0 ? figure : 0;
     }
     if (rc >= 0 && n_rows > 1) {
@@ -108,25 +100,18 @@ static int put_groups(struct eval *e, int engine, const char *kind, struct tro_b
 
 static int put_metrics(struct eval *e, int engine, struct tro_buf *out, struct tro_err *err)
 {
-    static const char *const heads[] = {"metric",  "of",    ">mean",  ">low",        ">high",
-                                        ">median", ">tail", ">worst", "<worst frame"};
-    const struct eval_group all = {"all", ""};
     struct tro_table t = {0};
-    int rc = 0;
-    for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++)
-        tro_table_column(&t, heads[i]);
-    for (int i = 0; i < e->n_columns && rc >= 0; i++) {
-        struct tro_summary s;
-        rc = eval_summary(e, engine, &all, i, &s, err);
-        if (rc < 0 || s.n == 0 || !tro_eval_is_figure(e->columns[i].metric))
-            continue;
-        const double values[] = {s.mean, s.lo, s.hi, s.median, s.bad_tail, s.worst};
-        text(&t, tro_eval_metrics[e->columns[i].metric].name);
-        text(&t, e->columns[i].of);
-        for (size_t k = 0; k < sizeof(values) / sizeof(*values); k++)
-            number(&t, values[k]);
-        text(&t, eval_frame_name(e, s.worst_frame));
-    }
+    const int rc = eval_metrics_table(e, engine, &t, err);
+    if (rc >= 0)
+        tro_html_table(out, &t, NULL);
+    tro_table_finish(&t);
+    return rc;
+}
+
+static int put_flags(struct eval *e, int engine, struct tro_buf *out, struct tro_err *err)
+{
+    struct tro_table t = {0};
+    const int rc = eval_flags_table(e, engine, &t, err);
     if (rc >= 0)
         tro_html_table(out, &t, NULL);
     tro_table_finish(&t);
@@ -137,6 +122,8 @@ static int put_engine(struct eval *e, int engine, struct tro_buf *out, struct tr
 {
     static const char *const kinds[] = {"slice", "camera", "procedure"};
     tro_html_element(out, "h2", e->engines[engine].text);
+    if (e->flags)
+        TRO_TRY(put_flags(e, engine, out, err));
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
         TRO_TRY(put_groups(e, engine, kinds[i], out, err));
     tro_buf_str(out, "<details><summary>All metrics over all frames</summary>\n");

@@ -11,7 +11,6 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "eval/gate.h"
-#include "table.h"
 
 /* ---- groups --------------------------------------------------------------------------------- */
 
