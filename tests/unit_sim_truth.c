@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The endoscopy simulator: ground truth beside the labels, disturbances, makes of cameras. */
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/thread.h"
 #include "sim/codec.h"
 #include "sim/endoscopy.h"
@@ -229,6 +230,32 @@ TEST(disturbances_do_not_depend_on_threads)
     CHECK(draw(&opts, 40, &many));
     tro_threads_set(0);
     CHECK(memcmp(&one, &many, sizeof(one)) == 0);
+}
+
+/* The same bytes on every machine. */
+TEST(disturbed_pictures_as_recorded)
+{
+    static struct planes p;
+    struct tro_endoscopy_opts opts = procedure(2024);
+    opts.make = TRO_CAMERA_D;
+    for (int i = 0; i < TRO_DISTURB_DROPPED; i++)
+        opts.disturb.strength[i] = 0.3f;
+    opts.disturb.strength[TRO_DISTURB_CAST] = 0.5f;
+    CHECK_OR_RETURN(draw(&opts, 250, &p));
+    const uint64_t rgb = tro_hash64(p.rgb, sizeof(p.rgb), 0);
+    const uint64_t depth = tro_hash64(p.depth, sizeof(p.depth), 0);
+    const uint64_t truth = tro_hash64(p.truth.tools[0].tip.mm, sizeof(p.truth.tools[0].tip.mm), 0);
+    test_check(rgb == 0xdeb18117937b9963 && depth == 0xbfecd3999eadb459 &&
+                   truth == 0x3eb17dc51e268b80,
+               __FILE__, __LINE__,
+               "hashes of the picture 0x%016llx, of the depths 0x%016llx, of a tip 0x%016llx",
+               (unsigned long long)rgb, (unsigned long long)depth, (unsigned long long)truth);
+
+    opts = disturbed(2024, TRO_DISTURB_OUT_OF_BODY, 1);
+    CHECK_OR_RETURN(draw(&opts, 250, &p));
+    const uint64_t room = tro_hash64(p.rgb, sizeof(p.rgb), 0);
+    test_check(room == 0x1eed1ffb0f0e3526, __FILE__, __LINE__, "hash of the room 0x%016llx",
+               (unsigned long long)room);
 }
 
 TEST(frames_are_dropped_and_frozen)
