@@ -5,7 +5,6 @@
 #include "base/err.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,12 +36,7 @@ struct plan {
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
-static struct {
-    pthread_mutex_t mutex;
-    bool is_tried, is_open;
-    struct api api;
-    struct tro_err err; /* why not */
-} library = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+static struct api library;
 
 static int open_library(struct tro_err *err)
 {
@@ -57,7 +51,7 @@ static int open_library(struct tro_err *err)
         void *const symbol = tro_library_symbol(from, #name);                                   \
         if (!symbol)                                                                            \
             return tro_fail(err, TRO_E_DEVICE, "cuBLASLt: the library has no function " #name); \
-        memcpy(&library.api.name, &symbol, sizeof symbol);                                      \
+        memcpy(&library.name, &symbol, sizeof symbol);                                          \
     }
 #include "cuda/cublaslt.def"
 #undef FN
@@ -66,15 +60,8 @@ static int open_library(struct tro_err *err)
 
 static const struct api *open_api(struct tro_err *err)
 {
-    pthread_mutex_lock(&library.mutex);
-    if (!library.is_tried) {
-        library.is_tried = true;
-        library.is_open = open_library(&library.err) >= 0;
-    }
-    pthread_mutex_unlock(&library.mutex);
-    if (!library.is_open)
-        tro_fail(err, (enum tro_status)library.err.status, "%s", library.err.text);
-    return library.is_open ? &library.api : NULL;
+    static struct tro_library_once once = TRO_LIBRARY_ONCE;
+    return tro_library_once(&once, open_library, err) < 0 ? NULL : &library;
 }
 
 static int check(const struct api *api, int rc, const char *what, struct tro_err *err)

@@ -5,7 +5,6 @@
 #include "base/dtype.h"
 #include "base/err.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,12 +35,7 @@ struct plan {
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
-static struct {
-    pthread_mutex_t mutex;
-    bool is_tried, is_open;
-    struct api api;
-    struct tro_err err; /* why not */
-} library = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+static struct api library;
 
 static int find_functions(void *from, struct api *api, struct tro_err *err)
 {
@@ -66,20 +60,13 @@ static int open_library(struct tro_err *err)
     static const char *const names[] = {"libcudnn.so.9", "/usr/local/cuda/lib64/libcudnn.so.9",
                                         "/usr/local/cuda/lib/libcudnn.so.9", NULL};
     void *const from = tro_library_open("TROCAR_CUDNN", names, "cuDNN", err);
-    return from ? find_functions(from, &library.api, err) : err->status;
+    return from ? find_functions(from, &library, err) : err->status;
 }
 
 static const struct api *open_api(struct tro_err *err)
 {
-    pthread_mutex_lock(&library.mutex);
-    if (!library.is_tried) {
-        library.is_tried = true;
-        library.is_open = open_library(&library.err) >= 0;
-    }
-    pthread_mutex_unlock(&library.mutex);
-    if (!library.is_open)
-        tro_fail(err, (enum tro_status)library.err.status, "%s", library.err.text);
-    return library.is_open ? &library.api : NULL;
+    static struct tro_library_once once = TRO_LIBRARY_ONCE;
+    return tro_library_once(&once, open_library, err) < 0 ? NULL : &library;
 }
 
 static int check(const struct api *api, int rc, const char *what, struct tro_err *err)

@@ -251,3 +251,16 @@ int tro_libraries_n_failed(struct tro_libraries *s)
     pthread_mutex_unlock(&s->mutex);
     return n;
 }
+
+int tro_library_once(struct tro_library_once *once, int (*open)(struct tro_err *err),
+                     struct tro_err *err)
+{
+    pthread_mutex_lock(&once->mutex);
+    if (!once->is_tried)
+        open(&once->err);
+    once->is_tried = true;
+    pthread_mutex_unlock(&once->mutex);
+    if (once->err.status >= 0)
+        return 0;
+    return tro_fail(err, (enum tro_status)once->err.status, "%s", once->err.text);
+}

@@ -12,6 +12,8 @@
 #ifndef TRO_CUDA_LIBRARY_H
 #define TRO_CUDA_LIBRARY_H
 
+#include <pthread.h>
+
 #include "cuda/device.h"
 #include "cuda/gemm.h"
 
@@ -108,5 +110,18 @@ int tro_libraries_n_failed(struct tro_libraries *s);
 void *tro_library_open(const char *variable, const char *const *names, const char *what,
                        struct tro_err *err);
 void *tro_library_symbol(void *library, const char *name);
+
+/* What a process opens once, by whichever thread comes first; why it failed is told each time. */
+struct tro_library_once {
+    pthread_mutex_t mutex;
+    bool is_tried;
+    struct tro_err err;
+};
+#define TRO_LIBRARY_ONCE                   \
+    {                                      \
+        .mutex = PTHREAD_MUTEX_INITIALIZER \
+    }
+int tro_library_once(struct tro_library_once *once, int (*open)(struct tro_err *err),
+                     struct tro_err *err);
 
 #endif
