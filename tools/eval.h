@@ -42,7 +42,7 @@ struct eval {
     const char *record_path, *split, *slice, *gate_path, *json_path, *html_path, *rows_path, *shard;
     struct tro_list args, merge;
     struct tro_side_opts side;
-    double tolerance_px, score_threshold;
+    double tolerance_px;
     int64_t limit, n_threads, n_draws, seed;
     /* what follows from them */
     struct tro_arena arena;

@@ -206,7 +206,7 @@ int tro_verb_sim(int argc, char **argv)
             "DIR/labels.tsv explains. dataset: the folder of docs/dataset.md, with the same "
             "frames\n"
             "clean and disturbed. The same seed gives the same pictures.\n"
-            "Disturbances: " TRO_SIM_DISTURBANCE_NAMES,
+            "Disturbances:\n" TRO_SIM_DISTURBANCE_NAMES,
         .opts = opts,
         .min_args = 1,
         .max_args = 1,

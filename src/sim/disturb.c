@@ -6,28 +6,21 @@
 
 #include "base/err.h"
 
-static const struct {
-    const char *name, *text;
-} rows[TRO_N_DISTURBANCES] = {
-#define TRO_DISTURBANCE_ROW(id, name, text) {name, text},
+static const char *const names[TRO_N_DISTURBANCES] = {
+#define TRO_DISTURBANCE_ROW(id, name, text) name,
     TRO_DISTURBANCES(TRO_DISTURBANCE_ROW)
 #undef TRO_DISTURBANCE_ROW
 };
 
 const char *tro_disturbance_name(enum tro_disturbance d)
 {
-    return rows[d].name;
-}
-
-const char *tro_disturbance_text(enum tro_disturbance d)
-{
-    return rows[d].text;
+    return names[d];
 }
 
 static int find(const char *name, size_t n)
 {
     for (int i = 0; i < TRO_N_DISTURBANCES; i++)
-        if (strlen(rows[i].name) == n && memcmp(rows[i].name, name, n) == 0)
+        if (strlen(names[i]) == n && memcmp(names[i], name, n) == 0)
             return i;
     return -1;
 }
@@ -46,7 +39,7 @@ int tro_disturbances_parse(const char *text, struct tro_disturbances *out, struc
         const double strength = strtod(text + n_name + 1, &end);
         if (end == text + n_name + 1 || (*end && *end != ',') || !(strength >= 0 && strength <= 1))
             return tro_fail(err, TRO_E_INPUT, "%s: expected a strength from 0 to 1, found '%s'",
-                            rows[i].name, text + n_name + 1);
+                            names[i], text + n_name + 1);
         out->strength[i] = (float)strength;
         text = *end ? end + 1 : end;
     }

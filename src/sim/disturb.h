@@ -42,13 +42,11 @@ struct tro_disturbances {
     float strength[TRO_N_DISTURBANCES]; /* 0..1 */
 };
 
-/* Names with a space after each, for help. */
-#define TRO_SIM_DISTURBANCE_LISTED(id, name, text) name " "
+/* A line for each, for help. */
+#define TRO_SIM_DISTURBANCE_LISTED(id, name, text) "  " name ": " text "\n"
 #define TRO_SIM_DISTURBANCE_NAMES TRO_DISTURBANCES(TRO_SIM_DISTURBANCE_LISTED)
 
 const char *tro_disturbance_name(enum tro_disturbance d);
-/* For people. */
-const char *tro_disturbance_text(enum tro_disturbance d);
 
 /* "smoke=0.5,defocus=0.2"; those not named stay as they are. */
 int tro_disturbances_parse(const char *text, struct tro_disturbances *out, struct tro_err *err);

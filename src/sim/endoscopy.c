@@ -231,7 +231,7 @@ static void draw_pixel(const struct frame *f, const struct tro_trace_block *bloc
     const struct sample s = sample_ray(f, block, x_px, y_px);
     if (f->film)
         f->film->px[at] = (tro_f4){s.color.x, s.color.y, s.color.z, s.depth};
-    if (inside <= 0 || !f->out)
+    if (inside <= 0)
         return;
     if (f->out->label)
         f->out->label[at] = s.label;
