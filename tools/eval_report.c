@@ -243,30 +243,54 @@ static int flag_value(const struct eval *e, int engine, const struct tro_gate *g
     return 0;
 }
 
-static int gate_value(const struct eval *e, int engine, const struct tro_gate *g, double *out,
-                      struct tro_err *err)
+static int group_value(const struct eval *e, int engine, const struct tro_gate *g,
+                       const struct eval_group *group, double *out, struct tro_err *err)
 {
-    const struct eval_group group = {g->kind, g->group};
     struct tro_summary s;
     if (strcmp(g->metric, "pooled-miou") == 0) {
-        *out = eval_pooled_miou(e, engine, &group);
+        *out = eval_pooled_miou(e, engine, group);
         return 0;
     }
     if (strcmp(g->metric, "map50") == 0)
-        return eval_map(e, engine, &group, 0, out, err);
+        return eval_map(e, engine, group, 0, out, err);
     if (strcmp(g->metric, "map") == 0)
-        return eval_map(e, engine, &group, -1, out, err);
+        return eval_map(e, engine, group, -1, out, err);
     if (strcmp(g->metric, "latency-p99-ms") == 0)
-        return eval_latency(e, engine, &group, 99, out, err);
-    const int rc = flag_value(e, engine, g, &group, out, err);
+        return eval_latency(e, engine, group, 99, out, err);
+    const int rc = flag_value(e, engine, g, group, out, err);
     if (rc != 0)
         return rc < 0 ? rc : 0;
     const int column = column_of(e, g);
     if (column < 0)
         return tro_fail(err, TRO_E_INPUT, "%s: expected a metric of this evaluation, found %s %s",
                         e->gate_path, g->metric, g->of);
-    TRO_TRY(eval_summary(e, engine, &group, column, &s, err));
+    TRO_TRY(eval_summary(e, engine, group, column, &s, err));
     *out = statistic_of(&s, g->statistic);
+    return 0;
+}
+
+/* Of a pattern: the mean over the groups where it is defined. */
+static int gate_value(struct eval *e, int engine, const struct tro_gate *g, double *out,
+                      struct tro_err *err)
+{
+    const struct eval_group only = {g->kind, g->group};
+    struct eval_group *groups;
+    double sum = 0;
+    int n, n_values = 0;
+    if (!tro_gate_is_pattern(g))
+        return group_value(e, engine, g, &only, out, err);
+    TRO_TRY(eval_groups(e, &groups, &n, err));
+    for (int i = 0; i < n; i++) {
+        double value;
+        if (strcmp(groups[i].kind, g->kind) != 0 || !tro_gate_covers(g, groups[i].name))
+            continue;
+        TRO_TRY(group_value(e, engine, g, &groups[i], &value, err));
+        if (isnan(value))
+            continue;
+        sum += value;
+        n_values++;
+    }
+    *out = n_values ? sum / n_values : NAN;
     return 0;
 }
 

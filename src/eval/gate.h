@@ -9,7 +9,8 @@
  * metric      one of a frame (eval/table.h), or of all frames together: pooled-miou, map50, map,
  *             latency-p99-ms; of a flag: sensitivity, specificity, ppv, accuracy, f1, auc
  * of          class, point or output; left out where the metric has none
- * slice, camera, procedure   at most one; left out: all frames
+ * slice, camera, procedure   at most one; left out: all frames. "*-0.5": the mean over all of them
+ *             that end so, each by itself, where it is defined
  * statistic   of metrics of a frame: mean (left out), median, tail (5th percentile, or the 95th
  *             where less is better), worst, low, high (ends of the interval of the mean)
  * min, max    at least one. A value that is not defined does not pass
@@ -48,5 +49,9 @@ struct tro_gates {
 
 int tro_gates_read(const char *path, struct tro_gates *out, struct tro_err *err);
 void tro_gates_finish(struct tro_gates *g);
+
+/* Is the group a pattern, "*" and the end of names? Does it cover this name? */
+bool tro_gate_is_pattern(const struct tro_gate *g);
+bool tro_gate_covers(const struct tro_gate *g, const char *name);
 
 #endif

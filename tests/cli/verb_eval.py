@@ -125,6 +125,32 @@ def slices_and_gates():
 
 
 @test
+def a_gate_of_many_slices():
+    """The mean over slices of half strength, each by itself; frames out of the body have no masks,
+    so that slice has fewer of them and may have none."""
+    colour_model()
+    sim('--strengths', '0.5,1')
+    gates = [{'metric': 'pooled-miou', 'slice': '*-0.5', 'min': 0},
+             {'metric': 'iou', 'of': 'liver', 'slice': '*-1', 'min': 0},
+             {'metric': 'iou', 'of': 'liver', 'procedure': '*', 'min': 0},
+             {'metric': 'iou', 'of': 'liver', 'slice': '*-2', 'min': 0}]
+    with open('gates.json', 'w', encoding='utf-8') as f:
+        json.dump({'gates': gates}, f)
+    result = evaluate('--gate', 'gates.json', code=1)
+    slices = [g for g in result['groups'] if g['kind'] == 'slice']
+    half = [g['pooled-miou'] for g in slices if g['group'].endswith('-0.5')]
+    full = [metric(g, 'iou', 'liver')['mean'] for g in slices if g['group'].endswith('-1')]
+    equal((len(half), len(full)), (15, 15), 'slices')
+    found = [g['value'] for g in result['gates']]
+    near(found[0], numpy.mean([v for v in half if v is not None]), 'pooled mIoU at half strength')
+    near(found[1], numpy.mean([v for v in full if v is not None]), 'IoU at full strength')
+    procedures = [metric(g, 'iou', 'liver')['mean'] for g in result['groups']
+                  if g['kind'] == 'procedure']
+    near(found[2], numpy.mean(procedures), 'IoU of procedures')
+    equal([g['pass'] for g in result['gates']], [True, True, True, False], 'gates')
+
+
+@test
 def shards_join_exactly():
     colour_model()
     sim('--cameras')
