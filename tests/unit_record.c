@@ -72,7 +72,7 @@ TEST(record_refuses_other_texts)
     refused("{\"inputs\": ", "line 1, column 11: expected JSON");
     refused("[]", "expected an object, found a list");
     refused("{} {}", "expected JSON");
-    refused("{\"input\": {}}", "expected one of the keys inputs, outputs, found 'input'");
+    refused("{\"input\": {}}", "expected one of the keys inputs, outputs, states, found 'input'");
     refused("{\"inputs\": 3}", "inputs: expected an object, found an integer");
     refused("{\"inputs\": {\"x\": null}}", "inputs.x: expected an object, found null");
     refused("{\"inputs\": {\"x\": {\"format\": \"rgb8\"}, \"x\": {}}}", "duplicate");

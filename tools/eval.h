@@ -28,10 +28,22 @@ struct eval_planes {
     struct tro_outline_work *work;
 };
 
+/* An input that takes what an output gave at the frame before. */
+struct eval_state {
+    int input, output; /* of the engine's inputs, of its results */
+    struct tro_tensor value;
+};
+
 struct eval_engine {
     struct tro_side side;
     struct tro_around *around; /* of engines that do not know records; NULL: of the others */
     const char *text;
+    struct tro_arena arena; /* while it is open */
+    int frame_input;        /* the one that takes frames */
+    struct tro_tensor *inputs;
+    struct eval_state *states;
+    int n_states;
+    int64_t state_frame; /* whose states those are; -1: none */
     int n_tasks;
     struct eval_task tasks[16];
     struct eval_planes planes;
@@ -68,8 +80,20 @@ struct eval {
 
 /* The data set, the record, the columns; no engine is opened. */
 int eval_prepare(struct eval *e, struct tro_err *err);
+
+/* ---- eval_engine.c -------------------------------------------------------------------------- */
+
 int eval_open_engine(struct eval *e, int i, struct tro_err *err);
 void eval_close_engine(struct eval *e, int i);
+
+/* Frames of one procedure in one slice, which a network with states sees one after the other. */
+bool eval_is_same_take(const struct eval *e, int64_t a, int64_t b);
+/* One frame, its picture in the arena. States are those after all frames of the take before it:
+ * those that were not run just now are run first. */
+int eval_run(struct eval *e, struct eval_engine *x, int64_t frame, struct tro_arena *arena,
+             struct tro_err *err);
+/* A result, valid until the next run. */
+int eval_output(struct eval_engine *x, int i, struct tro_tensor *out, struct tro_err *err);
 
 /* ---- eval_frame.c --------------------------------------------------------------------------- */
 

@@ -7,8 +7,6 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
-#include "inputs.h"
-#include "io/frame.h"
 #include "io/picture.h"
 
 /* ---- planes --------------------------------------------------------------------------------- */
@@ -56,40 +54,8 @@ static void planes_turn(struct eval_planes *p, int64_t frame)
 
 static bool follows(const struct eval *e, int64_t before, int64_t frame)
 {
-    if (before < 0)
-        return false;
-    const struct tro_truth_frame *const a = &e->data.frames[before], *const b =
-                                                                         &e->data.frames[frame];
-    return a->index + 1 == b->index && strcmp(a->procedure, b->procedure) == 0 &&
-           strcmp(a->slice, b->slice) == 0;
-}
-
-/* ---- an engine's results -------------------------------------------------------------------- */
-
-static int output_of(struct eval_engine *x, int i, struct tro_tensor *out, struct tro_err *err)
-{
-    if (!x->around)
-        return tro_side_output(&x->side, i, out, err);
-    *out = tro_around_result(x->around, i);
-    return 0;
-}
-
-static int run(struct eval_engine *x, const char *picture, struct tro_arena *arena,
-               struct tro_err *err)
-{
-    struct tro_tensor input;
-    if (!x->around) {
-        const struct tro_io_info info = tro_side_input_info(&x->side, 0);
-        TRO_TRY(tro_input_read(&x->side, picture, &info, arena, &input, err));
-        return tro_side_run(&x->side, &input, 1, err);
-    }
-    const struct tro_io_info info = tro_around_input_info(x->around, 0);
-    const struct tro_attrs_camera *const camera = tro_camera_of_input(tro_around_graph(x->around),
-                                                                      info.name);
-    TRO_TRY(camera
-                ? tro_picture_to_frame(picture, &info, camera, arena, &input, err)
-                : tro_picture_to_tensor(picture, &info, &x->side.preprocess, arena, &input, err));
-    return tro_around_run(x->around, &input, err);
+    return before >= 0 && eval_is_same_take(e, before, frame) &&
+           e->data.frames[before].index + 1 == e->data.frames[frame].index;
 }
 
 /* ---- classes -------------------------------------------------------------------------------- */
@@ -133,7 +99,7 @@ static int judge_classes(struct eval *e, struct eval_engine *engine, const struc
     if (!truth->label)
         return 0;
     TRO_TRY(tro_picture_read(arena, truth->label, 1, &label, err));
-    TRO_TRY(output_of(engine, t->index, &map, err));
+    TRO_TRY(eval_output(engine, t->index, &map, err));
     TRO_TRY(want_map(t, &map, err));
     TRO_TRY(planes_resize(p, label.width, label.height, err));
     find_indices(e, index_of);
@@ -171,7 +137,7 @@ static int judge_depth(struct eval *e, struct eval_engine *engine, const struct 
     if (!truth->depth)
         return 0;
     TRO_TRY(tro_picture_read_16(arena, truth->depth, &width, &height, &hundredths, err));
-    TRO_TRY(output_of(engine, t->index, &map, err));
+    TRO_TRY(eval_output(engine, t->index, &map, err));
     TRO_TRY(want_map(t, &map, err));
     const int64_t n = (int64_t)width * height;
     float *const mm = TRO_NEW_N(arena, float, (size_t)n), *const found = TRO_NEW_N(arena, float,
@@ -197,7 +163,7 @@ static int judge_points(struct eval *e, struct eval_engine *engine, const struct
     struct tro_tensor all;
     if (!truth->has_points)
         return 0;
-    TRO_TRY(output_of(engine, t->index, &all, err));
+    TRO_TRY(eval_output(engine, t->index, &all, err));
     if (all.rank != 4 || all.shape[0] != 1 || all.shape[1] != n)
         return tro_fail(err, TRO_E_INPUT, "output %s: expected points of %d maps of one picture",
                         t->output->name, n);
@@ -231,10 +197,10 @@ static int judge_boxes(struct eval *e, struct eval_engine *engine, const struct 
     struct tro_tensor count, boxes, scores, classes;
     if (!truth->has_boxes)
         return 0;
-    TRO_TRY(output_of(engine, t->index, &count, err));
-    TRO_TRY(output_of(engine, t->index + 1, &boxes, err));
-    TRO_TRY(output_of(engine, t->index + 2, &scores, err));
-    TRO_TRY(output_of(engine, t->index + 3, &classes, err));
+    TRO_TRY(eval_output(engine, t->index, &count, err));
+    TRO_TRY(eval_output(engine, t->index + 1, &boxes, err));
+    TRO_TRY(eval_output(engine, t->index + 2, &scores, err));
+    TRO_TRY(eval_output(engine, t->index + 3, &classes, err));
     const int n_found = ((const int32_t *)count.data)[0];
     struct tro_eval_box *const want = TRO_NEW_N(arena, struct tro_eval_box,
                                                 (size_t)truth->n_boxes + 1);
@@ -267,7 +233,7 @@ static int judge_flags(struct eval *e, struct eval_engine *engine, const struct 
 {
     struct tro_tensor scores;
     (void)arena;
-    TRO_TRY(output_of(engine, t->index, &scores, err));
+    TRO_TRY(eval_output(engine, t->index, &scores, err));
     if (tro_tensor_n_elems(&scores) != t->output->n_names)
         return tro_fail(err, TRO_E_INPUT, "output %s: expected scores of one picture",
                         t->output->name);
@@ -291,7 +257,7 @@ static judge_fn *const judges[] = {
 static int run_and_judge(struct eval *e, struct eval_engine *engine, int64_t frame,
                          struct tro_arena *arena, struct tro_eval_cell *c, struct tro_err *err)
 {
-    TRO_TRY(run(engine, e->data.frames[frame].picture, arena, err));
+    TRO_TRY(eval_run(e, engine, frame, arena, err));
     TRO_TRY(tro_eval_cell_make(&e->table, c, err));
     c->latency_ns = engine->side.run_ns;
     for (int i = 0; i < engine->n_tasks; i++) {

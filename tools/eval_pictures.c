@@ -116,8 +116,12 @@ static int put_findings(struct eval *e, int engine, int64_t frame, bool has_trut
                         struct tro_buf *out, struct tro_err *err)
 {
     struct eval_engine *const x = &e->engines[engine];
-    *tro_eval_cell(&e->table, engine, frame) = (struct tro_eval_cell){0};
-    TRO_TRY(eval_frame(e, engine, frame, err));
+    struct tro_eval_cell *const cell = tro_eval_cell(&e->table, engine, frame);
+    const struct tro_eval_cell kept = *cell; /* figures are those of the frames in order */
+    *cell = (struct tro_eval_cell){0};
+    const int judged = eval_frame(e, engine, frame, err);
+    *cell = kept;
+    TRO_TRY(judged);
     const struct eval_planes *const p = &x->planes;
     uint8_t *const rgb = tro_malloc((size_t)p->width * (size_t)p->height * 3);
     int rc = rgb ? 0 : tro_fail_nomem(err);

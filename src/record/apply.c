@@ -224,9 +224,64 @@ static int apply_input(struct tro_graph *g, const struct tro_record_input *in,
     return rewrite(&p);
 }
 
+/* ---- states --------------------------------------------------------------------------------- */
+
+static int find_value(const struct tro_graph *g, const tro_value_id *values, size_t n,
+                      const char *name, const char *what, tro_value_id *out, struct tro_err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(tro_value_get(g, values[i])->name, name) == 0) {
+            *out = values[i];
+            return 0;
+        }
+    return tro_fail(err, TRO_E_INPUT, "expected the name of an %s, found '%s'", what, name);
+}
+
+static bool is_same_type(const struct tro_value *a, const struct tro_value *b)
+{
+    bool is_same = a->dtype == b->dtype && a->shape.rank == b->shape.rank;
+    for (int i = 0; is_same && i < a->shape.rank; i++)
+        is_same = tro_dim_eq(a->shape.dim[i], b->shape.dim[i]);
+    return is_same;
+}
+
+static int fail_types(const struct tro_graph *g, tro_value_id in, tro_value_id out,
+                      struct tro_err *err)
+{
+    struct tro_buf want = {0}, found = {0};
+    tro_value_print_type(g, in, &want);
+    tro_value_print_type(g, out, &found);
+    tro_buf_u8(&want, 0);
+    tro_buf_u8(&found, 0);
+    const int rc = want.failed || found.failed
+                       ? tro_fail_nomem(err)
+                       : tro_fail(err, TRO_E_INPUT,
+                                  "expected an output of the input's type, %s, found '%s', %s",
+                                  (const char *)want.p, tro_value_get(g, out)->name,
+                                  (const char *)found.p);
+    tro_buf_finish(&want);
+    tro_buf_finish(&found);
+    return rc;
+}
+
+/* Before outputs are decoded: those of states stay as they are. */
+static int check_state(const struct tro_graph *g, const struct tro_record_state *s,
+                       struct tro_err *err)
+{
+    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
+    tro_value_id in, out;
+    TRO_TRY(find_value(g, b->inputs, b->n_inputs, s->input, "input", &in, err));
+    TRO_TRY(find_value(g, b->outputs, b->n_outputs, s->output, "output", &out, err));
+    return is_same_type(tro_value_get(g, in), tro_value_get(g, out)) ? 0
+                                                                     : fail_types(g, in, out, err);
+}
+
 int tro_record_apply_to_graph(const struct tro_record *r, struct tro_graph *g,
                               const struct tro_preprocess *notes, struct tro_err *err)
 {
+    for (size_t i = 0; i < r->n_states; i++)
+        TRO_TRY(tro_err_prefix(err, check_state(g, &r->states[i], err),
+                               "record, states.%s: ", r->states[i].input));
     for (size_t i = 0; i < r->n_inputs; i++)
         TRO_TRY(tro_err_prefix(err, apply_input(g, &r->inputs[i], notes, err),
                                "record, inputs.%s: ", r->inputs[i].name));

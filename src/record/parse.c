@@ -3,6 +3,8 @@
 #include "record/output.h"
 #include "record/record.h"
 
+#include <string.h>
+
 #include "base/err.h"
 
 static int read_input(void *ctx, const char *key, const struct tro_field *value)
@@ -43,13 +45,67 @@ static int read_outputs(struct tro_record *r, const struct tro_field *top)
     return r->outputs ? tro_field_each(&outputs, read_output, r) : tro_fail_nomem(top->err);
 }
 
+/* ---- states --------------------------------------------------------------------------------- */
+
+static bool takes_frames(const struct tro_record *r, const char *input)
+{
+    for (size_t i = 0; i < r->n_inputs; i++)
+        if (strcmp(r->inputs[i].name, input) == 0)
+            return true;
+    return false;
+}
+
+static bool is_decoded(const struct tro_record *r, const char *output)
+{
+    for (size_t i = 0; i < r->n_outputs; i++) {
+        const char *const scores = r->outputs[i].scores;
+        if (strcmp(r->outputs[i].name, output) == 0 || (scores && strcmp(scores, output) == 0))
+            return true;
+    }
+    return false;
+}
+
+struct states {
+    struct tro_record *record;
+    const struct tro_field *field;
+};
+
+static int read_state(void *ctx, const char *key, const struct tro_field *value)
+{
+    const struct states *const s = ctx;
+    struct tro_record *const r = s->record;
+    struct tro_record_state *const state = &r->states[r->n_states];
+    state->input = key;
+    TRO_TRY(tro_field_text(s->field, key, &state->output));
+    if (takes_frames(r, key))
+        return tro_field_fail(value, "expected an input that takes no frames, found one of inputs");
+    if (is_decoded(r, state->output))
+        return tro_field_fail(value, "expected an output that is not decoded, found '%s', which is",
+                              state->output);
+    r->n_states++;
+    return 0;
+}
+
+static int read_states(struct tro_record *r, const struct tro_field *top)
+{
+    struct tro_field field;
+    struct states s = {r, &field};
+    const int rc = tro_field_get(top, "states", &field);
+    if (rc <= 0)
+        return rc;
+    const int64_t n = tro_field_n_members(&field);
+    r->states = TRO_NEW_N(&r->arena, struct tro_record_state, n < 0 ? 1 : (size_t)n + 1);
+    return r->states ? tro_field_each(&field, read_state, &s) : tro_fail_nomem(top->err);
+}
+
 /* Each part of a record is a row of keys and a line of calls. */
 static int read_top(struct tro_record *r, const struct tro_field *top)
 {
-    static const char *const keys[] = {"inputs", "outputs", NULL};
+    static const char *const keys[] = {"inputs", "outputs", "states", NULL};
     TRO_TRY(tro_field_want_keys(top, keys));
     TRO_TRY(read_inputs(r, top));
-    return read_outputs(r, top);
+    TRO_TRY(read_outputs(r, top));
+    return read_states(r, top);
 }
 
 static int parse(struct tro_record *r, const char *text, size_t n, struct tro_err *err)

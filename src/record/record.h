@@ -70,6 +70,11 @@ struct tro_record_output {
     double scale, offset;                  /* linear */
 };
 
+/* An input takes the output of the frame before, zeros at first. */
+struct tro_record_state {
+    const char *input, *output;
+};
+
 struct tro_record {
     struct tro_arena arena; /* of everything below */
     const char *text;
@@ -77,6 +82,8 @@ struct tro_record {
     size_t n_inputs;
     struct tro_record_output *outputs;
     size_t n_outputs;
+    struct tro_record_state *states;
+    size_t n_states;
 };
 
 /* Both overwrite *out; on failure nothing is left to finish. name stands in messages. */
@@ -86,7 +93,8 @@ int tro_record_parse(const char *text, size_t n, const char *name, struct tro_re
 void tro_record_finish(struct tro_record *r);
 
 /* Rewrites the model's graph and keeps the text. Inputs and outputs that the model lacks, or that
- * have not the form that the record says, are errors. Before a builder is made of the model. */
+ * have not the form that the record says, are errors. Before a builder is made of the model. States
+ * are checked: whoever runs the network frame after frame hands them on. */
 int tro_record_apply(const struct tro_record *r, struct tro_model *m, struct tro_err *err);
 
 /* The same for a graph that is no model's; notes: what stands for the model's metadata. */

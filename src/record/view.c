@@ -5,21 +5,6 @@
 
 #include <string.h>
 
-static int find_input(const struct tro_graph *g, const char *input, tro_value_id *out,
-                      struct tro_err *err)
-{
-    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
-    if (!input && b->n_inputs != 1)
-        return tro_fail(err, TRO_E_INPUT,
-                        "expected the key input, since the network has %zu of them", b->n_inputs);
-    for (size_t i = 0; i < b->n_inputs; i++) {
-        *out = b->inputs[i];
-        if (!input || strcmp(tro_value_get(g, *out)->name, input) == 0)
-            return 0;
-    }
-    return tro_fail(err, TRO_E_INPUT, "input: expected the name of an input, found '%s'", input);
-}
-
 /* NULL: the input takes no frames. */
 static const struct tro_node *find_camera(const struct tro_graph *g, tro_value_id input)
 {
@@ -30,6 +15,37 @@ static const struct tro_node *find_camera(const struct tro_graph *g, tro_value_i
             return n;
     }
     return NULL;
+}
+
+/* The only one that takes frames, if there is just one. */
+static bool find_frames(const struct tro_graph *g, tro_value_id *out)
+{
+    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
+    int n = 0;
+    for (size_t i = 0; i < b->n_inputs; i++) {
+        if (!find_camera(g, b->inputs[i]))
+            continue;
+        *out = b->inputs[i];
+        n++;
+    }
+    return n == 1;
+}
+
+static int find_input(const struct tro_graph *g, const char *input, tro_value_id *out,
+                      struct tro_err *err)
+{
+    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
+    if (!input && find_frames(g, out))
+        return 0;
+    if (!input && b->n_inputs != 1)
+        return tro_fail(err, TRO_E_INPUT,
+                        "expected the key input, since the network has %zu of them", b->n_inputs);
+    for (size_t i = 0; i < b->n_inputs; i++) {
+        *out = b->inputs[i];
+        if (!input || strcmp(tro_value_get(g, *out)->name, input) == 0)
+            return 0;
+    }
+    return tro_fail(err, TRO_E_INPUT, "input: expected the name of an input, found '%s'", input);
 }
 
 static void see_frame(const struct tro_graph *g, const struct tro_node *n,

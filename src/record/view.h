@@ -15,9 +15,9 @@ struct tro_view {
     double left, top, by_x, by_y;
 };
 
-/* Of the input by name, NULL: the only one, after records were applied to inputs. Where positions
- * stay those of the network (or the input takes no frames, which is an error for those of frames)
- * left, top are 0 and by_x, by_y are 1. */
+/* Of the input by name, NULL: the only one that takes frames, or the only one at all, after records
+ * were applied to inputs. Where positions stay those of the network (or the input takes no frames,
+ * which is an error for those of frames) left, top are 0 and by_x, by_y are 1. */
 int tro_view_of(const struct tro_graph *g, const char *input, enum tro_record_space space,
                 struct tro_view *out, struct tro_err *err);
 

@@ -307,6 +307,127 @@ def points_and_depths():
     near(metric(everything, 'rms-depth', 'd')['mean'], 5, 'depth')
 
 
+# ---- states --------------------------------------------------------------------------------
+
+TAKES = {('a', 'p'): [10, 60, 200], ('a', 'q'): [90], ('b', 'p'): [30, 30, 0, 250]}
+DEPTH = 50
+
+
+def write_takes():
+    """Grey frames of two slices, out of order, all with the same depth."""
+    os.makedirs('takes')
+    Image.fromarray(numpy.full((8, 10), DEPTH * 100, numpy.uint16)).save('takes/d.png')
+    texts = []
+    for (slice_, procedure), greys in TAKES.items():
+        for i, grey in enumerate(greys):
+            name = f'{slice_}{procedure}{i}.png'
+            Image.fromarray(numpy.full((8, 10, 3), grey, numpy.uint8)).save('takes/' + name)
+            texts.append(json.dumps({'picture': name, 'depth': 'd.png', 'procedure': procedure,
+                                     'slice': slice_, 'frame': 10 * i, 'truth': {
+                                         'out_of_body': False, 'landmarks': {}}}))
+    with open('takes/frames.jsonl', 'w', encoding='utf-8') as f:
+        f.write('\n'.join(texts[1::2] + texts[::2]))
+
+
+def write_recurrent(**record):
+    """h' = h / 2 + the mean of the picture, and each depth is h'; h'' counts frames beside it."""
+    values = {'half': numpy.float32(0.5), 'one': numpy.float32(1),
+              'zeros': numpy.zeros((1, 1, 8, 10), numpy.float32)}
+    nodes = [helper.make_node('ReduceMean', ['x'], ['m'], axes=[1, 2, 3], keepdims=1),
+             helper.make_node('Mul', ['h', 'half'], ['r']),
+             helper.make_node('Add', ['r', 'm'], ['h2']),
+             helper.make_node('Add', ['zeros', 'h2'], ['d']),
+             helper.make_node('Add', ['n', 'one'], ['n2'])]
+    info = helper.make_tensor_value_info
+    state, count = [1, 1, 1, 1], [1, 3]
+    graph = helper.make_graph(
+        nodes, 'net', [info('h', TensorProto.FLOAT, state),
+                       info('x', TensorProto.FLOAT, [1, 3, 8, 10]),
+                       info('n', TensorProto.FLOAT, count)],
+        [info('n2', TensorProto.FLOAT, count), info('d', TensorProto.FLOAT, [1, 1, 8, 10]),
+         info('h2', TensorProto.FLOAT, state)],
+        [numpy_helper.from_array(v, k) for k, v in values.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    with open('net.onnx', 'wb') as f:
+        f.write(model.SerializeToString())
+    with open('net.json', 'w', encoding='utf-8') as f:
+        json.dump({'inputs': {'x': {'format': 'rgb8'}}, 'outputs': {'d': {'decode': 'linear'}},
+                   'states': {'h': 'h2', 'n': 'n2'}, **record}, f)
+
+
+def depths_of_takes():
+    found = {}
+    for (slice_, procedure), greys in TAKES.items():
+        h = 0
+        for i, grey in enumerate(greys):
+            h = h / 2 + grey
+            found[slice_, procedure, i] = abs(h - DEPTH) / DEPTH
+    return found
+
+
+def judge_takes(result, engine):
+    want = depths_of_takes()
+    everything = group(result, 'all')
+    near(metric(everything, 'abs-rel', 'd')['mean'], numpy.mean(list(want.values())), engine, 1e-6)
+    for slice_ in 'ab':
+        of_slice = [v for k, v in want.items() if k[0] == slice_]
+        found = metric(group(result, 'slice', slice_), 'abs-rel', 'd')
+        near(found['mean'], numpy.mean(of_slice), f'{engine}, slice {slice_}', 1e-6)
+        near(found['worst'], max(of_slice), f'{engine}, worst of slice {slice_}', 1e-6)
+
+
+def states_on(engine, *options):
+    trocar('eval', 'takes', engine, '--record', 'net.json', '--json', 'eval.json', *options)
+    with open('eval.json', encoding='utf-8') as f:
+        judge_takes(json.load(f), engine)
+
+
+@test
+def states_from_frame_to_frame():
+    write_takes()
+    write_recurrent()
+    trocar('build', 'net.onnx', '--record', 'net.json', '-o', 'net.plan', '--tune', 0)
+    for engine in ('net.onnx', 'ref:net.onnx'):
+        states_on(engine)
+    trocar('eval', 'takes', 'net.plan', '--json', 'eval.json')
+    with open('eval.json', encoding='utf-8') as f:
+        judge_takes(json.load(f), 'a plan that brings its record')
+    parts = []
+    for i in range(2):
+        trocar('eval', 'takes', 'net.onnx', '--record', 'net.json', '--shard', f'{i}/2', '--rows',
+               f'rows{i}')
+        parts += ['--merge', f'rows{i}']
+    states_on('net.onnx', *parts)
+
+
+@test
+def states_in_onnx_runtime():
+    need_ort()
+    write_takes()
+    write_recurrent()
+    states_on('ort:net.onnx')
+
+
+@test
+def states_that_do_not_fit():
+    write_takes()
+
+    def refused(says, **record):
+        write_recurrent(**record)
+        holds(trocar('eval', 'takes', 'net.onnx', '--record', 'net.json', code=2).err, says)
+
+    refused("states.z: expected the name of an input, found 'z'", states={'z': 'h2'})
+    refused("states.h: expected the name of an output, found 'z'", states={'h': 'z'})
+    refused("states.h: expected an output of the input's type, f32[1,1,1,1], found 'n2', f32[1,3]",
+            states={'h': 'n2'})
+    refused('states.x: expected an input that takes no frames', states={'x': 'h2'})
+    refused("states.h: expected an output that is not decoded, found 'd'", states={'h': 'd'})
+    refused('states.h: expected a text, found an integer', states={'h': 3})
+    refused('states: expected an object, found a list', states=['h'])
+    refused("expected one input besides the record's 1 states, found 3 inputs",
+            states={'h': 'h2'})
+
+
 @test
 def flags_of_pictures():
     """Four frames, two of them bleeding, and a network that always says 0.7 and 0.2."""
