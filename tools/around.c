@@ -167,6 +167,11 @@ int tro_around_run(struct tro_around *a, const struct tro_tensor *frames, struct
     return run_graph(a, err);
 }
 
+struct tro_tensor *tro_around_side_inputs(const struct tro_around *a)
+{
+    return a->out + a->n_results;
+}
+
 struct tro_tensor tro_around_result(const struct tro_around *a, int i)
 {
     return a->out[i];

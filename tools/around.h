@@ -29,7 +29,8 @@ const struct tro_graph *tro_around_graph(const struct tro_around *a);
 
 /* As tro_side_run; the side's run_ns is of the engine alone. */
 int tro_around_run(struct tro_around *a, const struct tro_tensor *frames, struct tro_err *err);
-/* Valid until the next run. */
+/* Both valid until the next run. */
+struct tro_tensor *tro_around_side_inputs(const struct tro_around *a);
 struct tro_tensor tro_around_result(const struct tro_around *a, int i);
 
 #endif

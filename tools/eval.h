@@ -4,6 +4,7 @@
 #define TROCAR_EVAL_H
 
 #include "around.h"
+#include "base/json.h"
 #include "eval/binary.h"
 #include "eval/dataset.h"
 #include "eval/score.h"
@@ -34,6 +35,12 @@ struct eval_state {
     struct tro_tensor value;
 };
 
+/* Of a frame. */
+struct eval_energy {
+    double mj;
+    char why_not[256]; /* why it was not measured; empty: it was */
+};
+
 struct eval_engine {
     struct tro_side side;
     struct tro_around *around; /* of engines that do not know records; NULL: of the others */
@@ -47,6 +54,7 @@ struct eval_engine {
     int n_tasks;
     struct eval_task tasks[16];
     struct eval_planes planes;
+    struct eval_energy energy;
 };
 
 struct eval {
@@ -63,7 +71,8 @@ struct eval {
     bool has_record;
     int n_engines;
     struct eval_engine engines[EVAL_MAX_ENGINES];
-    const struct tro_record_output *classes, *depth, *points, *boxes, *flags; /* NULL: none */
+    const struct tro_record_output *classes, *depth, *points, *boxes, *flags,
+        *steps; /* NULL: none */
     struct tro_eval_layout layout;
     struct tro_eval_column *columns;
     int n_columns;
@@ -92,8 +101,15 @@ bool eval_is_same_take(const struct eval *e, int64_t a, int64_t b);
  * those that were not run just now are run first. */
 int eval_run(struct eval *e, struct eval_engine *x, int64_t frame, struct tro_arena *arena,
              struct tro_err *err);
+/* What its side took at the last run. */
+struct tro_tensor *eval_side_inputs(const struct eval_engine *x);
 /* A result, valid until the next run. */
 int eval_output(struct eval_engine *x, int i, struct tro_tensor *out, struct tro_err *err);
+
+/* ---- eval_energy.c -------------------------------------------------------------------------- */
+
+/* Runs the frame for a while, the first of its take. */
+int eval_measure_energy(struct eval *e, struct eval_engine *x, int64_t frame, struct tro_err *err);
 
 /* ---- eval_frame.c --------------------------------------------------------------------------- */
 
@@ -104,18 +120,23 @@ void eval_planes_finish(struct eval_planes *p);
 /* The picture's path within the data set. */
 const char *eval_frame_name(const struct eval *e, int64_t frame);
 
-/* ---- eval_report.c -------------------------------------------------------------------------- */
+/* ---- eval_figures.c ------------------------------------------------------------------------- */
 
 /* One group of frames: all, of a slice, a camera or a procedure. */
 struct eval_group {
     const char *kind, *name; /* "slice", "smoke-0.5"; "all", "" */
 };
+enum { EVAL_N_KINDS = 3 }; /* but for all */
+extern const char *const eval_kinds[EVAL_N_KINDS];
 bool eval_is_in(const struct eval *e, const struct eval_group *g, int64_t frame);
 /* Groups in the order of reports, in the arena. */
 int eval_groups(struct eval *e, struct eval_group **out, int *n, struct tro_err *err);
 
 int eval_summary(const struct eval *e, int engine, const struct eval_group *g, int column,
                  struct tro_summary *out, struct tro_err *err);
+/* What the engine has more than the first one, on the frames where both are defined. */
+int eval_delta(const struct eval *e, int engine, const struct eval_group *g, int column,
+               struct tro_summary *out, struct tro_err *err);
 /* Of areas added up over the frames: IoU and Dice of a class. */
 struct tro_areas eval_pooled(const struct eval *e, int engine, const struct eval_group *g,
                              int class_index);
@@ -127,7 +148,59 @@ int eval_flag(const struct eval *e, int engine, const struct eval_group *g, int 
               struct tro_binary *out, struct tro_err *err);
 double eval_pooled_miou(const struct eval *e, int engine, const struct eval_group *g);
 
-/* Milliseconds of the runs in a group. */
+struct eval_flag_figure {
+    const char *name;
+    double value;
+};
+enum { EVAL_N_FLAG_FIGURES = 6 };
+void eval_flag_figures(const struct tro_binary *b,
+                       struct eval_flag_figure out[EVAL_N_FLAG_FIGURES]);
+
+struct eval_step {
+    int64_t n_true, n_found;
+    double recall, precision, f1;
+};
+struct eval_step eval_step(const struct eval *e, int engine, const struct eval_group *g, int step);
+/* Frames of one step that were taken as another. */
+int64_t eval_confusion(const struct eval *e, int engine, const struct eval_group *g, int is,
+                       int as);
+
+/* clang-format off */
+/* THE list of figures of many frames together: id, name, as tables have it, is in tables of groups. */
+#define EVAL_FIGURES(X)                                                   \
+    X(POOLED_MIOU,        "pooled-miou",        ">pooled mIoU",   true)    \
+    X(MAP50,              "map50",              ">mAP50",         true)    \
+    X(MAP,                "map",                ">mAP",           false)   \
+    X(MEAN_ABS_REL,       "mean-abs-rel",       ">abs-rel",       true)    \
+    X(MEAN_DELTA1,        "mean-delta1",        ">delta1",        false)   \
+    X(MEAN_POINT_ERROR,   "mean-point-error",   ">point error",   true)    \
+    X(MEAN_POINT_RECALL,  "mean-point-recall",  ">points found",  true)    \
+    X(MEAN_STEP_ACCURACY, "mean-step-accuracy", ">right steps",   true)    \
+    X(MACRO_F1,           "macro-f1",           ">macro F1",      true)    \
+    X(FLAG_ACCURACY,      "flag-accuracy",      ">right flags",   true)
+/* clang-format on */
+
+enum eval_figure {
+#define EVAL_FIGURE_ENUM(id, ...) EVAL_##id,
+    EVAL_FIGURES(EVAL_FIGURE_ENUM)
+#undef EVAL_FIGURE_ENUM
+        EVAL_N_FIGURES
+};
+
+struct eval_figure_info {
+    const char *name, *title;
+    bool is_head;
+};
+extern const struct eval_figure_info eval_figures[EVAL_N_FIGURES];
+
+bool eval_has_figure(const struct eval *e, enum eval_figure figure);
+/* NaN where it is not defined. */
+int eval_figure(const struct eval *e, int engine, const struct eval_group *g,
+                enum eval_figure figure, double *out, struct tro_err *err);
+/* The one that a page is about, from 0 to 1, the higher the better. */
+enum eval_figure eval_main_figure(const struct eval *e);
+
+/* Milliseconds of the runs in a group; NaN where they were not measured. */
 int eval_latency(const struct eval *e, int engine, const struct eval_group *g, double percent,
                  double *ms, struct tro_err *err);
 
@@ -140,15 +213,26 @@ int eval_metrics_table(const struct eval *e, int engine, struct tro_table *t, st
 /* Each flag's decisions over all frames. */
 int eval_flags_table(const struct eval *e, int engine, struct tro_table *t, struct tro_err *err);
 
+/* Each step over all frames. */
+void eval_steps_table(const struct eval *e, int engine, struct tro_table *t);
+/* Frames of each step as what they were taken, over all frames. False: too many for a table. */
+bool eval_confusions_table(const struct eval *e, int engine, struct tro_table *t);
+/* The engines side by side over all frames. shares: the main figure of each row. */
+int eval_engines_table(const struct eval *e, struct tro_table *t, double *shares,
+                       struct tro_err *err);
+/* The groups of a kind with the figures that stand for the kinds of outputs. */
+int eval_groups_table(struct eval *e, int engine, const char *kind, struct tro_table *t,
+                      double *shares, int *n_rows, struct tro_err *err);
+
 int eval_print(struct eval *e, struct tro_err *err);
+
+/* ---- eval_json.c, eval_gates.c -------------------------------------------------------------- */
+
 int eval_write_json(struct eval *e, struct tro_err *err);
+/* Prints those that were not reached, writes all, and says so in the evaluation. */
+int eval_judge_gates(struct eval *e, struct tro_json *j, struct tro_err *err);
 
 /* ---- eval_html.c, eval_curves.c, eval_pictures.c -------------------------------------------- */
-
-/* The figure that a page is about, from 0 to 1, the higher the better; NaN: there is none. */
-int eval_main_figure(const struct eval *e, int engine, const struct eval_group *g, double *out,
-                     struct tro_err *err);
-const char *eval_main_name(const struct eval *e);
 
 int eval_put_curves(struct eval *e, struct tro_buf *out, struct tro_err *err);
 

@@ -103,7 +103,7 @@ static int put_line(struct eval *e, int engine, const struct curve *c, struct tr
     for (int i = -1; i < c->n; i++) {
         const struct eval_group g = {"slice", i < 0 ? "clean" : c->slice[i]};
         double figure;
-        TRO_TRY(eval_main_figure(e, engine, &g, &figure, err));
+        TRO_TRY(eval_figure(e, engine, &g, eval_main_figure(e), &figure, err));
         if (isnan(figure))
             continue;
         x[n] = x_of(i < 0 ? 0 : c->strength[i]);
@@ -165,7 +165,7 @@ int eval_put_curves(struct eval *e, struct tro_buf *out, struct tro_err *err)
         return 0;
     tro_html_element(out, "h2", "Over the strength of disturbances");
     tro_buf_str(out, "<p class=\"note\">");
-    tro_html_text(out, eval_main_name(e));
+    tro_html_text(out, eval_figures[eval_main_figure(e)].title + 1);
     tro_buf_str(out, " from undisturbed (0) to the strongest (1).</p>\n");
     put_engines(e, out);
     for (int i = 0; i < n_curves; i++)

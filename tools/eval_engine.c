@@ -28,6 +28,11 @@ static struct tro_io_info input_info(const struct eval_engine *x, int i)
     return x->around ? tro_around_input_info(x->around, i) : tro_side_input_info(&x->side, i);
 }
 
+struct tro_tensor *eval_side_inputs(const struct eval_engine *x)
+{
+    return x->around ? tro_around_side_inputs(x->around) : x->inputs;
+}
+
 int eval_output(struct eval_engine *x, int i, struct tro_tensor *out, struct tro_err *err)
 {
     if (!x->around)
@@ -65,8 +70,8 @@ static int find_task(const struct eval_engine *x, struct eval_task *t, struct tr
 
 static int find_tasks(struct eval *e, struct eval_engine *x, struct tro_err *err)
 {
-    const struct tro_record_output *const outputs[] = {e->classes, e->depth, e->points, e->boxes,
-                                                       e->flags};
+    const struct tro_record_output *const outputs[] = {e->classes, e->depth, e->points,
+                                                       e->boxes,   e->flags, e->steps};
     x->n_tasks = 0;
     for (size_t k = 0; k < sizeof(outputs) / sizeof(*outputs); k++) {
         struct eval_task *const t = &x->tasks[x->n_tasks];

@@ -227,9 +227,9 @@ static int judge_boxes(struct eval *e, struct eval_engine *engine, const struct 
     return tro_score_boxes(&e->layout, &e->table, want, n_want, found, n_found, c, err);
 }
 
-static int judge_flags(struct eval *e, struct eval_engine *engine, const struct eval_task *t,
-                       int64_t frame, struct tro_arena *arena, struct tro_eval_cell *c,
-                       struct tro_err *err)
+static int judge_scores(struct eval *e, struct eval_engine *engine, const struct eval_task *t,
+                        int64_t frame, struct tro_arena *arena, struct tro_eval_cell *c,
+                        struct tro_err *err)
 {
     struct tro_tensor scores;
     (void)arena;
@@ -237,8 +237,11 @@ static int judge_flags(struct eval *e, struct eval_engine *engine, const struct 
     if (tro_tensor_n_elems(&scores) != t->output->n_names)
         return tro_fail(err, TRO_E_INPUT, "output %s: expected scores of one picture",
                         t->output->name);
-    tro_score_flags(&e->layout, &e->data.frames[frame], t->output->names, t->output->n_names,
-                    scores.data, c);
+    void (*const score)(const struct tro_eval_layout *, const struct tro_truth_frame *,
+                        const char *const *, int, const float *,
+                        struct tro_eval_cell *) = t->output == e->steps ? tro_score_steps
+                                                                        : tro_score_flags;
+    score(&e->layout, &e->data.frames[frame], t->output->names, t->output->n_names, scores.data, c);
     return 0;
 }
 
@@ -251,7 +254,7 @@ typedef int judge_fn(struct eval *e, struct eval_engine *engine, const struct ev
 static judge_fn *const judges[] = {
     [TRO_RECORD_BOXES] = judge_boxes,     [TRO_RECORD_PEAKS] = judge_points,
     [TRO_RECORD_CLASSES] = judge_classes, [TRO_RECORD_LINEAR] = judge_depth,
-    [TRO_RECORD_SCORES] = judge_flags,
+    [TRO_RECORD_SCORES] = judge_scores,
 };
 
 static int run_and_judge(struct eval *e, struct eval_engine *engine, int64_t frame,

@@ -123,6 +123,14 @@ static int add_columns(struct eval *e, struct tro_err *err)
         l->box_recall = add(e, TRO_EVAL_BOX_RECALL, "");
         l->box_precision = add(e, TRO_EVAL_BOX_PRECISION, "");
     }
+    if (e->steps) {
+        TRO_TRY(want_names(e->steps, err));
+        l->step_accuracy = add(e, TRO_EVAL_STEP_ACCURACY, "");
+        l->step_recall = add_each(e, TRO_EVAL_STEP_RECALL, e->steps);
+        l->step_precision = add_each(e, TRO_EVAL_STEP_PRECISION, e->steps);
+        l->step_found = add(e, TRO_EVAL_STEP_FOUND, "");
+        l->step_truth = add(e, TRO_EVAL_STEP_TRUTH, "");
+    }
     if (e->flags) {
         TRO_TRY(want_names(e->flags, err));
         l->flag_score = add_each(e, TRO_EVAL_FLAG_SCORE, e->flags);
@@ -131,6 +139,35 @@ static int add_columns(struct eval *e, struct tro_err *err)
     return e->n_columns ? 0
                         : tro_fail(err, TRO_E_INPUT,
                                    "record: expected outputs that are decoded, found none");
+}
+
+static bool is_flag(const struct eval *e, const char *name)
+{
+    for (int64_t i = 0; i < e->data.n_frames; i++)
+        if (tro_truth_has_flag(&e->data.frames[i], name))
+            return true;
+    return false;
+}
+
+static bool is_step(const struct eval *e, const char *name)
+{
+    for (int64_t i = 0; i < e->data.n_frames; i++)
+        if (e->data.frames[i].step && strcmp(e->data.frames[i].step, name) == 0)
+            return true;
+    return false;
+}
+
+/* Scores that say which one of them it is: those of a softmax, or with names of steps; but with
+ * the name of no flag. */
+static bool are_steps(const struct eval *e, const struct tro_record_output *o)
+{
+    bool has_step = o->activation == TRO_RECORD_SOFTMAX;
+    for (int i = 0; i < o->n_names; i++) {
+        if (is_flag(e, o->names[i]))
+            return false;
+        has_step |= is_step(e, o->names[i]);
+    }
+    return has_step;
 }
 
 /* The first output of each kind is the one that is judged. */
@@ -143,8 +180,10 @@ static void find_outputs(struct eval *e)
     };
     for (size_t i = 0; i < e->record.n_outputs; i++) {
         const struct tro_record_output *const o = &e->record.outputs[i];
-        if (!*kinds[o->decode])
-            *kinds[o->decode] = o;
+        const bool has_steps = o->decode == TRO_RECORD_SCORES && are_steps(e, o);
+        const struct tro_record_output **const kind = has_steps ? &e->steps : kinds[o->decode];
+        if (!*kind)
+            *kind = o;
     }
 }
 

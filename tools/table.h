@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 
-#define TRO_TABLE_MAX_COLUMNS 16
+#define TRO_TABLE_MAX_COLUMNS 20
 
 /* An all-zero struct is an empty table. */
 struct tro_table {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* trocar eval: what engines find in a data set against its truth. */
+#include <stdio.h>
+
 #include "args.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -23,6 +25,8 @@ static int run_engine(struct eval *e, int i, struct tro_progress *progress, int6
             rc = eval_frame(e, i, k, err);
         tro_progress_at(progress, ++*n_done);
     }
+    if (rc >= 0 && e->n_shards == 1)
+        rc = eval_measure_energy(e, &e->engines[i], 0, err);
     eval_close_engine(e, i);
     return rc;
 }
@@ -59,6 +63,9 @@ static int merge(struct eval *e, struct tro_err *err)
             return tro_fail(err, TRO_E_INPUT,
                             "--merge: expected the rows of all shards, found none of %s",
                             e->data.frames[i % e->data.n_frames].picture);
+    for (int i = 0; i < e->n_engines; i++)
+        snprintf(e->engines[i].energy.why_not, sizeof e->engines[i].energy.why_not,
+                 "the rows are of other runs");
     return 0;
 }
 

@@ -32,14 +32,20 @@ struct tro_truth_box {
     const char *name; /* of its class */
 };
 
+struct tro_truth_flag {
+    const char *name; /* "out-of-body": the key with - for _ */
+    bool is_yes;
+};
+
 struct tro_truth_frame {
     const char *picture;                            /* path */
     const char *label, *depth;                      /* paths of planes; NULL: none */
     const char *split, *slice, *camera, *procedure; /* "" where not known */
     int64_t index;                                  /* in its procedure */
     int width, height;                              /* of the picture; 0: not told */
-    bool has_flags;                                 /* the next two are known */
-    bool is_out_of_body, is_bleeding;
+    const char *step;                               /* of the operation; NULL: not known */
+    struct tro_truth_flag *flags;
+    int n_flags;
     bool has_boxes, has_points;
     struct tro_truth_box *boxes;
     int n_boxes;

@@ -110,13 +110,43 @@ static int make_room(const struct line *l, const struct tro_field *tools, int ha
     return l->frame->boxes && l->frame->points ? 0 : tro_fail_nomem(l->b->err);
 }
 
+/* Whatever is true or false. */
+static int read_flag(void *ctx, const char *key, const struct tro_field *f)
+{
+    const struct line *const l = ctx;
+    struct tro_truth_frame *const frame = l->frame;
+    bool is_yes;
+    if (!tro_field_is_bool(f, &is_yes))
+        return 0;
+    char *const name = tro_arena_strdup(&l->b->d->arena, key);
+    if (!name)
+        return tro_fail_nomem(l->b->err);
+    for (char *c = name; *c; c++)
+        *c = *c == '_' ? '-' : *c;
+    frame->flags[frame->n_flags++] = (struct tro_truth_flag){name, is_yes};
+    return 0;
+}
+
+/* The keys that the simulator writes are nothing else. */
+static int read_flags(struct line *l, const struct tro_field *truth, bool *is_out_of_body)
+{
+    bool is_yes;
+    const int64_t n = tro_field_n_members(truth);
+    if (n > MAX_PARTS)
+        return tro_field_fail(truth, "expected at most %d keys", MAX_PARTS);
+    TRO_TRY(tro_field_bool(truth, "out_of_body", is_out_of_body));
+    TRO_TRY(tro_field_bool(truth, "bleeding", &is_yes));
+    TRO_TRY(tro_field_bool(truth, "cautery", &is_yes));
+    TRO_TRY(tro_field_text(truth, "step", &l->frame->step));
+    l->frame->flags = TRO_NEW_N(&l->b->d->arena, struct tro_truth_flag, n < 0 ? 1 : (size_t)n + 1);
+    return l->frame->flags ? tro_field_each(truth, read_flag, l) : tro_fail_nomem(l->b->err);
+}
+
 static int read_truth(struct line *l, const struct tro_field *truth)
 {
     struct tro_field tools, landmarks;
-    const int has_flag = tro_field_bool(truth, "out_of_body", &l->frame->is_out_of_body);
-    TRO_TRY(has_flag);
-    TRO_TRY(tro_field_bool(truth, "bleeding", &l->frame->is_bleeding));
-    l->frame->has_flags = has_flag > 0;
+    bool is_out_of_body = false;
+    TRO_TRY(read_flags(l, truth, &is_out_of_body));
     const int has_tools = tro_field_get(truth, "instruments", &tools);
     TRO_TRY(has_tools);
     const int has_landmarks = tro_field_get(truth, "landmarks", &landmarks);
@@ -126,8 +156,8 @@ static int read_truth(struct line *l, const struct tro_field *truth)
         TRO_TRY(tro_field_each_element(&tools, read_tool, l));
     if (has_landmarks)
         TRO_TRY(tro_field_each(&landmarks, read_landmark, l));
-    l->frame->has_boxes = has_tools || l->frame->is_out_of_body;
-    l->frame->has_points = has_tools || has_landmarks || l->frame->is_out_of_body;
+    l->frame->has_boxes = has_tools || is_out_of_body;
+    l->frame->has_points = has_tools || has_landmarks || is_out_of_body;
     return 0;
 }
 

@@ -7,8 +7,9 @@
  *              {"metric": "hd95", "of": "liver", "statistic": "worst", "max": 40}]}
  *
  * metric      one of a frame (eval/table.h), or of all frames together: pooled-miou, map50, map,
- *             latency-p99-ms; of a flag: sensitivity, specificity, ppv, accuracy, f1, auc
- * of          class, point or output; left out where the metric has none
+ *             mean-point-error, macro-f1 and so on (docs/metrics.md), latency-p99-ms; of a flag:
+ *             sensitivity, specificity, ppv, accuracy, f1, auc
+ * of          class, point, step, flag or output; left out where the metric has one alone
  * slice, camera, procedure   at most one; left out: all frames. "*-0.5": the mean over all of them
  *             that end so, each by itself, where it is defined
  * statistic   of metrics of a frame: mean (left out), median, tail (5th percentile, or the 95th

@@ -104,11 +104,15 @@ void tro_score_points(const struct tro_eval_layout *l, const struct tro_truth_fr
 
 static double flag_of(const struct tro_truth_frame *f, const char *name)
 {
-    if (f->has_flags && strcmp(name, "out-of-body") == 0)
-        return f->is_out_of_body;
-    if (f->has_flags && strcmp(name, "bleeding") == 0)
-        return f->is_bleeding;
+    for (int i = 0; i < f->n_flags; i++)
+        if (strcmp(f->flags[i].name, name) == 0)
+            return f->flags[i].is_yes;
     return NAN;
+}
+
+bool tro_truth_has_flag(const struct tro_truth_frame *truth, const char *name)
+{
+    return !isnan(flag_of(truth, name));
 }
 
 void tro_score_flags(const struct tro_eval_layout *l, const struct tro_truth_frame *truth,
@@ -119,6 +123,35 @@ void tro_score_flags(const struct tro_eval_layout *l, const struct tro_truth_fra
         c->values[l->flag_score + i] = (double)found[i];
         c->values[l->flag_truth + i] = flag_of(truth, names[i]);
     }
+}
+
+/* ---- steps ---------------------------------------------------------------------------------- */
+
+static int greatest(const float *scores, int n)
+{
+    int best = -1;
+    for (int i = 0; i < n; i++)
+        if (!isnan(scores[i]) && (best < 0 || scores[i] > scores[best]))
+            best = i;
+    return best;
+}
+
+void tro_score_steps(const struct tro_eval_layout *l, const struct tro_truth_frame *truth,
+                     const char *const *names, int n_names, const float *found,
+                     struct tro_eval_cell *c)
+{
+    const int at = greatest(found, n_names);
+    int want = 0;
+    while (truth->step && want < n_names && strcmp(names[want], truth->step) != 0)
+        want++;
+    if (!truth->step || want == n_names)
+        return;
+    c->values[l->step_found] = at;
+    c->values[l->step_truth] = want;
+    c->values[l->step_accuracy] = at == want;
+    c->values[l->step_recall + want] = at == want;
+    if (at >= 0)
+        c->values[l->step_precision + at] = at == want;
 }
 
 /* ---- boxes ---------------------------------------------------------------------------------- */

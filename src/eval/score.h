@@ -18,6 +18,8 @@ struct tro_eval_layout {
     int point_error, point_recall; /* n_points each */
     int box_recall, box_precision;
     int flag_score, flag_truth; /* n_flags each */
+    int step_accuracy, step_found, step_truth;
+    int step_recall, step_precision; /* n_steps each */
 };
 
 /* Labels of pixels, height x width; 255: no class. before: of the frame before in the same
@@ -40,8 +42,17 @@ void tro_score_points(const struct tro_eval_layout *l, const struct tro_truth_fr
                       const char *const *names, int n_points, const float *found,
                       struct tro_eval_cell *c);
 
-/* found: a score for each name. Names of flags: out-of-body, bleeding; others stay undefined. */
+/* found: a score for each name. Names that the truth has no flag of stay undefined. */
 void tro_score_flags(const struct tro_eval_layout *l, const struct tro_truth_frame *truth,
+                     const char *const *names, int n_names, const float *found,
+                     struct tro_eval_cell *c);
+
+/* Has the truth a flag of this name? */
+bool tro_truth_has_flag(const struct tro_truth_frame *truth, const char *name);
+
+/* found: a score for each name; the greatest is the step, the first of equals, none where all are
+ * NaN. Undefined where the true step is not known or has none of the names. */
+void tro_score_steps(const struct tro_eval_layout *l, const struct tro_truth_frame *truth,
                      const char *const *names, int n_names, const float *found,
                      struct tro_eval_cell *c);
 

@@ -31,6 +31,11 @@
     X(POINT_RECALL, "point-recall", false, "", "1: a point that is there was found")               \
     X(BOX_RECALL, "box-recall", false, "", "share of true boxes found, IoU 0.5")                   \
     X(BOX_PRECISION, "box-precision", false, "", "share of found boxes that are true, IoU 0.5")    \
+    X(STEP_ACCURACY, "step-accuracy", false, "", "1: the step that was found is the true one")     \
+    X(STEP_RECALL, "step-recall", false, "", "of frames of a step: 1 where it was found")          \
+    X(STEP_PRECISION, "step-precision", false, "", "where a step was found: 1 if it is the true")  \
+    X(STEP_FOUND, "step-found", false, "", "index of the step that was found: not a figure")       \
+    X(STEP_TRUTH, "step-truth", false, "", "index of the true one: likewise")                      \
     X(FLAG_SCORE, "flag-score", false, "", "score of a yes: not a figure by itself")               \
     X(FLAG_TRUTH, "flag-truth", false, "", "1 where it is a yes, else 0: likewise")
 /* clang-format on */
@@ -51,7 +56,8 @@ extern const struct tro_eval_metric_info tro_eval_metrics[TRO_N_EVAL_METRICS];
 /* Means of it say something. */
 static inline bool tro_eval_is_figure(enum tro_eval_metric m)
 {
-    return m != TRO_EVAL_FLAG_SCORE && m != TRO_EVAL_FLAG_TRUTH;
+    return m != TRO_EVAL_FLAG_SCORE && m != TRO_EVAL_FLAG_TRUTH && m != TRO_EVAL_STEP_FOUND &&
+           m != TRO_EVAL_STEP_TRUTH;
 }
 
 struct tro_eval_column {

@@ -179,6 +179,12 @@ int tro_field_bool(const struct tro_field *f, const char *key, bool *out)
     return 1;
 }
 
+bool tro_field_is_bool(const struct tro_field *f, bool *out)
+{
+    *out = json_is_true((json_t *)f->json);
+    return json_is_boolean((json_t *)f->json);
+}
+
 static int read_int(const struct tro_field *v, int64_t lo, int64_t hi, int64_t *out)
 {
     if (!json_is_integer((json_t *)v->json))

@@ -48,6 +48,8 @@ int64_t tro_field_n_members(const struct tro_field *f);
 int tro_field_text(const struct tro_field *f, const char *key, const char **out);
 /* A list of texts, 1 to max_n: returns how many. */
 int tro_field_texts(const struct tro_field *f, const char *key, int max_n, const char *const **out);
+/* Is this value true or false, and which? */
+bool tro_field_is_bool(const struct tro_field *f, bool *out);
 int tro_field_bool(const struct tro_field *f, const char *key, bool *out);
 int tro_field_int(const struct tro_field *f, const char *key, int64_t lo, int64_t hi, int64_t *out);
 int tro_field_number(const struct tro_field *f, const char *key, double *out);

@@ -162,7 +162,8 @@ def shards_join_exactly():
     merged = evaluate(*parts)
     for side in (whole, merged):  # times are of their own runs
         for g in side['groups']:
-            g.pop('latency_p50_ms'), g.pop('latency_p99_ms')
+            g.pop('latency_p50_ms'), g.pop('latency_p99_ms'), g.pop('fps')
+        side.pop('engines')
     equal(merged, whole, 'report of two shards')
     err = trocar('eval', *SMALL, '--merge', 'rows0', code=2).err
     holds(err, 'rows of all shards')
@@ -452,6 +453,155 @@ def flags_of_pictures():
     equal([out[k] for k in ('of', 'yes', 'no', 'sensitivity', 'specificity', 'ppv')],
           ['out-of-body', 1, 3, 0, 1, None], 'out of the body')
     equal([g['pass'] for g in result['gates']], [True, False], 'gates')
+
+
+@test
+def flags_are_what_is_true_or_false():
+    os.makedirs('two')
+    Image.fromarray(numpy.zeros((8, 10, 3), numpy.uint8)).save('two/a.png')
+    with open('two/frames.jsonl', 'w', encoding='utf-8') as f:
+        for i in range(2):
+            f.write(json.dumps({'picture': 'a.png', 'procedure': i, 'frame': 0, 'truth': {
+                'cautery': i == 0, 'lens_is_dirty': True, 'step': 'cutting'}}) + '\n')
+    write_model('net', {'y': numpy.array([[0.7, 0.2, 0.9]])})
+    write_record('net', {'y': {'decode': 'scores',
+                               'names': ['cautery', 'lens-is-dirty', 'nobody-knows']}})
+    flags = group(run('two', 'net'), 'all')['flags']
+    equal([[f[k] for k in ('of', 'yes', 'no', 'sensitivity')] for f in flags],
+          [['cautery', 1, 1, 1], ['lens-is-dirty', 2, 0, 0], ['nobody-knows', 0, 0, None]], 'flags')
+
+
+# ---- steps ---------------------------------------------------------------------------------
+
+STEPS = ['exploration', 'dissection', 'cutting', 'never']
+# Procedure, grey of the picture, true step: what is found is the grey by tens.
+STEPPED = [('p', 0, 'exploration'), ('p', 3, 'exploration'), ('p', 12, 'exploration'),
+           ('p', 14, 'dissection'), ('p', 22, 'cutting'), ('q', 21, 'dissection'),
+           ('q', 11, 'dissection'), ('q', 2, 'cutting'), ('q', 0, 'unheard-of'), ('q', 5, None)]
+
+
+def write_steps():
+    os.makedirs('steps')
+    with open('steps/frames.jsonl', 'w', encoding='utf-8') as f:
+        for i, (procedure, grey, step) in enumerate(STEPPED):
+            Image.fromarray(numpy.full((8, 10, 3), grey, numpy.uint8)).save(f'steps/{i}.png')
+            truth = {'bleeding': False, **({'step': step} if step else {})}
+            f.write(json.dumps({'picture': f'{i}.png', 'procedure': procedure, 'frame': i,
+                                'slice': 'clean', 'truth': truth}) + '\n')
+
+
+def write_stepper(name, shift):
+    """Logits k * m - 10 * k * k / 2 are greatest where the mean m is nearest to 10 * k."""
+    k = numpy.arange(4, dtype=numpy.float32)
+    bias = -5 * k * k + shift * k
+    nodes = [helper.make_node('ReduceMean', ['x'], ['m'], axes=[1, 2, 3], keepdims=0),
+             helper.make_node('Reshape', ['m', 's'], ['c']),
+             helper.make_node('Gemm', ['c', 'k', 'b'], ['y'])]
+    graph = helper.make_graph(
+        nodes, name, [helper.make_tensor_value_info('x', TensorProto.FLOAT, [1, 3, 8, 10])],
+        [helper.make_tensor_value_info('y', TensorProto.FLOAT, [1, 4])],
+        [numpy_helper.from_array(k.reshape(1, 4), 'k'), numpy_helper.from_array(bias, 'b'),
+         numpy_helper.from_array(numpy.array([1, 1], numpy.int64), 's')])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    with open(f'{name}.onnx', 'wb') as f:
+        f.write(model.SerializeToString())
+    write_record(name, {'y': {'decode': 'scores', 'activation': 'softmax', 'names': STEPS}})
+
+
+def steps_by_hand(shift, procedures='pq'):
+    pairs = [(STEPS.index(s), int(numpy.argmin(abs(g + shift - 10 * numpy.arange(4)))))
+             for p, g, s in STEPPED if s in STEPS and p in procedures]
+    matrix = numpy.zeros((4, 4), int)
+    for is_, as_ in pairs:
+        matrix[is_, as_] += 1
+    both, there, found = numpy.diag(matrix), matrix.sum(1), matrix.sum(0)
+    seen = there + found > 0
+    return matrix, both.sum() / len(pairs), (2 * both[seen] / (there + found)[seen]).mean()
+
+
+@test
+def steps_of_an_operation():
+    write_steps()
+    write_stepper('net', 0)
+    write_stepper('late', -6)
+    with open('gates.json', 'w', encoding='utf-8') as f:
+        json.dump({'gates': [{'metric': 'step-accuracy', 'min': 0.5},
+                             {'metric': 'step-recall', 'of': 'dissection', 'min': 0.6},
+                             {'metric': 'macro-f1', 'procedure': 'p', 'min': 0.99}]}, f)
+    out = trocar('eval', 'steps', 'net.onnx', 'late.onnx', '--record', 'net.json', '--json',
+                 'eval.json', '--gate', 'gates.json', '--html', 'page.html', code=1).out
+    holds(out, 'right steps', 'delta F1', 'macro F1')
+    with open('page.html', encoding='utf-8') as f:
+        holds(f.read(), 'step, taken as', 'delta F1')
+    with open('eval.json', encoding='utf-8') as f:
+        result = json.load(f)
+    accuracies = []
+    for engine, shift in (('net.onnx', 0), ('late.onnx', -6)):
+        for kind, name, procedures in (('all', '', 'pq'), ('procedure', 'p', 'p'),
+                                       ('slice', 'clean', 'pq')):
+            found = next(g for g in result['groups'] if (g['engine'], g['kind'], g['group']) ==
+                         (engine, kind, name))
+            matrix, accuracy, f1 = steps_by_hand(shift, procedures)
+            what = f'{engine} {kind} {name}'
+            near(metric(found, 'step-accuracy')['mean'], accuracy, f'{what}: accuracy')
+            near(found['macro-f1'], f1, f'{what}: macro F1')
+            equal([s['found_as'] for s in found['steps']], matrix.tolist(), f'{what}: confusions')
+            equal([s['frames'] for s in found['steps']], matrix.sum(1).tolist(), what)
+            for i, step in enumerate(STEPS):
+                if matrix[i].sum():
+                    near(metric(found, 'step-recall', step)['mean'], matrix[i, i] / matrix[i].sum(),
+                         f'{what}: recall of {step}')
+            if kind == 'all':
+                accuracies.append(accuracy)
+    late = result['groups'][len(result['groups']) // 2]
+    near(metric(late, 'step-accuracy')['delta'], accuracies[1] - accuracies[0], 'delta')
+    near(late['delta']['mean-step-accuracy'], accuracies[1] - accuracies[0], 'delta of the figure')
+    equal([g['pass'] for g in result['gates'][:3]], [True, True, False], 'gates')
+
+
+@test
+def differences_are_of_the_same_frames():
+    """Three procedures of one frame each: an interval of differences, not a difference of
+    intervals."""
+    os.makedirs('three')
+    Image.fromarray(numpy.zeros((8, 10, 3), numpy.uint8)).save('three/a.png')
+    with open('three/frames.jsonl', 'w', encoding='utf-8') as f:
+        for i in range(3):
+            depth = 10 * (i + 1)
+            Image.fromarray(numpy.full((8, 10), 100 * depth, numpy.uint16)).save(f'three/{i}.png')
+            f.write(json.dumps({'picture': 'a.png', 'depth': f'{i}.png', 'procedure': i,
+                                'frame': 0}) + '\n')
+    for name, depth in (('one', 10), ('two', 14)):
+        write_model(name, {'d': numpy.full((1, 1, 8, 10), depth)})
+    write_record('one', {'d': {'decode': 'linear'}})
+    trocar('eval', 'three', 'one.onnx', 'two.onnx', '--record', 'one.json', '--json', 'eval.json')
+    with open('eval.json', encoding='utf-8') as f:
+        groups = json.load(f)['groups']
+    found = metric(groups[len(groups) // 2], 'rms-depth', 'd')
+    deltas = numpy.array([4, 6 - 10, 16 - 20])
+    near(found['delta'], deltas.mean(), 'mean of the differences')
+    near(found['delta_low'], deltas.min(), 'low: one procedure three times')
+    near(found['delta_high'], deltas.max(), 'high')
+
+
+@test
+def energy_of_a_frame():
+    """A counter that stands still: the energy is measured, and is none."""
+    write_takes()
+    write_recurrent()
+    os.makedirs('power/intel-rapl:0')
+    for name, value in (('energy_uj', 5), ('max_energy_range_uj', 1000)):
+        with open(f'power/intel-rapl:0/{name}', 'w', encoding='utf-8') as f:
+            f.write(str(value))
+    engines = []
+    for folder in ('power', 'nothing'):
+        trocar('eval', 'takes', 'net.onnx', '--record', 'net.json', '--json', 'eval.json',
+               env={'TROCAR_POWERCAP': folder})
+        with open('eval.json', encoding='utf-8') as f:
+            engines += json.load(f)['engines']
+    equal([e['energy_mj'] for e in engines], [0, None], 'energy')
+    equal(engines[0]['energy_missing'], '', 'nothing is missing')
+    holds(engines[1]['energy_missing'], 'are not there or may not be read')
 
 
 @test
