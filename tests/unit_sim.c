@@ -183,12 +183,12 @@ static uint8_t true_label(const struct truth *t, struct vec3 dir)
         float d = hit.distance;
         uint8_t label = t->scene->organs[hit.organ].label;
         for (int i = 0; i < TRO_N_INSTRUMENTS; i++) {
-            bool is_tip;
+            enum tro_instrument_part part;
             const struct vec3 local = tro_instrument_local(&t->poses[i], p);
-            const float tool = tro_instrument_distance(&t->poses[i], local, &is_tip);
+            const float tool = tro_instrument_distance(&t->poses[i], local, &part);
             if (tool < d) {
                 d = tool;
-                label = is_tip ? TRO_ENDOSCOPY_TIP : TRO_ENDOSCOPY_SHAFT;
+                label = (uint8_t)(TRO_ENDOSCOPY_SHAFT + (int)part);
             }
         }
         if (d < 0.03f)

@@ -21,6 +21,9 @@
 
 _Static_assert(TRO_ENDOSCOPY_N_TOOLS == TRO_N_INSTRUMENTS, "one row of truth each");
 _Static_assert(TRO_ENDOSCOPY_N_ORGANS == (int)TRO_N_ORGANS, "one distance each");
+_Static_assert(TRO_ENDOSCOPY_TIP - TRO_ENDOSCOPY_SHAFT == (int)TRO_PART_TIP &&
+                   TRO_ENDOSCOPY_WRIST - TRO_ENDOSCOPY_SHAFT == (int)TRO_PART_WRIST,
+               "classes of an instrument in the order of its parts");
 
 const struct tro_endoscopy_class_info tro_endoscopy_classes[TRO_N_ENDOSCOPY_CLASSES] = {
 #define TRO_ENDOSCOPY_ROW(id, name, r, g, b) {name, {r, g, b}},
@@ -33,13 +36,15 @@ const uint8_t tro_endoscopy_organs[TRO_ENDOSCOPY_N_ORGANS] = {
     [TRO_ORGAN_LIVER] = TRO_ENDOSCOPY_LIVER,
     [TRO_ORGAN_GALLBLADDER] = TRO_ENDOSCOPY_GALLBLADDER,
     [TRO_ORGAN_FAT] = TRO_ENDOSCOPY_FAT,
+    [TRO_ORGAN_BOWEL] = TRO_ENDOSCOPY_BOWEL,
+    [TRO_ORGAN_ARTERY] = TRO_ENDOSCOPY_ARTERY,
 };
 
 const char *tro_endoscopy_tool_name(int kind)
 {
     static const char *const names[TRO_N_TOOL_KINDS] = {
         [TRO_TOOL_GRASPER] = "grasper",
-        [TRO_TOOL_DISSECTOR] = "dissector",
+        [TRO_TOOL_HOOK] = "hook",
         [TRO_TOOL_SCISSORS] = "scissors",
     };
     return names[kind];
@@ -211,9 +216,9 @@ static struct sample sample_ray(const struct frame *f, const struct tro_trace_bl
         return s;
     }
     const struct tro_instrument_pose *const pose = &stage->instruments[hit.instrument];
-    bool is_tip;
-    tro_instrument_distance(pose, tro_instrument_local(pose, p), &is_tip);
-    s.label = is_tip ? TRO_ENDOSCOPY_TIP : TRO_ENDOSCOPY_SHAFT;
+    enum tro_instrument_part part;
+    tro_instrument_distance(pose, tro_instrument_local(pose, p), &part);
+    s.label = (uint8_t)(TRO_ENDOSCOPY_SHAFT + (int)part);
     s.instance = (uint8_t)(hit.instrument + 1);
     if (f->film)
         s.color = tro_shade_instrument(stage, hit.instrument, p, dir);
@@ -305,6 +310,7 @@ static void stage_init(struct tro_stage *stage, const struct tro_endoscopy *e, i
     const double seconds = seconds_of(e, index);
     *stage = (struct tro_stage){.scene = e->scene, .materials = &e->materials};
     tro_view_init(&stage->view, &e->optics, e->scene, e->opts.width, e->opts.height, seconds);
+    tro_warp_add(&stage->warp, tro_scene_beat(e->scene, seconds));
     for (int i = 0; i < TRO_N_INSTRUMENTS; i++)
         tro_instrument_place(&stage->instruments[i], &e->tools[i], e->scene, seconds);
     stage->light_power = light_power(stage);

@@ -27,7 +27,10 @@
     X(LIVER, "liver", 214, 64, 64)                   \
     X(GALLBLADDER, "gallbladder", 64, 200, 96)       \
     X(FAT, "fat", 240, 204, 48)                      \
+    X(BOWEL, "bowel", 255, 140, 180)                 \
+    X(ARTERY, "artery", 255, 64, 160)                \
     X(SHAFT, "instrument-shaft", 48, 128, 240)       \
+    X(WRIST, "instrument-wrist", 120, 120, 250)      \
     X(TIP, "instrument-tip", 64, 232, 240)
 /* clang-format on */
 
@@ -55,11 +58,11 @@ struct tro_endoscopy_opts {
 };
 
 #define TRO_ENDOSCOPY_N_TOOLS 2
-#define TRO_ENDOSCOPY_N_ORGANS 4
+#define TRO_ENDOSCOPY_N_ORGANS 6
 
 /* The tissues that distances are given to, in their order; classes of theirs. */
 extern const uint8_t tro_endoscopy_organs[TRO_ENDOSCOPY_N_ORGANS];
-/* By kind: grasper, dissector, scissors. */
+/* By kind: grasper, hook, scissors. */
 const char *tro_endoscopy_tool_name(int kind);
 
 enum tro_endoscopy_landmark {

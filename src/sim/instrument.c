@@ -118,22 +118,30 @@ static float rod_distance(struct vec3 p, float radius, float z_lo, float z_hi, f
     return sqrtf(a * a + b * b) + f_min(f_max(side, end), 0) - round;
 }
 
-#define HINGE_SHARE 0.7f /* of the clevis's length */
+#define HINGE_SHARE 0.7f      /* of the clevis's length */
+#define ELECTRODE_SHARE 0.27f /* of the shaft's radius */
+#define HOOK_SHARE 0.34f      /* of the length up to the bend: how far its end stands off */
 
 struct vec3 tro_instrument_wrist(const struct tro_instrument_pose *pose)
 {
-    return v3_along(pose->origin, pose->z, HINGE_SHARE * pose->clevis);
+    const float share = pose->tool->kind == TRO_TOOL_HOOK ? 1 : HINGE_SHARE;
+    return v3_along(pose->origin, pose->z, share * pose->clevis);
 }
 
 /* How far the jaw's end is bent to the side, in its length. */
 static float jaw_bend(enum tro_tool_kind kind)
 {
-    return kind == TRO_TOOL_DISSECTOR ? 0.28f : kind == TRO_TOOL_SCISSORS ? 0.16f : 0;
+    return kind == TRO_TOOL_SCISSORS ? 0.16f : 0;
 }
 
 struct vec3 tro_instrument_tip(const struct tro_instrument_pose *pose)
 {
     const float length = pose->tool->jaw_length;
+    if (pose->tool->kind == TRO_TOOL_HOOK) {
+        const float to_middle = length - ELECTRODE_SHARE * pose->tool->radius;
+        const struct vec3 bend = v3_along(tro_instrument_wrist(pose), pose->z, to_middle);
+        return v3_along(bend, pose->y, HOOK_SHARE * length);
+    }
     const struct vec3 ahead = v3_along(tro_instrument_wrist(pose), pose->z,
                                        length * pose->cos_open);
     return v3_along(ahead, pose->x, length * jaw_bend(pose->tool->kind));
@@ -149,9 +157,6 @@ static float jaw_distance(const struct tro_instrument *tool, struct vec3 p)
     if (tool->kind == TRO_TOOL_GRASPER) {
         width *= 1 - 0.2f * t;
         thick *= 1 - 0.35f * t;
-    } else if (tool->kind == TRO_TOOL_DISSECTOR) {
-        width *= 0.9f - 0.45f * t;
-        thick *= 1.15f - 0.6f * t;
     } else {
         width *= 0.45f;
         thick *= 1.3f - 0.9f * t;
@@ -165,30 +170,73 @@ static float jaw_distance(const struct tro_instrument *tool, struct vec3 p)
     return 0.85f * d;
 }
 
+static float jaws_distance(const struct tro_instrument_pose *pose, struct vec3 local)
+{
+    const float y = local.y, z = local.z - HINGE_SHARE * pose->clevis;
+    const float s = pose->sin_open, c = pose->cos_open;
+    const float upper = jaw_distance(pose->tool, v3(local.x, c * y - s * z, s * y + c * z));
+    const float lower = jaw_distance(pose->tool, v3(local.x, -c * y - s * z, -s * y + c * z));
+    return f_min(upper, lower);
+}
+
+/* A fork with a pin across, at the end of the shaft. */
+static float clevis_distance(const struct tro_instrument_pose *pose, struct vec3 local)
+{
+    const float r = pose->tool->radius;
+    const float body = rod_distance(local, 0.88f * r, -1, pose->clevis, 0.5f);
+    const struct vec3 slot = v3(local.x, local.y, local.z - pose->clevis);
+    const float fork = f_max(body,
+                             -box_distance(slot, v3(0.42f * r, 2 * r, 0.55f * pose->clevis), 0.1f));
+    const struct vec3 pin = v3(local.z - HINGE_SHARE * pose->clevis, local.y, local.x);
+    return f_min(fork, rod_distance(pin, 0.3f * r, -0.96f * r, 0.96f * r, 0.12f));
+}
+
+/* A line of thickness from `from` on, `length` along z or y. */
+static float wire_distance(struct vec3 from, bool is_along_z, float length, float radius)
+{
+    const float at = f_clamp(is_along_z ? from.z : from.y, 0, length);
+    const struct vec3 off = is_along_z ? v3(from.x, from.y, from.z - at)
+                                       : v3(from.x, from.y - at, from.z);
+    return v3_length(off) - radius;
+}
+
+static float hook_distance(const struct tro_instrument_pose *pose, struct vec3 local)
+{
+    const float length = pose->tool->jaw_length, radius = ELECTRODE_SHARE * pose->tool->radius;
+    const float bend = length - radius; /* middle of the foot, from the sleeve */
+    const struct vec3 from = v3(local.x, local.y, local.z - pose->clevis);
+    const struct vec3 from_bend = v3(local.x, local.y, from.z - bend);
+    const float foot = wire_distance(from_bend, false, HOOK_SHARE * length - radius, radius);
+    return f_smooth_min(wire_distance(from, true, bend, radius), foot, 0.6f * radius);
+}
+
+/* What insulates the electrode: a step thinner than the shaft, then a cone to the wire. */
+static float sleeve_distance(const struct tro_instrument_pose *pose, struct vec3 local)
+{
+    const float r = pose->tool->radius, t = f_clamp(local.z / pose->clevis, 0, 1);
+    const float radius = f_mix(0.82f, 0.42f, f_smoothstep(0.35f, 1, t)) * r;
+    return 0.9f * rod_distance(local, radius, -1, pose->clevis, 0.3f);
+}
+
 float tro_instrument_distance(const struct tro_instrument_pose *pose, struct vec3 local,
-                              bool *is_tip)
+                              enum tro_instrument_part *part)
 {
     const struct tro_instrument *tool = pose->tool;
     const float r = tool->radius, reach = pose->clevis + tool->jaw_length;
     const float shaft = rod_distance(local, r, -SHAFT_LENGTH_MM, 0, 0.5f);
-    if (is_tip)
-        *is_tip = false;
+    if (part)
+        *part = TRO_PART_SHAFT;
     const struct vec3 from_middle = v3(local.x, local.y, local.z - 0.5f * reach);
     const float bound = v3_length(from_middle) - (0.5f * reach + 2 * r);
     if (bound > f_max(shaft, 1))
         return f_min(shaft, bound);
 
-    float tip = rod_distance(local, 0.88f * r, -1, pose->clevis, 0.5f);
-    const struct vec3 slot = v3(local.x, local.y, local.z - pose->clevis);
-    tip = f_max(tip, -box_distance(slot, v3(0.42f * r, 2 * r, 0.55f * pose->clevis), 0.1f));
-    const float y = slot.y, z = slot.z + (1 - HINGE_SHARE) * pose->clevis;
-    const float s = pose->sin_open, c = pose->cos_open;
-    const float upper = jaw_distance(tool, v3(local.x, c * y - s * z, s * y + c * z));
-    const float lower = jaw_distance(tool, v3(local.x, -c * y - s * z, -s * y + c * z));
-    tip = f_min(tip, f_min(upper, lower));
-    if (is_tip)
-        *is_tip = tip < shaft;
-    return f_min(shaft, tip);
+    const bool is_hook = tool->kind == TRO_TOOL_HOOK;
+    const float wrist = is_hook ? sleeve_distance(pose, local) : clevis_distance(pose, local);
+    const float tip = is_hook ? hook_distance(pose, local) : jaws_distance(pose, local);
+    if (part && f_min(wrist, tip) < shaft)
+        *part = tip < wrist ? TRO_PART_TIP : TRO_PART_WRIST;
+    return f_min(shaft, f_min(wrist, tip));
 }
 
 struct vec3 tro_instrument_normal(const struct tro_instrument_pose *pose, struct vec3 local)
@@ -216,7 +264,8 @@ float tro_instrument_shadow(const struct tro_instrument_pose *pose, struct vec3 
     const struct vec3 near = v3_along(from, d, t);
     const float reach = pose->clevis + pose->tool->jaw_length;
     const float beyond = f_max(near.z - (reach - 3), 0);
-    const float r = near.z > pose->clevis ? 0.7f * pose->tool->radius : pose->tool->radius;
+    const float tip_share = pose->tool->kind == TRO_TOOL_HOOK ? ELECTRODE_SHARE : 0.7f;
+    const float r = near.z > pose->clevis ? tip_share * pose->tool->radius : pose->tool->radius;
     const float gap = sqrtf(near.x * near.x + near.y * near.y + beyond * beyond) - r;
     const float blur = 0.6f + 0.12f * t * v3_length(d);
     return f_smoothstep(-blur, blur, gap);

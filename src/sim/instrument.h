@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Laparoscopic instruments: a shaft through a trocar, a clevis and two jaws that open. */
+/* Laparoscopic instruments: a shaft through a trocar, a clevis, and two jaws that open or the hook of
+ * an electrode, which does not. */
 #ifndef TRO_SIM_INSTRUMENT_H
 #define TRO_SIM_INSTRUMENT_H
 
@@ -8,7 +9,10 @@
 
 #include "sim/scene.h"
 
-enum tro_tool_kind { TRO_TOOL_GRASPER, TRO_TOOL_DISSECTOR, TRO_TOOL_SCISSORS, TRO_N_TOOL_KINDS };
+enum tro_tool_kind { TRO_TOOL_GRASPER, TRO_TOOL_HOOK, TRO_TOOL_SCISSORS, TRO_N_TOOL_KINDS };
+
+/* The tip: jaws, or the bare part of an electrode. The wrist: what carries it. */
+enum tro_instrument_part { TRO_PART_SHAFT, TRO_PART_WRIST, TRO_PART_TIP };
 
 /* What a procedure fixes. */
 struct tro_instrument {
@@ -17,7 +21,7 @@ struct tro_instrument {
     struct vec3 rest;  /* middle of the region its tip works in */
     struct vec3 range; /* half the size of that region */
     float radius;      /* of the shaft, mm */
-    float jaw_length;  /* mm */
+    float jaw_length;  /* mm; of a hook, from its sleeve to its bend */
     float away_share;  /* 0..1: how readily it is drawn out of the picture */
     bool has_steel_shaft;
     uint64_t motion_key;
@@ -29,6 +33,8 @@ struct tro_instrument {
  *
  *      z < 0            0 .. clevis          clevis .. clevis + jaw_length
  *      shaft ===========[ clevis ]<========= jaws
+ *      shaft ===========[ sleeve ]---------+ electrode of a hook, bent toward y at its end
+ *                                          |
  */
 struct tro_instrument_pose {
     const struct tro_instrument *tool;
@@ -48,13 +54,14 @@ void tro_instrument_place(struct tro_instrument_pose *pose, const struct tro_ins
 struct vec3 tro_instrument_local(const struct tro_instrument_pose *pose, struct vec3 p);
 struct vec3 tro_instrument_local_direction(const struct tro_instrument_pose *pose, struct vec3 d);
 
-/* Between the ends of the jaws, and the joint that they turn about; mm in the scene. */
+/* Between the ends of the jaws, and the joint that they turn about; of a hook its end, and where it
+ * leaves the sleeve. mm in the scene. */
 struct vec3 tro_instrument_tip(const struct tro_instrument_pose *pose);
 struct vec3 tro_instrument_wrist(const struct tro_instrument_pose *pose);
 
-/* Distance in local coordinates; *is_tip says which part is nearest (may be NULL). */
+/* Distance in local coordinates; *part says which is nearest (may be NULL). */
 float tro_instrument_distance(const struct tro_instrument_pose *pose, struct vec3 local,
-                              bool *is_tip);
+                              enum tro_instrument_part *part);
 
 /* Outward direction near a local point, in local coordinates. */
 struct vec3 tro_instrument_normal(const struct tro_instrument_pose *pose, struct vec3 local);

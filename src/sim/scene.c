@@ -8,6 +8,8 @@
 
 #define HALF_DIAGONAL_MM (0.867f * TRO_GRID_MM) /* of a cube of the grid */
 #define REACH_MM 4.0f /* how far from a surface its distance is known exactly */
+#define BOWEL_POUCHES 9
+#define ARTERY_BEADS 12
 
 static void blob_add(struct tro_organ *o, struct vec3 center, struct vec3 radius)
 {
@@ -106,6 +108,24 @@ static void fat_init(struct tro_organ *o, struct tro_rand *r, float side)
     blob_add_varied(o, r, v3(34 * side, -28 + top, 102), 6, v3(32, 15, 18), 0.2f);
     blob_add_varied(o, r, v3(-24 * side, -2, 100), 4, v3(15, 10, 12), 0.2f);
     blob_add_varied(o, r, v3(-4 * side, -10, 102), 5, v3(14, 9, 12), 0.2f);
+}
+
+/* A tube low on one side, its pouches a chain of thick discs. */
+static void bowel_init(struct tro_organ *o, struct tro_rand *r, float side)
+{
+    o->label = TRO_ENDOSCOPY_BOWEL;
+    o->melt = 2.2f;
+    o->swell_mm = tro_rand_range(r, 0.5f, 1.2f);
+    o->swell_per_mm = tro_rand_range(r, 0.06f, 0.1f);
+    const struct vec3 far = jitter(r, v3(-66 * side, -18, 92), 5);
+    const struct vec3 near = jitter(r, v3(2 * side, -27, 76), 5);
+    const struct vec3 bend = jitter(r, v3(0, -3, -5), 4);
+    const float radius = tro_rand_range(r, 9, 12);
+    for (int i = 0; i < BOWEL_POUCHES; i++) {
+        const float t = (float)i / (BOWEL_POUCHES - 1);
+        const struct vec3 at = v3_along(v3_mix(far, near, t), bend, 4 * t * (1 - t));
+        blob_add_varied(o, r, at, 0.7f, v3(0.58f * radius, radius, radius), 0.07f);
+    }
 }
 
 /* First-order distance to an ellipsoid from outside: exact on its surface, too short far from it
@@ -229,6 +249,83 @@ struct vec3 tro_organ_normal(const struct tro_scene *scene, const struct tro_par
     return v3_normalize(n);
 }
 
+/* Where a ray from about the endoscope's place through a point meets the tissue there is so far;
+ * points that it would find on the liver are taken lower. */
+static struct vec3 seen_surface(const struct tro_scene *scene, struct vec3 toward)
+{
+    const struct vec3 eye = v3(0, 5, 5);
+    for (;; toward.y -= 2) {
+        const struct vec3 dir = v3_normalize(v3_sub(toward, eye));
+        struct tro_scene_hit hit = {.distance = 1};
+        struct vec3 p = eye;
+        for (int i = 0; i < 200 && hit.distance > 0.05f; i++) {
+            hit = tro_scene_at(scene, &scene->outside.parts, p);
+            p = v3_along(p, dir, 0.8f * hit.distance);
+        }
+        if (hit.organ != TRO_ORGAN_LIVER || toward.y < -20)
+            return p;
+    }
+}
+
+/* Its beads lie on what the endoscope sees, from beside the neck of the gallbladder on to it; where
+ * the surface falls back, it spans the gap. Both ends dive in. */
+static void artery_place(struct tro_scene *scene, struct tro_rand *r, struct vec3 beads[],
+                         float radius, float side)
+{
+    const struct vec3 neck = scene->gallbladder_neck;
+    const struct vec3 from = jitter(r, v3_add(neck, v3(-25 * side, -11, 0)), 3);
+    const struct vec3 to = jitter(r, v3_add(neck, v3(4 * side, -5, 0)), 2.5f);
+    const float bulge = tro_rand_range(r, -7, 5);
+    for (int i = 0; i < ARTERY_BEADS; i++) {
+        const float t = (float)i / (ARTERY_BEADS - 1);
+        const float wave = bulge * f_sin_turns(0.5f * t) + 1.5f * f_sin_turns(1.5f * t);
+        struct vec3 toward = v3_mix(from, to, t);
+        toward.y += wave;
+        beads[i] = seen_surface(scene, toward);
+    }
+    for (int i = 1; i < ARTERY_BEADS; i++)
+        beads[i].z = f_min(beads[i].z, beads[i - 1].z + 1.6f);
+    for (int i = ARTERY_BEADS - 2; i >= 0; i--)
+        beads[i].z = f_min(beads[i].z, beads[i + 1].z + 1.6f);
+    beads[0].z += 2 * radius;
+    beads[ARTERY_BEADS - 1].z += 2 * radius;
+}
+
+static void artery_init(struct tro_scene *scene, struct tro_rand *r, float side)
+{
+    struct tro_organ *const o = &scene->organs[TRO_ORGAN_ARTERY];
+    struct vec3 beads[ARTERY_BEADS];
+    const float radius = tro_rand_range(r, 1.7f, 2.4f);
+    o->label = TRO_ENDOSCOPY_ARTERY;
+    o->melt = 2;
+    o->swell_mm = 0.15f;
+    o->swell_per_mm = 0.12f;
+    artery_place(scene, r, beads, radius, side);
+    for (int i = 0; i < ARTERY_BEADS; i++)
+        blob_add(o, beads[i], v3(1.15f * radius, radius, radius));
+    scene->beat_hz = tro_rand_range(r, 1, 1.5f);
+    scene->beat.at = beads[ARTERY_BEADS / 2];
+    scene->beat.by.x = 0;
+    scene->beat.by.y = tro_rand_range(r, 0.5f, 0.9f);
+    scene->beat.by.z = -0.5f;
+    scene->beat.radius = 15;
+}
+
+/* A quick rise, a slow fall. */
+float tro_scene_beat_share(const struct tro_scene *scene, double seconds)
+{
+    const double beats = seconds * (double)scene->beat_hz;
+    const float t = (float)(beats - (double)(int64_t)beats);
+    return f_smoothstep(0, 0.2f, t) * f_smoothstep(0.9f, 0.2f, t);
+}
+
+struct tro_pull tro_scene_beat(const struct tro_scene *scene, double seconds)
+{
+    struct tro_pull pull = scene->beat;
+    pull.by = v3_scale(pull.by, tro_scene_beat_share(scene, seconds));
+    return pull;
+}
+
 static const struct vec3 grid_origin = {-120, -88, -24};
 
 static struct tro_parts all_parts(const struct tro_scene *scene)
@@ -256,20 +353,34 @@ static uint16_t blobs_near(const struct tro_organ *o, struct vec3 middle)
     return (uint16_t)mask;
 }
 
+/* Never too long, and short by less than smooth_distance far from blobs that are about round. */
+static float clear_distance(const struct tro_organ *o, struct vec3 p)
+{
+    if (o->is_cavity)
+        return cavity_distance(o->blobs, p);
+    float d = 1e6f;
+    for (int k = 0; k < o->n_blobs; k++) {
+        const struct tro_blob *b = &o->blobs[k];
+        const float thinnest = f_min(f_min(b->inv_radius.x, b->inv_radius.y), b->inv_radius.z);
+        const float round = v3_length(v3_sub(p, b->center)) - 1 / thinnest;
+        d = f_smooth_min(d, f_max(blob_distance(b, p), round), o->melt);
+    }
+    return d;
+}
+
 static void cell_init(const struct tro_scene *scene, struct tro_grid_cell *cell, struct vec3 middle)
 {
     cell->clearance = 1e6f;
     for (int i = 0; i < TRO_N_ORGANS; i++) {
         const struct tro_organ *o = &scene->organs[i];
-        const float d = smooth_distance(o, scene->outside.parts.blobs[i], middle);
-        cell->clearance = f_min(cell->clearance, d - reach_mm(o) - HALF_DIAGONAL_MM);
+        const float room = clear_distance(o, middle) - reach_mm(o) - HALF_DIAGONAL_MM;
+        cell->clearance = f_min(cell->clearance, room);
         cell->parts.blobs[i] = blobs_near(o, middle);
     }
 }
 
 static void grid_init(struct tro_scene *scene)
 {
-    scene->outside = (struct tro_grid_cell){.clearance = 0, .parts = all_parts(scene)};
     for (int z = 0; z < TRO_GRID_Z; z++)
         for (int y = 0; y < TRO_GRID_Y; y++)
             for (int x = 0; x < TRO_GRID_X; x++) {
@@ -299,5 +410,10 @@ void tro_scene_init(struct tro_scene *scene, const struct tro_noise *noise, uint
     fat_init(&scene->organs[TRO_ORGAN_FAT], &r, side);
     for (int i = 0; i < TRO_N_ORGANS; i++)
         scene->organs[i].noise_shift = jitter(&r, v3(0, 0, 0), 8);
+    const float bowel_side = tro_rand_below(&r, 4) == 0 ? -side : side;
+    bowel_init(&scene->organs[TRO_ORGAN_BOWEL], &r, bowel_side);
+    scene->outside.parts = all_parts(scene); /* the artery is laid on the others */
+    artery_init(scene, &r, side);
+    scene->outside.parts = all_parts(scene);
     grid_init(scene);
 }

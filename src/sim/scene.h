@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tissue of one procedure as distance fields. x right, y up, z away from the endoscope. */
+/* The tissue of one procedure as distance fields, at rest. x right, y up, z away from the endoscope.
+ * */
 #ifndef TRO_SIM_SCENE_H
 #define TRO_SIM_SCENE_H
 
@@ -7,8 +8,17 @@
 #include <stdint.h>
 
 #include "sim/noise.h"
+#include "sim/warp.h"
 
-enum { TRO_ORGAN_WALL, TRO_ORGAN_LIVER, TRO_ORGAN_GALLBLADDER, TRO_ORGAN_FAT, TRO_N_ORGANS };
+enum {
+    TRO_ORGAN_WALL,
+    TRO_ORGAN_LIVER,
+    TRO_ORGAN_GALLBLADDER,
+    TRO_ORGAN_FAT,
+    TRO_ORGAN_BOWEL,
+    TRO_ORGAN_ARTERY,
+    TRO_N_ORGANS
+};
 
 #define TRO_ORGAN_MAX_BLOBS 12
 
@@ -50,6 +60,8 @@ struct tro_scene {
     struct tro_organ organs[TRO_N_ORGANS];
     struct vec3 focus; /* the middle of the gallbladder: where the work is */
     struct vec3 gallbladder_neck, gallbladder_bottom; /* middles of its ends */
+    struct tro_pull beat; /* what the artery does to the tissue round it, at its strongest */
+    float beat_hz;
     const struct tro_noise *noise;
     struct tro_grid_cell outside; /* stands for all space beyond the grid */
     struct tro_grid_cell grid[TRO_GRID_Z][TRO_GRID_Y][TRO_GRID_X];
@@ -65,6 +77,10 @@ struct tro_scene_hit {
 
 /* The noise is kept by reference. */
 void tro_scene_init(struct tro_scene *scene, const struct tro_noise *noise, uint64_t seed);
+
+/* The beat of the heart at one moment: the share of its strongest, 0..1, and what it does. */
+float tro_scene_beat_share(const struct tro_scene *scene, double seconds);
+struct tro_pull tro_scene_beat(const struct tro_scene *scene, double seconds);
 
 const struct tro_grid_cell *tro_scene_cell(const struct tro_scene *scene, struct vec3 p);
 

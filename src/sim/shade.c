@@ -11,6 +11,8 @@ static const struct tro_tissue tissue_rows[TRO_N_ORGANS] = {
     {{.19f, .042f, .03f}, {.13f, .026f, .022f}, .45f, .09f, .22f, 0.80f, 6, .00f, .100f, .15f},
     {{.27f, .27f, .15f}, {.30f, .17f, .10f}, .06f, .07f, .20f, 0.90f, 6, .65f, .110f, .40f},
     {{.66f, .38f, .10f}, {.54f, .23f, .06f}, .16f, .13f, .28f, 0.70f, 5, .35f, .080f, .45f},
+    {{.60f, .29f, .25f}, {.53f, .19f, .17f}, .12f, .06f, .25f, 1.00f, 6, .75f, .170f, .40f},
+    {{.50f, .055f, .05f}, {.38f, .03f, .035f}, .30f, .05f, .35f, 1.00f, 6, .00f, .100f, .25f},
 };
 /* clang-format on */
 
@@ -124,11 +126,16 @@ static float highlight(struct vec3 n, struct vec3 to_light, struct vec3 dir, int
     return f_pow2n(f_max(v3_dot(n, half), 0), doublings);
 }
 
+struct vec3 tro_stage_rest(const struct tro_stage *stage, struct vec3 p)
+{
+    return tro_warp_rest(&stage->warp, TRO_ALL_PULLS, v3_sub(p, stage->view.tissue_at));
+}
+
 struct vec3 tro_shade_tissue(const struct tro_stage *stage, struct tro_scene_hit hit, struct vec3 p,
                              struct vec3 dir)
 {
     const struct tro_tissue *t = &stage->materials->tissue[hit.organ];
-    const struct vec3 at = v3_sub(p, stage->view.tissue_at);
+    const struct vec3 at = tro_stage_rest(stage, p);
     const struct tro_parts *parts = &tro_scene_cell(stage->scene, at)->parts;
     const struct vec3 n = tro_organ_normal(stage->scene, parts, hit.organ, at);
     struct vec3 to_light;
@@ -137,7 +144,8 @@ struct vec3 tro_shade_tissue(const struct tro_stage *stage, struct tro_scene_hit
         light *= 0.25f +
                  0.75f * tro_instrument_shadow(&stage->instruments[i], p, stage->view.light);
 
-    const struct vec3 relief = bumped(stage, t, at, n);
+    const struct vec3 relief = v3_normalize(tro_warp_slope(
+        &stage->warp, TRO_ALL_PULLS, v3_sub(p, stage->view.tissue_at), bumped(stage, t, at, n)));
     const float film = blood(stage, at);
     const struct vec3 color = v3_mix(tissue_color(stage, t, at), v3(0.20f, 0.012f, 0.012f),
                                      0.88f * film);
@@ -162,34 +170,73 @@ static struct vec3 mirrored(const struct tro_stage *stage, struct vec3 p, struct
     return v3_along(c, v3(1, 1, 1), 2.5f * f_pow2n(toward, 6));
 }
 
+struct surface {
+    struct vec3 p, local, n, to_light, dir;
+    float light, facing, grain;
+};
+
+/* Plastics and ceramics: a colour and a soft highlight. */
+static struct vec3 coated(const struct surface *s, struct vec3 color, float ambient)
+{
+    const float shine = 0.16f * highlight(s->n, s->to_light, s->dir, 4) +
+                        0.5f * highlight(s->n, s->to_light, s->dir, 7);
+    const struct vec3 body = v3_scale(color, (1 + 0.27f * s->grain) * (ambient + s->facing));
+    return v3_scale(v3_add(body, v3_scale(v3(1, 0.98f, 1.02f), shine)), s->light);
+}
+
+static struct vec3 steel(const struct tro_stage *stage, const struct surface *s, struct vec3 axis,
+                         float soiled)
+{
+    const struct vec3 n = v3_normalize(v3_along(s->n, axis, 0.10f * s->grain));
+    const struct vec3 r = v3_along(s->dir, n, -2 * v3_dot(s->dir, n));
+    struct vec3 c = v3_scale(mirrored(stage, s->p, r), f_min(s->light, 3));
+    c = v3_along(c, v3(0.07f, 0.07f, 0.075f), s->light * s->facing * (1 + 0.3f * s->grain));
+    const float smear = tro_noise_value(&stage->scene->noise->smooth, v3_scale(s->local, 0.17f));
+    const struct vec3 blood_film = v3(0.22f * s->light * s->facing, 0.02f * s->light,
+                                      0.02f * s->light);
+    return v3_mix(c, blood_film, soiled * f_smoothstep(0.35f, 0.6f, smear));
+}
+
+/* The end of an electrode is charred. */
+static struct vec3 electrode(const struct tro_stage *stage, const struct surface *s,
+                             const struct tro_instrument_pose *pose)
+{
+    const float from_sleeve = s->local.z - pose->clevis;
+    const float char_share = f_smoothstep(0.45f, 1,
+                                          from_sleeve / pose->tool->jaw_length + 0.25f * s->grain);
+    const struct vec3 bright = steel(stage, s, pose->z, 0);
+    return v3_mix(bright, coated(s, v3(0.035f, 0.027f, 0.024f), 0.3f), 0.8f * char_share);
+}
+
+static struct surface surface_at(const struct tro_stage *stage, int instrument, struct vec3 p,
+                                 struct vec3 dir)
+{
+    const struct tro_instrument_pose *const pose = &stage->instruments[instrument];
+    struct surface s = {.p = p, .dir = dir, .local = tro_instrument_local(pose, p)};
+    const struct vec3 n = tro_instrument_normal(pose, s.local);
+    s.n = v3_along(v3_along(v3_scale(pose->x, n.x), pose->y, n.y), pose->z, n.z);
+    const int other = 1 - instrument;
+    const float lit = tro_instrument_shadow(&stage->instruments[other], p, stage->view.light);
+    s.light = light_at(stage, p, &s.to_light);
+    s.light *= 0.3f + 0.7f * lit;
+    s.facing = f_max(v3_dot(s.n, s.to_light), 0);
+    s.grain = tro_noise_value(&stage->scene->noise->smooth,
+                              v3(s.local.x * 1.1f, s.local.y * 1.1f, s.local.z * 0.25f));
+    return s;
+}
+
 struct vec3 tro_shade_instrument(const struct tro_stage *stage, int instrument, struct vec3 p,
                                  struct vec3 dir)
 {
-    const struct tro_instrument_pose *pose = &stage->instruments[instrument];
-    const struct vec3 local = tro_instrument_local(pose, p);
-    bool is_tip;
-    tro_instrument_distance(pose, local, &is_tip);
-    const struct vec3 ln = tro_instrument_normal(pose, local);
-    struct vec3 n = v3_along(v3_along(v3_scale(pose->x, ln.x), pose->y, ln.y), pose->z, ln.z);
-    struct vec3 to_light;
-    float light = light_at(stage, p, &to_light);
-    const int other = 1 - instrument;
-    light *= 0.3f + 0.7f * tro_instrument_shadow(&stage->instruments[other], p, stage->view.light);
-
-    const float grain = tro_noise_value(&stage->scene->noise->smooth,
-                                        v3(local.x * 1.1f, local.y * 1.1f, local.z * 0.25f));
-    const float facing = f_max(v3_dot(n, to_light), 0);
-    if (!is_tip && !pose->tool->has_steel_shaft) {
-        const float shine = 0.16f * highlight(n, to_light, dir, 4) +
-                            0.5f * highlight(n, to_light, dir, 7);
-        const float body = 0.022f + 0.006f * grain;
-        return v3_scale(v3(1, 0.98f, 1.02f), light * (body * (0.3f + facing) + shine));
-    }
-    n = v3_normalize(v3_along(n, pose->z, 0.10f * grain));
-    const struct vec3 r = v3_along(dir, n, -2 * v3_dot(dir, n));
-    struct vec3 c = v3_scale(mirrored(stage, p, r), f_min(light, 3));
-    c = v3_along(c, v3(0.07f, 0.07f, 0.075f), light * facing * (1 + 0.3f * grain));
-    const float smear = tro_noise_value(&stage->scene->noise->smooth, v3_scale(local, 0.17f));
-    return v3_mix(c, v3(0.22f * light * facing, 0.02f * light, 0.02f * light),
-                  is_tip ? 0.7f * f_smoothstep(0.35f, 0.6f, smear) : 0);
+    const struct tro_instrument_pose *const pose = &stage->instruments[instrument];
+    const struct surface s = surface_at(stage, instrument, p, dir);
+    const bool is_hook = pose->tool->kind == TRO_TOOL_HOOK;
+    enum tro_instrument_part part;
+    tro_instrument_distance(pose, s.local, &part);
+    if (part == TRO_PART_SHAFT && (is_hook || !pose->tool->has_steel_shaft))
+        return coated(&s, v3(0.022f, 0.0216f, 0.0224f), 0.3f);
+    if (is_hook)
+        return part == TRO_PART_WRIST ? coated(&s, v3(0.26f, 0.25f, 0.23f), 0.1f)
+                                      : electrode(stage, &s, pose);
+    return steel(stage, &s, pose->z, part == TRO_PART_SHAFT ? 0 : 0.7f);
 }

@@ -30,6 +30,7 @@ struct tro_stage {
     const struct tro_scene *scene;
     const struct tro_materials *materials;
     struct tro_view view;
+    struct tro_warp warp; /* of the tissue, before breathing moves it */
     struct tro_instrument_pose instruments[TRO_N_INSTRUMENTS];
     float light_power;     /* automatic exposure: mm^2 that the light falls off by */
     float bleeding, glare; /* disturbances, 0..1 */
@@ -38,6 +39,9 @@ struct tro_stage {
 };
 
 void tro_materials_init(struct tro_materials *m, uint64_t seed);
+
+/* Where the tissue that is now at p lies at rest. */
+struct vec3 tro_stage_rest(const struct tro_stage *stage, struct vec3 p);
 
 /* The colour of tissue at p, where a ray of direction dir meets it. */
 struct vec3 tro_shade_tissue(const struct tro_stage *stage, struct tro_scene_hit hit, struct vec3 p,

@@ -10,12 +10,13 @@
 #define TRO_TRACE_PART_PX 4
 
 struct tro_trace_block {
+    unsigned pulls;     /* of the stage's warp: those that its rays can meet */
     float tissue_start; /* nothing of the tissue is nearer to the eye */
     bool has_instrument[TRO_N_INSTRUMENTS];
     float instrument_start[TRO_N_INSTRUMENTS];
     /* Where most of its rays end, if there is no edge in it: a plane, relative to the eye. */
     bool has_plane;
-    struct vec3 plane_at, plane_normal;
+    struct vec3 plane_at, plane_normal; /* the normal is as long as distance grows along it */
 };
 
 struct tro_trace_hit {

@@ -7,17 +7,21 @@
 #define N_CLOSER 24
 
 /* The nearest place of an organ's surface: fall onto it, slide toward p along it, fall again. */
-static struct vec3 nearest_place(const struct tro_scene *scene, int organ, struct vec3 p)
+static struct vec3 nearest_place(const struct tro_stage *stage, int organ, struct vec3 p)
 {
-    const struct tro_parts *const all = &scene->outside.parts;
+    const struct tro_scene *const scene = stage->scene;
     struct vec3 at = p;
     for (int i = 0; i < N_CLOSER; i++) {
-        const struct vec3 n = tro_organ_normal(scene, all, organ, at);
-        at = v3_along(at, n, -tro_organ_distance(scene, organ, at));
+        const struct vec3 rest = tro_warp_rest(&stage->warp, TRO_ALL_PULLS, at);
+        const struct vec3 slope = tro_warp_slope(
+            &stage->warp, TRO_ALL_PULLS, at,
+            tro_organ_normal(scene, &scene->outside.parts, organ, rest));
+        const float inv_slope2 = 1 / v3_dot(slope, slope);
+        at = v3_along(at, slope, -tro_organ_distance(scene, organ, rest) * inv_slope2);
         if (i + 1 == N_CLOSER)
             break;
         const struct vec3 to_p = v3_sub(p, at);
-        const struct vec3 slide = v3_along(to_p, n, -v3_dot(to_p, n));
+        const struct vec3 slide = v3_along(to_p, slope, -v3_dot(to_p, slope) * inv_slope2);
         at = v3_along(at, slide, 0.5f);
     }
     return at;
@@ -26,9 +30,9 @@ static struct vec3 nearest_place(const struct tro_scene *scene, int organ, struc
 static float distance_to(const struct tro_stage *stage, int organ, struct vec3 p)
 {
     const struct vec3 in_tissue = v3_sub(p, stage->view.tissue_at);
-    const struct vec3 at = nearest_place(stage->scene, organ, in_tissue);
+    const struct vec3 at = nearest_place(stage, organ, in_tissue);
     const float d = v3_length(v3_sub(in_tissue, at));
-    return tro_organ_distance(stage->scene, organ, in_tissue) < 0 ? -d : d;
+    return tro_organ_distance(stage->scene, organ, tro_stage_rest(stage, p)) < 0 ? -d : d;
 }
 
 /* The first thing on the way to the point is not clearly in front of it. */
@@ -65,7 +69,7 @@ static struct vec3 end_of_gallbladder(const struct tro_stage *stage, struct vec3
     struct vec3 at = middle;
     for (int i = 0; i < 32; i++)
         at = v3_along(at, out, -0.8f * tro_organ_distance(stage->scene, TRO_ORGAN_GALLBLADDER, at));
-    return v3_add(at, stage->view.tissue_at);
+    return v3_add(tro_warp_moved(&stage->warp, at), stage->view.tissue_at);
 }
 
 static void tool_truth(const struct tro_stage *stage, int i, struct tro_endoscopy_tool *t)

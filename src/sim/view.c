@@ -75,7 +75,7 @@ void tro_view_init(struct tro_view *view, const struct tro_optics *optics,
     const float light_y = 4 * f_sin_turns(optics->light_angle_turns);
     view->light = v3_along(v3_along(view->eye, view->right, light_x), view->up, light_y);
     const float breath = f_sin_turns(optics->breath_hz * (float)seconds);
-    const float beat = f_sin_turns(1.2f * (float)seconds);
+    const float beat = tro_scene_beat_share(scene, seconds) - 0.5f;
     view->tissue_at = v3(0, optics->breath_mm * breath,
                          0.3f * optics->breath_mm * breath + 0.15f * beat);
 }
