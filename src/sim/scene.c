@@ -8,6 +8,7 @@
 
 #define HALF_DIAGONAL_MM (0.867f * TRO_GRID_MM) /* of a cube of the grid */
 #define REACH_MM 4.0f /* how far from a surface its distance is known exactly */
+#define OMENTUM_BLOBS 5
 #define BOWEL_POUCHES 9
 #define ARTERY_BEADS 12
 
@@ -100,7 +101,7 @@ static void fat_init(struct tro_organ *o, struct tro_rand *r, float side)
     o->lobe_per_mm = tro_rand_range(r, 0.1f, 0.16f);
     o->lobe_mm = tro_rand_range(r, 0.4f, 0.55f) / o->lobe_per_mm;
     const float top = tro_rand_range(r, -4, 5);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < OMENTUM_BLOBS; i++) {
         const float x = (float)(i - 2) * 24;
         blob_add_varied(o, r, v3(x, -35 + top, 80), 5, v3(22, 14, 24), 0.2f);
     }
@@ -110,16 +111,20 @@ static void fat_init(struct tro_organ *o, struct tro_rand *r, float side)
     blob_add_varied(o, r, v3(-4 * side, -10, 102), 5, v3(14, 9, 12), 0.2f);
 }
 
-/* A tube low on one side, its pouches a chain of thick discs. */
-static void bowel_init(struct tro_organ *o, struct tro_rand *r, float side)
+/* A tube that lies on the omentum on one side, its pouches a chain of thick discs. */
+static void bowel_init(struct tro_scene *scene, struct tro_rand *r, float side)
 {
+    struct tro_organ *const o = &scene->organs[TRO_ORGAN_BOWEL];
+    float middle_of_fat = 0;
+    for (int i = 0; i < OMENTUM_BLOBS; i++)
+        middle_of_fat += scene->organs[TRO_ORGAN_FAT].blobs[i].center.y / OMENTUM_BLOBS;
     o->label = TRO_ENDOSCOPY_BOWEL;
     o->melt = 2.2f;
     o->swell_mm = tro_rand_range(r, 0.5f, 1.2f);
     o->swell_per_mm = tro_rand_range(r, 0.06f, 0.1f);
-    const struct vec3 far = jitter(r, v3(-66 * side, -18, 92), 5);
-    const struct vec3 near = jitter(r, v3(2 * side, -27, 76), 5);
-    const struct vec3 bend = jitter(r, v3(0, -3, -5), 4);
+    const struct vec3 far = jitter(r, v3(-66 * side, middle_of_fat + 15, 90), 4);
+    const struct vec3 near = jitter(r, v3(0, middle_of_fat + 8, 73), 4);
+    const struct vec3 bend = jitter(r, v3(0, -1, -5), 3);
     const float radius = tro_rand_range(r, 9, 12);
     for (int i = 0; i < BOWEL_POUCHES; i++) {
         const float t = (float)i / (BOWEL_POUCHES - 1);
@@ -249,46 +254,71 @@ struct vec3 tro_organ_normal(const struct tro_scene *scene, const struct tro_par
     return v3_normalize(n);
 }
 
-/* Where a ray from about the endoscope's place through a point meets the tissue there is so far;
- * points that it would find on the liver are taken lower. */
-static struct vec3 seen_surface(const struct tro_scene *scene, struct vec3 toward)
+static const struct vec3 usual_eye = {0, 5, 5}; /* about where the endoscope is */
+
+/* Where a ray from there meets the tissue there is so far. */
+static int seen_organ(const struct tro_scene *scene, struct vec3 dir, float *distance)
 {
-    const struct vec3 eye = v3(0, 5, 5);
-    for (;; toward.y -= 2) {
-        const struct vec3 dir = v3_normalize(v3_sub(toward, eye));
-        struct tro_scene_hit hit = {.distance = 1};
-        struct vec3 p = eye;
-        for (int i = 0; i < 200 && hit.distance > 0.05f; i++) {
-            hit = tro_scene_at(scene, &scene->outside.parts, p);
-            p = v3_along(p, dir, 0.8f * hit.distance);
-        }
-        if (hit.organ != TRO_ORGAN_LIVER || toward.y < -20)
-            return p;
+    struct tro_scene_hit hit = {.distance = 1};
+    *distance = 0;
+    for (int i = 0; i < 200 && hit.distance > 0.05f; i++) {
+        hit = tro_scene_at(scene, &scene->outside.parts, v3_along(usual_eye, dir, *distance));
+        *distance += 0.8f * hit.distance;
     }
+    return hit.organ;
 }
 
-/* Its beads lie on what the endoscope sees, from beside the neck of the gallbladder on to it; where
- * the surface falls back, it spans the gap. Both ends dive in. */
+static struct vec3 seen_from_usual_eye(struct vec3 p)
+{
+    return v3_normalize(v3_sub(p, usual_eye));
+}
+
+/* How far below a point the liver is no longer in front. */
+static float below_liver(const struct tro_scene *scene, struct vec3 toward)
+{
+    const float top = toward.y;
+    float distance;
+    while (top - toward.y < 30 &&
+           seen_organ(scene, seen_from_usual_eye(toward), &distance) == TRO_ORGAN_LIVER)
+        toward.y -= 2;
+    return top - toward.y;
+}
+
+/* No value more than `step` above those next to it. */
+static void limit_steps(float v[], int n, float step)
+{
+    for (int i = 1; i < n; i++)
+        v[i] = f_min(v[i], v[i - 1] + step);
+    for (int i = n - 2; i >= 0; i--)
+        v[i] = f_min(v[i], v[i + 1] + step);
+}
+
+/* Its beads lie on what the endoscope sees, from beside the neck of the gallbladder on to it, below
+ * the liver; where the surface falls back, it spans the gap. Both ends dive in. */
 static void artery_place(struct tro_scene *scene, struct tro_rand *r, struct vec3 beads[],
                          float radius, float side)
 {
     const struct vec3 neck = scene->gallbladder_neck;
     const struct vec3 from = jitter(r, v3_add(neck, v3(-25 * side, -11, 0)), 3);
-    const struct vec3 to = jitter(r, v3_add(neck, v3(4 * side, -5, 0)), 2.5f);
+    const struct vec3 to = jitter(r, v3_add(neck, v3(3 * side, -6, 0)), 2.5f);
     const float bulge = tro_rand_range(r, -7, 5);
+    float y[ARTERY_BEADS], depth[ARTERY_BEADS];
     for (int i = 0; i < ARTERY_BEADS; i++) {
         const float t = (float)i / (ARTERY_BEADS - 1);
-        const float wave = bulge * f_sin_turns(0.5f * t) + 1.5f * f_sin_turns(1.5f * t);
-        struct vec3 toward = v3_mix(from, to, t);
-        toward.y += wave;
-        beads[i] = seen_surface(scene, toward);
+        beads[i] = v3_mix(from, to, t);
+        beads[i].y += bulge * f_sin_turns(0.5f * t) + 1.5f * f_sin_turns(1.5f * t);
+        y[i] = beads[i].y - below_liver(scene, beads[i]);
     }
-    for (int i = 1; i < ARTERY_BEADS; i++)
-        beads[i].z = f_min(beads[i].z, beads[i - 1].z + 1.6f);
-    for (int i = ARTERY_BEADS - 2; i >= 0; i--)
-        beads[i].z = f_min(beads[i].z, beads[i + 1].z + 1.6f);
-    beads[0].z += 2 * radius;
-    beads[ARTERY_BEADS - 1].z += 2 * radius;
+    limit_steps(y, ARTERY_BEADS, 1.5f);
+    for (int i = 0; i < ARTERY_BEADS; i++) {
+        beads[i] = seen_from_usual_eye(v3(beads[i].x, y[i], beads[i].z));
+        seen_organ(scene, beads[i], &depth[i]);
+    }
+    limit_steps(depth, ARTERY_BEADS, 1.8f);
+    depth[0] += 1.5f * radius;
+    depth[ARTERY_BEADS - 1] += 1.5f * radius;
+    for (int i = 0; i < ARTERY_BEADS; i++)
+        beads[i] = v3_along(usual_eye, beads[i], depth[i]);
 }
 
 static void artery_init(struct tro_scene *scene, struct tro_rand *r, float side)
@@ -411,7 +441,7 @@ void tro_scene_init(struct tro_scene *scene, const struct tro_noise *noise, uint
     for (int i = 0; i < TRO_N_ORGANS; i++)
         scene->organs[i].noise_shift = jitter(&r, v3(0, 0, 0), 8);
     const float bowel_side = tro_rand_below(&r, 4) == 0 ? -side : side;
-    bowel_init(&scene->organs[TRO_ORGAN_BOWEL], &r, bowel_side);
+    bowel_init(scene, &r, bowel_side);
     scene->outside.parts = all_parts(scene); /* the artery is laid on the others */
     artery_init(scene, &r, side);
     scene->outside.parts = all_parts(scene);
