@@ -5,6 +5,7 @@
 
 #define FAR_MM 260.0f /* no ray goes farther: the wall is nearer everywhere */
 #define MAX_STEPS 72
+#define MAX_PULLED_STEPS 240 /* where the tissue is pulled, they are shorter */
 #define PLANE_ERROR_MM 0.3f
 #define LEAST_STEP_MM 0.4f /* where a ray grazes: about what a pixel covers */
 
@@ -45,7 +46,8 @@ static struct tro_scene_hit tissue_march(const struct tro_stage *stage, unsigned
     const float shrink = tro_warp_shrink(&stage->warp, pulls), steepest = 1.2f / shrink;
     struct tro_scene_hit hit = {0};
     float last_distance = 1e6f, last_step = 1;
-    for (int i = 0; i < MAX_STEPS; i++) {
+    const int max_steps = pulls ? MAX_PULLED_STEPS : MAX_STEPS;
+    for (int i = 0; i < max_steps; i++) {
         const struct vec3 p = v3_along(from, dir, *t);
         const struct vec3 rest = tro_warp_rest(&stage->warp, pulls, p);
         const struct tro_grid_cell *cell = tro_scene_cell(stage->scene, rest);
