@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Laparoscopic instruments: a shaft through a trocar, a clevis, and two jaws that open or the hook of
- * an electrode, which does not. */
+/* Laparoscopic instruments: a shaft through a trocar, then a clevis with two jaws that open, or a
+ * sleeve with the hook of an electrode, which does not. */
 #ifndef TRO_SIM_INSTRUMENT_H
 #define TRO_SIM_INSTRUMENT_H
 

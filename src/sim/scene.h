@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tissue of one procedure as distance fields, at rest. x right, y up, z away from the endoscope.
- * */
+/* The tissue of one procedure at rest, as distance fields. x right, y up, z away from the
+ * endoscope. */
 #ifndef TRO_SIM_SCENE_H
 #define TRO_SIM_SCENE_H
 

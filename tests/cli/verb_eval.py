@@ -12,7 +12,9 @@ from _kit import ROOT, Mismatch, equal, holds, main, need_ort, test, trocar
 
 MODEL = os.path.join(ROOT, 'models', 'endoscopy_unet.onnx')
 RECORD = os.path.join(ROOT, 'models', 'endoscopy_unet.json')
-CLASSES = 7
+NAMES = ['outside', 'abdominal-wall', 'liver', 'gallbladder', 'fat', 'bowel', 'artery',
+         'instrument-shaft', 'instrument-wrist', 'instrument-tip']
+CLASSES = len(NAMES)
 SIZE = (64, 48)
 
 
@@ -26,10 +28,12 @@ def colour_model():
     with open(RECORD, encoding='utf-8') as f:
         record = json.load(f)
     record['inputs']['image']['scale'] = 1 / 255
+    record['outputs']['logits']['names'] = NAMES
     with open('small.json', 'w', encoding='utf-8') as f:
         json.dump(record, f)
     colours = numpy.array([[0, 0, 0], [.7, .4, .4], [.5, .2, .2], [.7, .7, .5], [.8, .6, .2],
-                           [.3, .3, .3], [.8, .75, .75]], numpy.float32)
+                           [.85, .6, .55], [.6, .2, .15], [.3, .3, .3], [.55, .5, .5],
+                           [.8, .75, .75]], numpy.float32)
     weights = (2 * colours).reshape(CLASSES, 3, 1, 1)  # -|x - c|^2 but for |x|^2
     graph = helper.make_graph(
         [helper.make_node('Conv', ['image', 'w', 'b'], ['logits'])], 'small',
