@@ -43,7 +43,8 @@ struct eval_energy {
 
 struct eval_engine {
     struct tro_side side;
-    struct tro_around *around; /* of engines that do not know records; NULL: of the others */
+    struct tro_around *around;      /* of engines that do not know records; NULL: of the others */
+    struct eval_recorded *recorded; /* NULL: it runs here */
     const char *text;
     struct tro_arena arena; /* while it is open */
     int frame_input;        /* the one that takes frames */
@@ -105,6 +106,23 @@ int eval_run(struct eval *e, struct eval_engine *x, int64_t frame, struct tro_ar
 struct tro_tensor *eval_side_inputs(const struct eval_engine *x);
 /* A result, valid until the next run. */
 int eval_output(struct eval_engine *x, int i, struct tro_tensor *out, struct tro_err *err);
+
+/* Of a model's or plan's path: "ref:" and "ort:" taken off. */
+const char *eval_file_of(const char *engine);
+/* Outputs of the record that are judged, one of each kind; NULL: there is none of this kind. */
+enum { EVAL_N_JUDGED = 6 };
+const struct tro_record_output *eval_judged(const struct eval *e, int i);
+/* The index of each output that is judged, among an engine's results. */
+int eval_find_tasks(struct eval *e, struct eval_engine *x, struct tro_err *err);
+
+/* ---- eval_recorded.c ------------------------------------------------------------------------ */
+
+/* "recorded:DIR": DIR, else NULL. */
+const char *eval_recorded_folder(const char *engine);
+int eval_recorded_open(struct eval_engine *x, struct tro_err *err);
+/* Reads and decodes the outputs of a frame. */
+int eval_recorded_run(struct eval *e, struct eval_engine *x, int64_t frame, struct tro_arena *arena,
+                      struct tro_err *err);
 
 /* ---- eval_energy.c -------------------------------------------------------------------------- */
 

@@ -48,6 +48,10 @@ int eval_measure_energy(struct eval *e, struct eval_engine *x, int64_t frame, st
     struct tro_arena arena = {0};
     struct tro_bench_stream stream = {0};
     struct tro_bench_side side = {.text = x->text, .streams = &stream, .n_streams = 1};
+    if (x->recorded) {
+        snprintf(x->energy.why_not, sizeof x->energy.why_not, "its outputs were recorded");
+        return 0;
+    }
     int rc = eval_run(e, x, frame, &arena, err);
     stream.side = x->side;
     stream.inputs = eval_side_inputs(x);

@@ -68,16 +68,21 @@ static int find_task(const struct eval_engine *x, struct eval_task *t, struct tr
     return find_result(x, name, &t->index, err);
 }
 
-static int find_tasks(struct eval *e, struct eval_engine *x, struct tro_err *err)
+const struct tro_record_output *eval_judged(const struct eval *e, int i)
 {
-    const struct tro_record_output *const outputs[] = {e->classes, e->depth, e->points,
-                                                       e->boxes,   e->flags, e->steps};
+    const struct tro_record_output *const all[EVAL_N_JUDGED] = {e->classes, e->depth, e->points,
+                                                                e->boxes,   e->flags, e->steps};
+    return all[i];
+}
+
+int eval_find_tasks(struct eval *e, struct eval_engine *x, struct tro_err *err)
+{
     x->n_tasks = 0;
-    for (size_t k = 0; k < sizeof(outputs) / sizeof(*outputs); k++) {
+    for (int k = 0; k < EVAL_N_JUDGED; k++) {
         struct eval_task *const t = &x->tasks[x->n_tasks];
-        if (!outputs[k])
+        t->output = eval_judged(e, k);
+        if (!t->output)
             continue;
-        t->output = outputs[k];
         TRO_TRY(find_task(x, t, err));
         x->n_tasks++;
     }
@@ -211,6 +216,8 @@ static int run_up_to(struct eval *e, struct eval_engine *x, int64_t frame, struc
 int eval_run(struct eval *e, struct eval_engine *x, int64_t frame, struct tro_arena *arena,
              struct tro_err *err)
 {
+    if (x->recorded)
+        return eval_recorded_run(e, x, frame, arena, err);
     if (x->n_states)
         TRO_TRY(run_up_to(e, x, frame, err));
     return run_frame(e, x, frame, arena, err);
@@ -225,6 +232,8 @@ int eval_open_engine(struct eval *e, int i, struct tro_err *err)
     struct tro_side_opts opts = e->side;
     opts.record = is_ort || tro_plan_is_file(x->text) ? NULL : e->record_path;
     x->planes.frame_before = -1;
+    if (eval_recorded_folder(x->text))
+        return eval_recorded_open(x, err);
     TRO_TRY(tro_side_open(&x->side, x->text, &opts, err));
     if (is_ort) {
         x->around = tro_around_create(&x->side, &e->record, err);
@@ -232,7 +241,7 @@ int eval_open_engine(struct eval *e, int i, struct tro_err *err)
             return err->status;
     }
     TRO_TRY(find_inputs(e, x, err));
-    return find_tasks(e, x, err);
+    return eval_find_tasks(e, x, err);
 }
 
 void eval_close_engine(struct eval *e, int i)
@@ -240,6 +249,7 @@ void eval_close_engine(struct eval *e, int i)
     struct eval_engine *const x = &e->engines[i];
     tro_around_destroy(x->around);
     x->around = NULL;
+    x->recorded = NULL;
     tro_side_close(&x->side);
     eval_planes_finish(&x->planes);
     tro_arena_finish(&x->arena);

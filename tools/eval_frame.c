@@ -262,7 +262,7 @@ static int run_and_judge(struct eval *e, struct eval_engine *engine, int64_t fra
 {
     TRO_TRY(eval_run(e, engine, frame, arena, err));
     TRO_TRY(tro_eval_cell_make(&e->table, c, err));
-    c->latency_ns = engine->side.run_ns;
+    c->latency_ns = engine->recorded ? -1 : engine->side.run_ns;
     for (int i = 0; i < engine->n_tasks; i++) {
         const struct eval_task *const t = &engine->tasks[i];
         TRO_TRY(judges[t->output->decode](e, engine, t, frame, arena, c, err));

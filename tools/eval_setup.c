@@ -41,7 +41,7 @@ static int read_notes(struct eval *e, const char *path, struct tro_err *err)
     return rc;
 }
 
-static const char *file_of(const char *engine)
+const char *eval_file_of(const char *engine)
 {
     const bool has_kind = strncmp(engine, "ref:", 4) == 0 || strncmp(engine, "ort:", 4) == 0;
     return has_kind ? engine + 4 : engine;
@@ -49,8 +49,16 @@ static const char *file_of(const char *engine)
 
 static int read_record(struct eval *e, struct tro_err *err)
 {
+    int first = 0;
+    while (first < e->n_engines && eval_recorded_folder(e->engines[first].text))
+        first++;
+    if (!e->record_path && first == e->n_engines)
+        return tro_fail(err, TRO_E_INPUT,
+                        "%s: expected --record FILE, which says what outputs are, or an engine "
+                        "that brings it",
+                        e->engines[0].text);
     if (!e->record_path)
-        return read_notes(e, file_of(e->args.v[1]), err);
+        return read_notes(e, eval_file_of(e->engines[first].text), err);
     TRO_TRY(tro_record_read(e->record_path, &e->record, err));
     e->has_record = true;
     return 0;
@@ -233,8 +241,12 @@ static uint64_t hash_text(const char *text, uint64_t seed)
 
 const char *eval_frame_name(const struct eval *e, int64_t frame)
 {
-    const char *const picture = e->data.frames[frame].picture;
-    const size_t n = strlen(e->data.path);
+    const char *const picture = e->data.frames[frame].picture, *const path = e->data.path;
+    const size_t n_file = (size_t)(tro_path_base(path) - path); /* with the slash */
+    const bool is_file = tro_path_has_ext(path, ".json");
+    const size_t n = !is_file ? strlen(path) : n_file ? n_file - 1 : 0;
+    if (is_file && n_file == 0 && strncmp(picture, "./", 2) == 0)
+        return picture + 2;
     return strncmp(picture, e->data.path, n) == 0 && picture[n] == '/' ? picture + n + 1 : picture;
 }
 

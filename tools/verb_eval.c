@@ -134,7 +134,9 @@ int tro_verb_eval(int argc, char **argv)
             "Runs engines on the frames of a data set (docs/dataset.md) and measures what they "
             "find\nagainst its truth: classes of pixels, boxes, points, depths, as the record of "
             "the network\n(docs/record.md) decodes them; overall, by slice, camera and "
-            "procedure, with the worst\nframe. Metrics are defined in docs/metrics.md.",
+            "procedure, with the worst\nframe. Metrics are defined in docs/metrics.md.\n\n"
+            "recorded:DIR is an engine as well: outputs that another framework wrote there, "
+            "DIR/clean/000011/000200.OUTPUT.npy\nof the picture clean/000011/000200.png.",
         .opts = opts,
         .min_args = 2,
         .max_args = -1};

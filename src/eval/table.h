@@ -68,7 +68,7 @@ struct tro_eval_column {
 /* One engine's frame. NaN: not defined there. */
 struct tro_eval_cell {
     bool is_there;
-    int64_t latency_ns;
+    int64_t latency_ns;      /* -1: not measured */
     double *values;          /* a column each */
     struct tro_areas *areas; /* a class each */
     struct tro_match *matches;

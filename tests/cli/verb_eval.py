@@ -608,6 +608,90 @@ def energy_of_a_frame():
     holds(engines[1]['energy_missing'], 'are not there or may not be read')
 
 
+# ---- outputs of others ---------------------------------------------------------------------
+
+
+def record_outputs(name, runner='small.onnx', convert=lambda logits: logits):
+    """What a run gives for each picture of the set, before it is decoded."""
+    with open('small.json', encoding='utf-8') as f:
+        inputs = {'inputs': json.load(f)['inputs']}
+    with open('inputs.json', 'w', encoding='utf-8') as f:
+        json.dump(inputs, f)
+    for line in lines():
+        trocar('run', runner, '--record', 'inputs.json', '-i', os.path.join('set', line['picture']),
+               '-o', 'out')
+        path = os.path.join(name, os.path.splitext(line['picture'])[0] + '.logits.npy')
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        numpy.save(path, convert(numpy.load('out/output_0.npy')))
+    return path
+
+
+@test
+def recorded_outputs_beside_an_engine():
+    colour_model()
+    sim()
+    record_outputs('logits')
+    record_outputs('labels', convert=lambda logits: logits.argmax(1).astype(numpy.uint8))
+    last = record_outputs('none', convert=numpy.zeros_like)
+    trocar('eval', 'set', 'small.onnx', 'recorded:logits', 'recorded:labels', 'recorded:none',
+           '--record', 'small.json', '--json', 'eval.json', '--html', 'page.html')
+    with open('eval.json', encoding='utf-8') as f:
+        result = json.load(f)
+    alls = [g for g in result['groups'] if g['kind'] == 'all']
+    equal([g['delta'].get('pooled-miou') for g in alls[:3]], [None, 0, 0], 'deltas')
+    equal(alls[3]['delta']['pooled-miou'] < -0.1, True, 'zeros are worse')
+    equal(alls[1]['metrics'], [{**m, 'delta': 0, 'delta_low': 0, 'delta_high': 0} if m['frames']
+                               else {**m, 'delta': None, 'delta_low': None, 'delta_high': None}
+                               for m in alls[0]['metrics']], 'metrics')
+    equal((alls[1]['latency_p50_ms'], alls[1]['fps']), (None, None), 'times of recorded outputs')
+    holds(result['engines'][1]['energy_missing'], 'recorded')
+    # Alone: the record comes with the command, sizes with the frames.
+    trocar('eval', 'set', 'recorded:logits', '--record', 'small.json', '--json', 'eval.json')
+    with open('eval.json', encoding='utf-8') as f:
+        near(group(json.load(f), 'all')['pooled-miou'], alls[0]['pooled-miou'], 'alone')
+    holds(trocar('eval', 'set', 'recorded:logits', code=2).err, 'expected --record FILE')
+    numpy.save(last, numpy.zeros((1, 2, 3), numpy.float32))
+    holds(trocar('eval', *SMALL, 'recorded:none', code=2).err, last, 'as in the frame before')
+    os.remove(last)
+    holds(trocar('eval', *SMALL, 'recorded:none', code=2).err, last)
+
+
+@test
+def recorded_positions():
+    """Points of heat maps in pixels of a frame that is three times as large as the network's
+    input: by the size of the model's input, and of the plan's, which takes frames."""
+    os.makedirs('one')
+    Image.fromarray(numpy.zeros((24, 30, 3), numpy.uint8)).save('one/a.b.png')
+    tip = {'visible': True, 'px': [13.5, 16.5]}
+    with open('one/frames.jsonl', 'w', encoding='utf-8') as f:
+        f.write(json.dumps({'picture': 'a.b.png', 'procedure': 'p', 'frame': 0, 'truth': {
+            'instruments': [{'instance': 1, 'kind': 'hook', 'box': [0, 0, 9, 9], 'tip': tip,
+                             'wrist': {**tip, 'visible': False}}]}}) + '\n')
+    heat = numpy.zeros((1, 2, 4, 5), numpy.float32)
+    heat[0, 0, 2, 2] = 1
+    write_model('net', {'head/heat': heat})
+    with open('net.json', 'w', encoding='utf-8') as f:
+        json.dump({'inputs': {'x': {'format': 'rgb8', 'source': [24, 30], 'resize': 'stretch'}},
+                   'outputs': {'head/heat': {'decode': 'peaks', 'names': ['tip-1', 'wrist-1'],
+                                             'space': 'frame', 'refine': 'none',
+                                             'threshold': 0.5}}}, f)
+    trocar('build', 'net.onnx', '--record', 'net.json', '-o', 'net.plan', '--tune', 0)
+    os.makedirs('heat')
+    numpy.save('heat/a.b.head_heat.npy', heat)
+    for engine in ('net.onnx', 'net.plan'):
+        trocar('eval', 'one', 'recorded:heat', engine, '--record', 'net.json', '--json',
+               'eval.json')
+        with open('eval.json', encoding='utf-8') as f:
+            groups = json.load(f)['groups']
+        for found in (g for g in groups if g['kind'] == 'all'):
+            # Element 2, 2 of 5 x 4 covers 12 to 18, 12 to 18: its centre is 15, 15.
+            near(metric(found, 'point-error', 'tip-1')['mean'], 1.5 * 2 ** 0.5, 'error')
+            near(metric(found, 'point-recall', 'tip-1')['mean'], 1, 'recall')
+            equal(metric(found, 'point-recall', 'wrist-1')['frames'], 0, 'what is hidden')
+    holds(trocar('eval', 'one', 'recorded:heat', '--record', 'net.json', code=2).err,
+          'the record resizes frames')
+
+
 @test
 def bad_data_sets():
     def refused(text, says):
