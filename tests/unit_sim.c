@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "base/thread.h"
 #include "sim/endoscopy.h"
-#include "sim/trace.h"
+#include "sim/theatre.h"
 #include "test.h"
 
 #include <stdio.h>
@@ -80,7 +80,7 @@ TEST(sim_pictures_as_recorded)
     draw(e, 250, &p);
     const uint64_t rgb = tro_hash64(p.rgb, sizeof(p.rgb), 0);
     const uint64_t label = tro_hash64(p.label, sizeof(p.label), 0);
-    test_check(rgb == UINT64_C(0xf282f03019856eed) && label == UINT64_C(0x1c2d00d527116823),
+    test_check(rgb == UINT64_C(0x795e4a8c80737302) && label == UINT64_C(0x0bc88256199f9f4e),
                __FILE__, __LINE__, "hash of the picture 0x%016llx, of the labels 0x%016llx",
                (unsigned long long)rgb, (unsigned long long)label);
     tro_endoscopy_destroy(e);
@@ -143,49 +143,34 @@ TEST(sim_every_class_appears)
 /* ---- labels against a march of small steps through the whole scene ----------------------- */
 
 struct truth {
-    struct tro_noise *noise;
-    struct tro_scene *scene;
-    struct tro_optics optics;
-    struct tro_view view;
-    struct tro_instrument tools[TRO_N_INSTRUMENTS];
-    struct tro_instrument_pose poses[TRO_N_INSTRUMENTS];
+    struct tro_theatre theatre;
+    struct tro_stage stage;
 };
 
 static bool truth_init(struct truth *t, uint64_t seed, double seconds)
 {
-    t->noise = tro_malloc_aligned(sizeof(*t->noise));
-    t->scene = tro_malloc_aligned(sizeof(*t->scene));
-    if (!CHECK(t->noise && t->scene))
+    struct tro_err err = {0};
+    struct tro_moment moment;
+    if (!CHECK_INT(tro_theatre_create(&t->theatre, seed, &err), 0))
         return false;
-    tro_noise_bake(t->noise, seed);
-    tro_scene_init(t->scene, t->noise, seed);
-    tro_optics_init(&t->optics, seed);
-    tro_view_init(&t->view, &t->optics, t->scene, WIDTH, HEIGHT, seconds);
-    for (int i = 0; i < TRO_N_INSTRUMENTS; i++) {
-        tro_instrument_init(&t->tools[i], t->scene, i, seed);
-        tro_instrument_place(&t->poses[i], &t->tools[i], t->scene, seconds);
-    }
+    tro_theatre_stage(&t->theatre, WIDTH, HEIGHT, seconds, &(struct tro_disturbances){0}, &t->stage,
+                      &moment);
     return true;
-}
-
-static void truth_finish(struct truth *t)
-{
-    tro_free(t->noise);
-    tro_free(t->scene);
 }
 
 static uint8_t true_label(const struct truth *t, struct vec3 dir)
 {
     for (float at = 1; at < 260;) {
-        const struct vec3 p = v3_along(t->view.eye, dir, at);
-        const struct tro_scene_hit hit = tro_scene_at(t->scene, &t->scene->outside.parts,
-                                                      v3_sub(p, t->view.tissue_at));
+        const struct vec3 p = v3_along(t->stage.view.eye, dir, at);
+        const struct tro_scene *const scene = t->stage.scene;
+        const struct tro_scene_hit hit = tro_scene_at(scene, &scene->outside.parts,
+                                                      tro_stage_rest(&t->stage, p));
         float d = hit.distance;
-        uint8_t label = t->scene->organs[hit.organ].label;
+        uint8_t label = scene->organs[hit.organ].label;
         for (int i = 0; i < TRO_N_INSTRUMENTS; i++) {
             enum tro_instrument_part part;
-            const struct vec3 local = tro_instrument_local(&t->poses[i], p);
-            const float tool = tro_instrument_distance(&t->poses[i], local, &part);
+            const struct vec3 local = tro_instrument_local(&t->stage.instruments[i], p);
+            const float tool = tro_instrument_distance(&t->stage.instruments[i], local, &part);
             if (tool < d) {
                 d = tool;
                 label = (uint8_t)(TRO_ENDOSCOPY_SHAFT + (int)part);
@@ -210,8 +195,8 @@ TEST(sim_labels_are_what_rays_meet)
         int n = 0, n_wrong = 0;
         for (int i = (int)seed % 5; i < N_PX; i += 5) {
             const float x = (float)(i % WIDTH) + 0.5f, y = (float)(i / WIDTH) + 0.5f;
-            const bool is_inside = tro_view_inside_px(&t.view, x, y) > 0;
-            const uint8_t want = is_inside ? true_label(&t, tro_view_ray(&t.view, x, y))
+            const bool is_inside = tro_view_inside_px(&t.stage.view, x, y) > 0;
+            const uint8_t want = is_inside ? true_label(&t, tro_view_ray(&t.stage.view, x, y))
                                            : (uint8_t)TRO_ENDOSCOPY_OUTSIDE;
             n++;
             n_wrong += p.label[i] != want;
@@ -220,7 +205,7 @@ TEST(sim_labels_are_what_rays_meet)
         test_check(n_wrong * 100 <= n, __FILE__, __LINE__, "seed %d: %d of %d labels differ",
                    (int)seed, n_wrong, n);
         tro_endoscopy_destroy(e);
-        truth_finish(&t);
+        tro_theatre_destroy(&t.theatre);
     }
     CHECK(n_instrument > 100);
 }

@@ -2,6 +2,7 @@
 /* Tissue that is pulled: the maps between now and rest, and what rays meet. */
 #include "base/alloc.h"
 #include "sim/rand.h"
+#include "sim/theatre.h"
 #include "sim/trace.h"
 #include "sim/truth.h"
 #include "test.h"
@@ -137,49 +138,35 @@ TEST(warp_met_leaves_none_out)
 
 /* ---- in the scene --------------------------------------------------------------------------- */
 
-struct theatre {
-    struct tro_noise *noise;
-    struct tro_scene *scene;
-    struct tro_optics optics;
-    struct tro_instrument tools[TRO_N_INSTRUMENTS];
+/* A stage whose tissue is at rest. */
+struct still {
+    struct tro_theatre theatre;
     struct tro_stage stage;
 };
 
-static bool theatre_init(struct theatre *t, uint64_t seed)
+static bool still_init(struct still *t, uint64_t seed)
 {
-    t->noise = tro_malloc_aligned(sizeof(*t->noise));
-    t->scene = tro_malloc_aligned(sizeof(*t->scene));
-    if (!CHECK(t->noise && t->scene))
+    struct tro_err err = {0};
+    struct tro_moment moment;
+    if (!CHECK_INT(tro_theatre_create(&t->theatre, seed, &err), 0))
         return false;
-    tro_noise_bake(t->noise, seed);
-    tro_scene_init(t->scene, t->noise, seed);
-    tro_optics_init(&t->optics, seed);
-    t->stage = (struct tro_stage){.scene = t->scene};
-    tro_view_init(&t->stage.view, &t->optics, t->scene, WIDTH, HEIGHT, 3);
-    for (int i = 0; i < TRO_N_INSTRUMENTS; i++) {
-        tro_instrument_init(&t->tools[i], t->scene, i, seed);
-        tro_instrument_place(&t->stage.instruments[i], &t->tools[i], t->scene, 3);
-    }
+    tro_theatre_stage(&t->theatre, WIDTH, HEIGHT, 3, &(struct tro_disturbances){0}, &t->stage,
+                      &moment);
+    t->stage.warp.n = 0;
     return true;
 }
 
-static void theatre_finish(struct theatre *t)
-{
-    tro_free(t->noise);
-    tro_free(t->scene);
-}
-
 /* The nearest organ at a place of the tissue as it is now; *distance is one at rest. */
-static int organ_at(const struct theatre *t, struct vec3 p, float *distance)
+static int organ_at(const struct still *t, struct vec3 p, float *distance)
 {
-    const struct tro_scene_hit hit = tro_scene_at(t->scene, &t->scene->outside.parts,
+    const struct tro_scene_hit hit = tro_scene_at(t->stage.scene, &t->stage.scene->outside.parts,
                                                   tro_warp_rest(&t->stage.warp, TRO_ALL_PULLS, p));
     *distance = hit.distance;
     return hit.organ;
 }
 
 /* By steps so small that nothing is stepped over. */
-static float plain_march(const struct theatre *t, struct vec3 from, struct vec3 dir, int *organ)
+static float plain_march(const struct still *t, struct vec3 from, struct vec3 dir, int *organ)
 {
     float at = 1, d = 1;
     while (at < 260) {
@@ -196,7 +183,7 @@ struct tally {
 };
 
 /* Pixels whose ray the tracer ends elsewhere than plain marching does. */
-static void compare_rays(const struct theatre *t, struct tally *tally)
+static void compare_rays(const struct still *t, struct tally *tally)
 {
     const struct tro_stage *const stage = &t->stage;
     const struct vec3 from = v3_sub(stage->view.eye, stage->view.tissue_at);
@@ -229,14 +216,14 @@ TEST(warp_rays_end_on_the_surface)
     struct tally still = {0}, pulled = {0};
     struct tro_rand r = {.key = 5};
     for (uint64_t seed = 50; seed < 52; seed++) {
-        struct theatre t = {0};
-        CHECK_OR_RETURN(theatre_init(&t, seed));
+        struct still t = {0};
+        CHECK_OR_RETURN(still_init(&t, seed));
         compare_rays(&t, &still);
         for (int i = 0; i < 4; i++) {
-            t.stage.warp = any_warp(&r, t.scene->focus);
+            t.stage.warp = any_warp(&r, t.stage.scene->focus);
             compare_rays(&t, &pulled);
         }
-        theatre_finish(&t);
+        tro_theatre_destroy(&t.theatre);
     }
     CHECK(pulled.n > 5000 && pulled.n_pulled * 10 > pulled.n && still.n_pulled == 0);
     test_check(
@@ -246,7 +233,7 @@ TEST(warp_rays_end_on_the_surface)
 }
 
 /* From p by any way to an organ's surface: the shortest of many. */
-static float shortest_way(const struct theatre *t, int organ, struct vec3 p)
+static float shortest_way(const struct still *t, int organ, struct vec3 p)
 {
     float least = 1e6f;
     for (int k = 0; k < 4000; k++) {
@@ -256,7 +243,7 @@ static float shortest_way(const struct theatre *t, int organ, struct vec3 p)
         float at = 0, d = 1;
         for (int i = 0; i < 200 && at < least && d > 0.02f; i++) {
             d = tro_organ_distance(
-                t->scene, organ,
+                t->stage.scene, organ,
                 tro_warp_rest(&t->stage.warp, TRO_ALL_PULLS, v3_along(p, dir, at)));
             at += 0.5f * d;
         }
@@ -269,8 +256,8 @@ static float shortest_way(const struct theatre *t, int organ, struct vec3 p)
 TEST(warp_truth_is_of_tissue_as_it_is_now)
 {
     for (uint64_t seed = 5; seed < 8; seed++) {
-        struct theatre t = {0};
-        CHECK_OR_RETURN(theatre_init(&t, seed));
+        struct still t = {0};
+        CHECK_OR_RETURN(still_init(&t, seed));
         const struct tro_view *const v = &t.stage.view;
         struct tro_endoscopy_truth before = {0}, truth = {0};
         tro_truth_of_stage(&t.stage, &before);
@@ -294,6 +281,6 @@ TEST(warp_truth_is_of_tissue_as_it_is_now)
                        "seed %d tool %d: %g mm given, %g found", (int)seed, i, (double)given,
                        (double)want);
         }
-        theatre_finish(&t);
+        tro_theatre_destroy(&t.theatre);
     }
 }

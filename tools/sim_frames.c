@@ -124,12 +124,24 @@ static void put_tool(struct tro_json *j, int i, const struct tro_endoscopy_tool 
     tro_json_object_end(j);
 }
 
+static void put_course(struct tro_json *j, const struct tro_endoscopy_truth *truth)
+{
+    tro_json_bool(j, "cautery", truth->is_cautery_on);
+    tro_json_string(j, "step", tro_endoscopy_step_name(truth->step));
+    tro_json_array_begin(j, "events");
+    for (int i = 0; i < TRO_N_ENDOSCOPY_EVENTS; i++)
+        if (truth->events >> i & 1)
+            tro_json_string(j, NULL, tro_endoscopy_event_name(i));
+    tro_json_array_end(j);
+}
+
 void sim_put_truth(struct tro_json *j, const struct tro_endoscopy_truth *truth)
 {
     tro_json_object_begin(j, "truth");
     tro_json_bool(j, "out_of_body", truth->is_out_of_body);
     tro_json_bool(j, "bleeding", truth->is_bleeding);
     if (!truth->is_out_of_body) {
+        put_course(j, truth);
         tro_json_array_begin(j, "instruments");
         for (int i = 0; i < TRO_ENDOSCOPY_N_TOOLS; i++)
             put_tool(j, i, &truth->tools[i]);

@@ -12,6 +12,7 @@
 #include "sim/room.h"
 #include "sim/sensor.h"
 #include "sim/stream.h"
+#include "sim/theatre.h"
 #include "sim/trace.h"
 #include "sim/truth.h"
 
@@ -50,6 +51,26 @@ const char *tro_endoscopy_tool_name(int kind)
     return names[kind];
 }
 
+const char *tro_endoscopy_step_name(int step)
+{
+    static const char *const names[TRO_N_ENDOSCOPY_STEPS] = {
+#define TRO_ENDOSCOPY_ROW(id, name) [TRO_STEP_##id] = name,
+        TRO_ENDOSCOPY_STEPS(TRO_ENDOSCOPY_ROW)
+#undef TRO_ENDOSCOPY_ROW
+    };
+    return names[step];
+}
+
+const char *tro_endoscopy_event_name(int event)
+{
+    static const char *const names[TRO_N_ENDOSCOPY_EVENTS] = {
+#define TRO_ENDOSCOPY_ROW(id, name) [TRO_EVENT_##id] = name,
+        TRO_ENDOSCOPY_EVENTS(TRO_ENDOSCOPY_ROW)
+#undef TRO_ENDOSCOPY_ROW
+    };
+    return names[event];
+}
+
 const char *tro_endoscopy_landmark_name(enum tro_endoscopy_landmark landmark)
 {
     static const char *const names[TRO_N_LANDMARKS] = {
@@ -61,15 +82,10 @@ const char *tro_endoscopy_landmark_name(enum tro_endoscopy_landmark landmark)
 
 struct tro_endoscopy {
     struct tro_endoscopy_opts opts;
-    struct tro_noise *noise;
-    struct tro_scene *scene;
-    struct tro_materials materials;
-    struct tro_optics optics;
+    struct tro_theatre theatre;
     struct tro_sensor sensor;
-    struct tro_instrument tools[TRO_N_INSTRUMENTS];
     struct tro_stream stream;
     uint64_t disturb_key;
-    struct vec3 wound; /* in the tissue */
     struct tro_film film;
     uint8_t *bytes; /* a picture before sharpening */
 };
@@ -130,22 +146,16 @@ static int film_create(struct tro_film *f, int width, int height, struct tro_err
 
 static int buffers_create(struct tro_endoscopy *e, struct tro_err *err)
 {
-    e->noise = tro_malloc_aligned(sizeof(*e->noise));
-    e->scene = tro_malloc_aligned(sizeof(*e->scene));
     e->bytes = tro_malloc((size_t)e->opts.width * (size_t)e->opts.height * 3);
-    if (!e->noise || !e->scene || !e->bytes)
+    if (!e->bytes)
         return tro_fail_nomem(err);
     return film_create(&e->film, e->opts.width, e->opts.height, err);
 }
 
 static void disturbances_init(struct tro_endoscopy *e)
 {
-    struct tro_rand r = tro_rand_start(e->opts.seed, TRO_STREAM_DISTURB);
-    e->disturb_key = r.key;
-    e->stream = (struct tro_stream){r.key + 1, e->opts.fps, e->opts.disturb};
-    e->wound.x = e->scene->focus.x + tro_rand_range(&r, -14, 14);
-    e->wound.y = e->scene->focus.y + tro_rand_range(&r, -8, 14);
-    e->wound.z = e->scene->focus.z + tro_rand_range(&r, -10, 4);
+    e->disturb_key = tro_rand_key(e->opts.seed, TRO_STREAM_DISTURB);
+    e->stream = (struct tro_stream){e->disturb_key + 1, e->opts.fps, e->opts.disturb};
 }
 
 struct tro_endoscopy *tro_endoscopy_create(const struct tro_endoscopy_opts *opts,
@@ -161,18 +171,12 @@ struct tro_endoscopy *tro_endoscopy_create(const struct tro_endoscopy_opts *opts
     e->opts = *opts;
     if (e->opts.fps == 0)
         e->opts.fps = 25;
-    if (buffers_create(e, err) < 0) {
+    if (tro_theatre_create(&e->theatre, opts->seed, err) < 0 || buffers_create(e, err) < 0) {
         tro_endoscopy_destroy(e);
         return NULL;
     }
-    tro_noise_bake(e->noise, opts->seed);
-    tro_scene_init(e->scene, e->noise, opts->seed);
-    tro_materials_init(&e->materials, opts->seed);
-    tro_optics_init(&e->optics, opts->seed);
     tro_sensor_init(&e->sensor, opts->seed);
     e->sensor.make = opts->make;
-    for (int i = 0; i < TRO_N_INSTRUMENTS; i++)
-        tro_instrument_init(&e->tools[i], e->scene, i, opts->seed);
     disturbances_init(e);
     return e;
 }
@@ -190,8 +194,7 @@ void tro_endoscopy_destroy(struct tro_endoscopy *e)
 {
     if (!e)
         return;
-    tro_free(e->noise);
-    tro_free(e->scene);
+    tro_theatre_destroy(&e->theatre);
     tro_free(e->bytes);
     tro_free(e->film.px);
     tro_free(e->film.spare);
@@ -284,53 +287,28 @@ static void draw(struct frame *f)
 
 /* ---- a frame's stage ------------------------------------------------------------------------ */
 
-/* Automatic exposure: a white surface facing the light at the mean distance of the tissue in the
- * middle of the picture has the brightness 1. */
-static float light_power(const struct tro_stage *stage)
-{
-    enum { N = 5 };
-    const struct tro_view *v = &stage->view;
-    float sum = 0;
-    for (int i = 0; i < N * N; i++) {
-        const float x = v->half_width_px * (0.6f + 0.2f * (float)(i % N));
-        const float y = v->half_height_px * (0.6f + 0.2f * (float)(i / N));
-        sum += tro_trace_tissue(stage, tro_view_ray(v, x, y));
-    }
-    const float mean = sum / (N * N);
-    return 2.2f * mean * mean;
-}
-
 static double seconds_of(const struct tro_endoscopy *e, int64_t index)
 {
     return (double)index / e->opts.fps;
 }
 
-static void stage_init(struct tro_stage *stage, const struct tro_endoscopy *e, int64_t index)
+static void stage_init(struct tro_stage *stage, const struct tro_endoscopy *e, int64_t index,
+                       struct tro_moment *moment)
 {
-    const double seconds = seconds_of(e, index);
-    *stage = (struct tro_stage){.scene = e->scene, .materials = &e->materials};
-    tro_view_init(&stage->view, &e->optics, e->scene, e->opts.width, e->opts.height, seconds);
-    tro_warp_add(&stage->warp, tro_scene_beat(e->scene, seconds));
-    for (int i = 0; i < TRO_N_INSTRUMENTS; i++)
-        tro_instrument_place(&stage->instruments[i], &e->tools[i], e->scene, seconds);
-    stage->light_power = light_power(stage);
-    stage->bleeding = strength(e, TRO_DISTURB_BLEEDING);
-    stage->glare = strength(e, TRO_DISTURB_GLARE);
-    stage->wound = e->wound;
-    const float spread = (float)(seconds / (seconds + 6));
-    stage->wound_radius = stage->bleeding * (9 + 21 * spread);
+    tro_theatre_stage(&e->theatre, e->opts.width, e->opts.height, seconds_of(e, index),
+                      &e->opts.disturb, stage, moment);
 }
 
 /* ---- from the scene to the picture ---------------------------------------------------------- */
 
-static void through_air_and_lens(struct tro_endoscopy *e, double seconds)
+static void through_air_and_lens(struct tro_endoscopy *e, float smoke, double seconds)
 {
     struct tro_film *const f = &e->film;
-    tro_air_smoke(f, e->noise, strength(e, TRO_DISTURB_SMOKE), seconds);
+    tro_air_smoke(f, e->theatre.noise, f_max(strength(e, TRO_DISTURB_SMOKE), smoke), seconds);
     tro_lens_defocus(f, strength(e, TRO_DISTURB_DEFOCUS));
     const float turns = 0.5f * tro_motion(e->disturb_key, 0, seconds * 0.7);
     tro_lens_motion(f, strength(e, TRO_DISTURB_MOTION), turns);
-    tro_lens_fouling(f, e->noise, strength(e, TRO_DISTURB_FOULING), e->disturb_key + 1);
+    tro_lens_fouling(f, e->theatre.noise, strength(e, TRO_DISTURB_FOULING), e->disturb_key + 1);
 }
 
 static struct tro_sensor disturbed_sensor(const struct tro_endoscopy *e)
@@ -390,15 +368,16 @@ static void take_picture(struct tro_endoscopy *e, int64_t index,
     const bool is_out = tro_stream_is_out_of_body(&e->stream, index);
     struct tro_endoscopy_frame only_rgb = {.rgb = out->rgb};
     struct frame f = {.e = e, .index = (uint64_t)index, .film = &e->film};
+    struct tro_moment moment;
     f.out = has_planes ? out : &only_rgb;
     f.is_black = tro_stream_is_black(&e->stream, index);
-    stage_init(&f.stage, e, index);
+    stage_init(&f.stage, e, index, &moment);
     clear_film(&e->film);
     if (is_out)
-        tro_room_draw(&e->film, e->noise, e->disturb_key, seconds_of(e, index));
+        tro_room_draw(&e->film, e->theatre.noise, e->disturb_key, seconds_of(e, index));
     else
         draw(&f);
-    through_air_and_lens(e, seconds_of(e, index));
+    through_air_and_lens(e, is_out ? 0 : moment.smoke, seconds_of(e, index));
     develop(e, &f);
 }
 
@@ -415,17 +394,30 @@ static void clear_planes(const struct tro_endoscopy *e, const struct tro_endosco
         memset(out->truth, 0, sizeof(*out->truth));
 }
 
+static void scene_truth(const struct tro_endoscopy *e, int64_t index,
+                        struct tro_endoscopy_truth *truth)
+{
+    struct tro_stage stage;
+    struct tro_moment moment;
+    stage_init(&stage, e, index, &moment);
+    truth->step = (int)moment.step;
+    truth->is_cautery_on = moment.is_cautery_on;
+    tro_truth_of_stage(&stage, truth);
+}
+
 static void fill_truth(const struct tro_endoscopy *e, int64_t index,
                        const struct tro_endoscopy_frame *out)
 {
     struct tro_endoscopy_truth *const t = out->truth;
-    struct tro_stage stage;
+    struct tro_endoscopy_truth before = {0};
     t->is_out_of_body = tro_stream_is_out_of_body(&e->stream, index);
     if (t->is_out_of_body)
         return;
-    t->is_bleeding = strength(e, TRO_DISTURB_BLEEDING) > 0;
-    stage_init(&stage, e, index);
-    tro_truth_of_stage(&stage, t);
+    scene_truth(e, index, t);
+    if (index > 0) {
+        scene_truth(e, index - 1, &before);
+        t->events = tro_truth_events(&before, t);
+    }
     if (out->instance)
         tro_truth_of_instances(out->instance, e->opts.width, e->opts.height, t);
 }
@@ -444,7 +436,8 @@ int tro_endoscopy_render(struct tro_endoscopy *e, int64_t index,
     if (has_planes && (!out->rgb || shown != index) &&
         !tro_stream_is_out_of_body(&e->stream, index)) {
         struct frame f = {.e = e, .out = out};
-        stage_init(&f.stage, e, index);
+        struct tro_moment moment;
+        stage_init(&f.stage, e, index, &moment);
         draw(&f);
     }
     if (out->truth)

@@ -3,9 +3,9 @@
  * Synthetic laparoscopy with exact ground truth: the view of a gallbladder operation through an
  * endoscope, with two instruments, drawn by ray marching a scene of distance fields.
  *
- * Pictures  A procedure is a seed: it fixes anatomy, materials, optics, instruments and all motion.
- *           Any frame of it can be rendered alone. The same options give the same bytes, whatever
- *           the number of threads.
+ * Pictures  A procedure is a seed: it fixes anatomy, materials, optics, instruments, all motion and
+ *           the course of the operation (sim/procedure.h). Any frame of it can be rendered alone.
+ *           The same options give the same bytes, whatever the number of threads.
  * Labels    The class of the surface that the ray through the middle of the pixel hits first.
  *           Blood, vessels and highlights keep the class of what they lie on.
  * Units     Millimetres in the scene, seconds in time.
@@ -57,6 +57,41 @@ struct tro_endoscopy_opts {
     struct tro_disturbances disturb; /* of the picture; labels and truth stay those of the scene */
 };
 
+/* clang-format off */
+/* THE list of steps of the operation, in the order of its course: id, name. */
+#define TRO_ENDOSCOPY_STEPS(X)                                                              \
+    X(EXPLORATION, "exploration")  /* the grasper alone */                                  \
+    X(DISSECTION, "dissection")    /* the hook lays bare neck and artery */                 \
+    X(CUTTING, "cutting")          /* the scissors divide the artery */                     \
+    X(SEPARATION, "separation")    /* the hook frees the gallbladder from the liver */      \
+    X(COAGULATION, "coagulation")  /* the hook stops what bleeds */                         \
+    X(INSPECTION, "inspection")    /* without instruments, from farther off */
+
+/* THE list of events, those of the time since the frame before: id, name. */
+#define TRO_ENDOSCOPY_EVENTS(X)                                                             \
+    X(CONTACT, "contact")                      /* a tip has come to touch tissue */         \
+    X(BLEEDING_STARTS, "bleeding-starts")      /* in the picture or not */                  \
+    X(CAUTERY_ON, "cautery-on")                                                             \
+    X(INSTRUMENT_LEAVES, "instrument-leaves")  /* a tip has gone out of the picture */
+/* clang-format on */
+
+enum tro_endoscopy_step {
+#define TRO_ENDOSCOPY_ENUM(id, name) TRO_STEP_##id,
+    TRO_ENDOSCOPY_STEPS(TRO_ENDOSCOPY_ENUM)
+#undef TRO_ENDOSCOPY_ENUM
+        TRO_N_ENDOSCOPY_STEPS
+};
+
+enum tro_endoscopy_event {
+#define TRO_ENDOSCOPY_ENUM(id, name) TRO_EVENT_##id,
+    TRO_ENDOSCOPY_EVENTS(TRO_ENDOSCOPY_ENUM)
+#undef TRO_ENDOSCOPY_ENUM
+        TRO_N_ENDOSCOPY_EVENTS
+};
+
+const char *tro_endoscopy_step_name(int step);
+const char *tro_endoscopy_event_name(int event);
+
 #define TRO_ENDOSCOPY_N_TOOLS 2
 #define TRO_ENDOSCOPY_N_ORGANS 6
 
@@ -73,9 +108,10 @@ enum tro_endoscopy_landmark {
 const char *tro_endoscopy_landmark_name(enum tro_endoscopy_landmark landmark);
 
 struct tro_endoscopy_point {
-    bool is_visible;  /* in the picture, and nothing is in front of it */
-    float x_px, y_px; /* from the upper left corner; the middle of the first pixel is 0.5, 0.5 */
-    float mm[3];      /* from the eye: right, down, along the optical axis */
+    bool is_in_picture; /* within the round picture */
+    bool is_visible;    /* and nothing is in front of it */
+    float x_px, y_px;   /* from the upper left corner; the middle of the first pixel is 0.5, 0.5 */
+    float mm[3];        /* from the eye: right, down, along the optical axis */
 };
 
 /* Pixels x0 <= x < x1, y0 <= y < y1; all 0 where there is none. */
@@ -93,8 +129,12 @@ struct tro_endoscopy_tool {
 };
 
 struct tro_endoscopy_truth {
-    bool is_out_of_body; /* then all else is empty */
-    bool is_bleeding;
+    bool is_out_of_body;                                    /* then all else is empty */
+    bool is_wound_open;                                     /* something bleeds */
+    bool is_bleeding;                                       /* and its blood is in the picture */
+    bool is_cautery_on;                                     /* current flows through the hook */
+    int step;                                               /* enum tro_endoscopy_step */
+    unsigned events;                                        /* bit e: enum tro_endoscopy_event e */
     struct tro_endoscopy_tool tools[TRO_ENDOSCOPY_N_TOOLS]; /* from the left, from the right */
     struct tro_endoscopy_point landmarks[TRO_N_LANDMARKS];
 };

@@ -7,35 +7,32 @@
 
 #define SHAFT_LENGTH_MM 320.0f
 #define CONTACT_MM 1.0f /* how close to tissue a tip comes */
+#define N_BACK 16       /* steps back out of tissue */
+#define DENT_RADIUS_MM 12.0f
+#define PRESS_SHARE 0.4f /* of the way that tissue stands in: the rest is not gone */
+#define MAX_PRESS_MM 3.0f
 
 /* Channels of the motion of one instrument. */
-enum { MOVE_X, MOVE_Y, MOVE_Z, MOVE_FINE_X, MOVE_FINE_Y, MOVE_ROLL, MOVE_OPEN, MOVE_AWAY };
+enum { MOVE_X, MOVE_Y, MOVE_Z, MOVE_FINE_X, MOVE_FINE_Y, MOVE_ROLL };
 
-void tro_instrument_init(struct tro_instrument *tool, const struct tro_scene *scene, int index,
+void tro_instrument_init(struct tro_instrument *tool, enum tro_tool_kind kind, int index,
                          uint64_t seed)
 {
     struct tro_rand r = tro_rand_start(seed, TRO_STREAM_INSTRUMENT + (uint64_t)index);
     const float side = index == 0 ? -1 : 1;
-    tool->kind = (enum tro_tool_kind)tro_rand_below(&r, TRO_N_TOOL_KINDS);
+    tool->kind = kind;
     tool->port.x = side * tro_rand_range(&r, 52, 92);
     tool->port.y = tro_rand_range(&r, -52, 26);
     tool->port.z = tro_rand_range(&r, -15, 30);
-    tool->rest = scene->focus;
-    tool->rest.x += side * tro_rand_range(&r, -4, 9);
-    tool->rest.y += tro_rand_range(&r, -12, 4);
-    tool->rest.z += tro_rand_range(&r, -24, -10);
-    tool->range.x = tro_rand_range(&r, 10, 20);
-    tool->range.y = tro_rand_range(&r, 10, 18);
-    tool->range.z = tro_rand_range(&r, 8, 16);
     tool->radius = tro_rand_range(&r, 2.5f, 3.6f);
     tool->jaw_length = tro_rand_range(&r, 11, 17);
-    tool->away_share = tro_rand_range(&r, 0, 1);
     tool->has_steel_shaft = tro_rand_below(&r, 5) < 2;
     tool->motion_key = tro_rand_at(r.key, r.counter);
 }
 
-/* Where the end of the jaws is wanted, before tissue stops it. */
-static struct vec3 wanted_tip(const struct tro_instrument *tool, double seconds)
+/* Where its end is wanted while it is at work, before tissue stops it. */
+static struct vec3 place_of_work(const struct tro_instrument *tool, const struct tro_task *task,
+                                 double seconds)
 {
     const uint64_t key = tool->motion_key;
     const double slow = seconds * 0.45, fine = seconds * 1.7;
@@ -43,52 +40,7 @@ static struct vec3 wanted_tip(const struct tro_instrument *tool, double seconds)
         tro_motion(key, MOVE_X, slow) + 0.12f * tro_motion(key, MOVE_FINE_X, fine),
         tro_motion(key, MOVE_Y, slow) + 0.12f * tro_motion(key, MOVE_FINE_Y, fine),
         tro_motion(key, MOVE_Z, slow));
-    const struct vec3 tip = v3_add(tool->rest, v3_mul(sway, tool->range));
-    const float away = tro_motion(key, MOVE_AWAY, seconds * 0.22) + 0.7f * tool->away_share;
-    const struct vec3 out = v3_normalize(v3_sub(tool->port, tip));
-    return v3_along(tip, out, 62 * f_smoothstep(0.62f, 1.15f, away));
-}
-
-/* Draws the tip back along the axis until neither its end nor the clevis is in tissue. */
-static struct vec3 keep_outside(const struct tro_scene *scene, struct vec3 tip, struct vec3 axis,
-                                float jaw_length)
-{
-    const struct tro_parts *all = &scene->outside.parts;
-    for (int i = 0; i < 6; i++) {
-        const float at_end = tro_scene_at(scene, all, tip).distance;
-        const struct vec3 hinge = v3_along(tip, axis, -jaw_length);
-        const float at_hinge = tro_scene_at(scene, all, hinge).distance;
-        const float missing = CONTACT_MM - f_min(at_end, at_hinge - 3);
-        if (missing <= 0)
-            break;
-        tip = v3_along(tip, axis, -1.3f * missing);
-    }
-    return tip;
-}
-
-void tro_instrument_place(struct tro_instrument_pose *pose, const struct tro_instrument *tool,
-                          const struct tro_scene *scene, double seconds)
-{
-    const uint64_t key = tool->motion_key;
-    const struct vec3 wanted = wanted_tip(tool, seconds);
-    const struct vec3 axis = v3_normalize(v3_sub(wanted, tool->port));
-    const struct vec3 tip = keep_outside(scene, wanted, axis, tool->jaw_length);
-    const float roll = 0.3f * tro_motion(key, MOVE_ROLL, seconds * 0.3);
-    const struct vec3 across = v3_normalize(v3_cross(v3(0, 1, 0), axis));
-    const struct vec3 up = v3_cross(axis, across);
-    const float s = f_sin_turns(roll), c = f_cos_turns(roll);
-    const float closed = tro_motion(key, MOVE_OPEN, seconds * 0.6);
-    const float open_turns = f_mix(0.005f, 0.085f, f_smoothstep(-0.5f, 0.6f, closed));
-    *pose = (struct tro_instrument_pose){
-        .tool = tool,
-        .x = v3_along(v3_scale(across, c), up, s),
-        .y = v3_along(v3_scale(up, c), across, -s),
-        .z = axis,
-        .clevis = 2.6f * tool->radius,
-        .sin_open = f_sin_turns(open_turns),
-        .cos_open = f_cos_turns(open_turns),
-    };
-    pose->origin = v3_along(tip, axis, -(pose->clevis + tool->jaw_length));
+    return v3_add(task->target, v3_mul(sway, task->sway));
 }
 
 struct vec3 tro_instrument_local_direction(const struct tro_instrument_pose *pose, struct vec3 d)
@@ -146,6 +98,68 @@ struct vec3 tro_instrument_tip(const struct tro_instrument_pose *pose)
                                        length * pose->cos_open);
     return v3_along(ahead, pose->x, length * jaw_bend(pose->tool->kind));
 }
+
+/* ---- placement ------------------------------------------------------------------------------ */
+
+static float tissue_distance(const struct tro_scene *scene, const struct tro_warp *warp,
+                             struct vec3 p)
+{
+    const struct vec3 rest = tro_warp_rest(warp, TRO_ALL_PULLS, p);
+    return tro_scene_at(scene, &scene->outside.parts, rest).distance;
+}
+
+/* Draws the tip back along the axis until neither its end nor the clevis is in tissue. */
+static struct vec3 keep_outside(const struct tro_scene *scene, const struct tro_warp *warp,
+                                struct vec3 tip, struct vec3 axis, float jaw_length)
+{
+    for (int i = 0; i < N_BACK; i++) {
+        const float at_end = tissue_distance(scene, warp, tip);
+        const float at_hinge = tissue_distance(scene, warp, v3_along(tip, axis, -jaw_length));
+        const float missing = CONTACT_MM - f_min(at_end, at_hinge - 3);
+        if (missing <= 0)
+            break;
+        tip = v3_along(tip, axis, -1.3f * missing);
+    }
+    return tip;
+}
+
+/* Along the axis, rolled about it; the hook points down. */
+static void turn(struct tro_instrument_pose *pose, struct vec3 axis, float roll)
+{
+    const struct vec3 across = v3_normalize(v3_cross(v3(0, 1, 0), axis));
+    const struct vec3 up = v3_cross(axis, across);
+    if (pose->tool->kind == TRO_TOOL_HOOK)
+        roll += 0.5f;
+    const float s = f_sin_turns(roll), c = f_cos_turns(roll);
+    pose->x = v3_along(v3_scale(across, c), up, s);
+    pose->y = v3_along(v3_scale(up, c), across, -s);
+    pose->z = axis;
+}
+
+void tro_instrument_place(struct tro_instrument_pose *pose, const struct tro_instrument *tool,
+                          const struct tro_task *task, const struct tro_scene *scene,
+                          const struct tro_warp *warp, struct vec3 tissue_at, double seconds)
+{
+    const struct vec3 port = v3_sub(tool->port, tissue_at); /* as the tissue sees it */
+    const struct vec3 work = place_of_work(tool, task, seconds);
+    const struct vec3 wanted = v3_mix(work, port, task->away);
+    const struct vec3 axis = v3_normalize(v3_sub(work, port));
+    const struct vec3 stopped = keep_outside(scene, warp, wanted, axis, tool->jaw_length);
+    const float press = f_min(PRESS_SHARE * v3_length(v3_sub(wanted, stopped)), MAX_PRESS_MM);
+    const float open_turns = f_mix(0.005f, 0.085f, task->open);
+    *pose = (struct tro_instrument_pose){
+        .tool = tool,
+        .clevis = 2.6f * tool->radius,
+        .sin_open = f_sin_turns(open_turns),
+        .cos_open = f_cos_turns(open_turns),
+        .dent = {stopped, v3_scale(axis, press), DENT_RADIUS_MM},
+    };
+    turn(pose, axis, 0.3f * tro_motion(tool->motion_key, MOVE_ROLL, seconds * 0.3));
+    const struct vec3 tip = v3_add(v3_along(stopped, axis, press), tissue_at);
+    pose->origin = v3_sub(tip, tro_instrument_tip(pose));
+}
+
+/* ---- geometry ------------------------------------------------------------------------------- */
 
 /* One jaw from its hinge at the origin along z, lying on the side y > 0. */
 static float jaw_distance(const struct tro_instrument *tool, struct vec3 p)

@@ -17,12 +17,9 @@ enum tro_instrument_part { TRO_PART_SHAFT, TRO_PART_WRIST, TRO_PART_TIP };
 /* What a procedure fixes. */
 struct tro_instrument {
     enum tro_tool_kind kind;
-    struct vec3 port;  /* where the trocar goes through the wall */
-    struct vec3 rest;  /* middle of the region its tip works in */
-    struct vec3 range; /* half the size of that region */
-    float radius;      /* of the shaft, mm */
-    float jaw_length;  /* mm; of a hook, from its sleeve to its bend */
-    float away_share;  /* 0..1: how readily it is drawn out of the picture */
+    struct vec3 port; /* where the trocar goes through the wall */
+    float radius;     /* of the shaft, mm */
+    float jaw_length; /* mm; of a hook, from its sleeve to its bend */
     bool has_steel_shaft;
     uint64_t motion_key;
 };
@@ -41,15 +38,27 @@ struct tro_instrument_pose {
     struct vec3 origin, x, y, z;
     float clevis;             /* its length, mm */
     float sin_open, cos_open; /* of half the angle between the jaws */
+    struct tro_pull dent;     /* how it presses the tissue in */
 };
 
-/* index 0 comes from the left of the picture, 1 from the right. */
-void tro_instrument_init(struct tro_instrument *tool, const struct tro_scene *scene, int index,
+/* What it is there for in one moment. */
+struct tro_task {
+    enum tro_tool_kind kind;
+    struct vec3 target; /* where its tip is wanted, in the tissue */
+    struct vec3 sway;   /* how far it moves about there, mm */
+    float away;         /* 0 at work, 1 drawn out of the picture */
+    float open;         /* of its jaws: 0 shut, 1 wide */
+};
+
+/* index 0 comes from the left of the picture, 1 from the right; kinds at one place differ in
+ * nothing but their ends. */
+void tro_instrument_init(struct tro_instrument *tool, enum tro_tool_kind kind, int index,
                          uint64_t seed);
 
-/* The tip stays outside the tissue. */
+/* The tip stays outside the tissue, which breathing has moved by tissue_at. */
 void tro_instrument_place(struct tro_instrument_pose *pose, const struct tro_instrument *tool,
-                          const struct tro_scene *scene, double seconds);
+                          const struct tro_task *task, const struct tro_scene *scene,
+                          const struct tro_warp *warp, struct vec3 tissue_at, double seconds);
 
 struct vec3 tro_instrument_local(const struct tro_instrument_pose *pose, struct vec3 p);
 struct vec3 tro_instrument_local_direction(const struct tro_instrument_pose *pose, struct vec3 d);

@@ -15,6 +15,7 @@ enum tro_sim_stream {
     TRO_STREAM_SENSOR,
     TRO_STREAM_INSTRUMENT, /* + index of the instrument */
     TRO_STREAM_DISTURB = 16,
+    TRO_STREAM_PROCEDURE,
 };
 
 struct tro_rand {

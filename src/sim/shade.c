@@ -3,6 +3,8 @@
 
 #include "sim/rand.h"
 
+#define SPARK_MM 2.2f /* half way down to nothing */
+
 /* clang-format off */
 /* Starting points that a procedure varies: one row for each organ, in their order. */
 static const struct tro_tissue tissue_rows[TRO_N_ORGANS] = {
@@ -120,6 +122,14 @@ static float openness(struct tro_scene_hit hit)
     return (0.3f + 0.7f * corner) * (0.45f + 0.55f * fold);
 }
 
+/* Where current flows: small and bluish white. */
+static float spark_at(const struct tro_stage *stage, struct vec3 p)
+{
+    const struct vec3 d = v3_sub(p, stage->spark);
+    const float fall = 1 + v3_dot(d, d) * (1 / (SPARK_MM * SPARK_MM));
+    return stage->spark_power / (fall * fall);
+}
+
 static float highlight(struct vec3 n, struct vec3 to_light, struct vec3 dir, int doublings)
 {
     const struct vec3 half = v3_normalize(v3_sub(to_light, dir));
@@ -156,7 +166,8 @@ struct vec3 tro_shade_tissue(const struct tro_stage *stage, struct tro_scene_hit
     const float shine = 0.07f * gloss * highlight(relief, to_light, dir, doublings - 2) +
                         1.7f * gloss * highlight(relief, to_light, dir, doublings + 2);
     const struct vec3 lit = v3_scale(color, light * (0.06f + 0.94f * facing));
-    return v3_along(lit, v3(1, 0.96f, 0.92f), light * shine);
+    const struct vec3 wet = v3_along(lit, v3(1, 0.96f, 0.92f), light * shine);
+    return stage->spark_power > 0 ? v3_along(wet, v3(0.8f, 0.9f, 1), spark_at(stage, p)) : wet;
 }
 
 /* What polished steel mirrors: the light, the pale haze round it, and red tissue elsewhere. */

@@ -34,8 +34,10 @@ struct tro_stage {
     struct tro_instrument_pose instruments[TRO_N_INSTRUMENTS];
     float light_power;     /* automatic exposure: mm^2 that the light falls off by */
     float bleeding, glare; /* disturbances, 0..1 */
-    struct vec3 wound;     /* where it bleeds from, in the tissue */
+    struct vec3 wound;     /* where it bleeds from, in the tissue at rest */
     float wound_radius;    /* how far blood has come, mm */
+    struct vec3 spark;     /* where current flows from a hook into tissue, if it does */
+    float spark_power;
 };
 
 void tro_materials_init(struct tro_materials *m, uint64_t seed);

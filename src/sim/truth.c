@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define TOUCH_MM 1.6f
+#define LEAST_BLEEDING 0.04f
 #define N_CLOSER 24
 
 /* The nearest place of an organ's surface: fall onto it, slide toward p along it, fall again. */
@@ -35,14 +36,17 @@ static float distance_to(const struct tro_stage *stage, int organ, struct vec3 p
     return tro_organ_distance(stage->scene, organ, tro_stage_rest(stage, p)) < 0 ? -d : d;
 }
 
+static bool is_in_picture(const struct tro_view *view, const struct tro_endoscopy_point *point)
+{
+    return tro_view_inside_px(view, point->x_px, point->y_px) > 0 && point->x_px >= 0 &&
+           point->y_px >= 0 && point->x_px < 2 * view->half_width_px &&
+           point->y_px < 2 * view->half_height_px;
+}
+
 /* The first thing on the way to the point is not clearly in front of it. */
 static bool is_in_sight(const struct tro_stage *stage, const struct tro_endoscopy_point *point,
                         struct vec3 p, float slack_mm)
 {
-    if (tro_view_inside_px(&stage->view, point->x_px, point->y_px) <= 0 || point->x_px < 0 ||
-        point->y_px < 0 || point->x_px >= 2 * stage->view.half_width_px ||
-        point->y_px >= 2 * stage->view.half_height_px)
-        return false;
     const struct vec3 way = v3_sub(p, stage->view.eye);
     const struct tro_trace_block block = tro_trace_block(stage, point->x_px, point->y_px);
     const struct tro_trace_hit hit = tro_trace_ray(stage, &block, v3_normalize(way));
@@ -57,6 +61,8 @@ static struct tro_endoscopy_point point_at(const struct tro_stage *stage, struct
     struct tro_endoscopy_point point = {
         .mm = {v3_dot(d, v->right), -v3_dot(d, v->up), v3_dot(d, v->forward)}};
     if (tro_view_project(v, p, &point.x_px, &point.y_px))
+        point.is_in_picture = is_in_picture(v, &point);
+    if (point.is_in_picture)
         point.is_visible = is_in_sight(stage, &point, p, slack_mm);
     return point;
 }
@@ -85,10 +91,45 @@ static void tool_truth(const struct tro_stage *stage, int i, struct tro_endoscop
     }
 }
 
+/* A wound is larger than a point: half of its blood may be in the picture without its middle. */
+static bool is_blood_in_picture(const struct tro_stage *stage)
+{
+    const struct tro_view *const v = &stage->view;
+    const struct vec3 middle = v3_add(stage->wound, v->tissue_at);
+    const struct vec3 border = v3_along(middle, v->right, 0.5f * stage->wound_radius);
+    float x_px, y_px, border_x_px, border_y_px;
+    if (!tro_view_project(v, middle, &x_px, &y_px) ||
+        !tro_view_project(v, border, &border_x_px, &border_y_px))
+        return false;
+    const float slack = f_abs(border_x_px - x_px);
+    return tro_view_inside_px(v, x_px, y_px) > -slack && x_px > -slack && y_px > -slack &&
+           x_px < 2 * v->half_width_px + slack && y_px < 2 * v->half_height_px + slack;
+}
+
+unsigned tro_truth_events(const struct tro_endoscopy_truth *before,
+                          const struct tro_endoscopy_truth *now)
+{
+    bool happens[TRO_N_ENDOSCOPY_EVENTS] = {
+        [TRO_EVENT_BLEEDING_STARTS] = now->is_wound_open && !before->is_wound_open,
+        [TRO_EVENT_CAUTERY_ON] = now->is_cautery_on && !before->is_cautery_on,
+    };
+    for (int i = 0; i < TRO_ENDOSCOPY_N_TOOLS; i++) {
+        const struct tro_endoscopy_tool *const a = &before->tools[i], *const b = &now->tools[i];
+        happens[TRO_EVENT_CONTACT] |= b->is_touching && !a->is_touching;
+        happens[TRO_EVENT_INSTRUMENT_LEAVES] |= a->tip.is_in_picture && !b->tip.is_in_picture;
+    }
+    unsigned events = 0;
+    for (int i = 0; i < TRO_N_ENDOSCOPY_EVENTS; i++)
+        events |= happens[i] ? 1u << i : 0;
+    return events;
+}
+
 void tro_truth_of_stage(const struct tro_stage *stage, struct tro_endoscopy_truth *truth)
 {
     const struct vec3 neck = stage->scene->gallbladder_neck;
     const struct vec3 bottom = stage->scene->gallbladder_bottom;
+    truth->is_wound_open = stage->bleeding > LEAST_BLEEDING;
+    truth->is_bleeding = truth->is_wound_open && is_blood_in_picture(stage);
     for (int i = 0; i < TRO_N_INSTRUMENTS; i++)
         tool_truth(stage, i, &truth->tools[i]);
     truth->landmarks[TRO_LANDMARK_FUNDUS] = point_at(stage, end_of_gallbladder(stage, bottom, neck),

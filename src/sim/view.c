@@ -32,7 +32,7 @@ void tro_optics_init(struct tro_optics *optics, uint64_t seed)
 }
 
 static void pose_init(struct tro_view *view, const struct tro_optics *optics,
-                      const struct tro_scene *scene, double seconds)
+                      const struct tro_scene *scene, float stand_back, double seconds)
 {
     const uint64_t key = optics->motion_key;
     const double slow = seconds * 0.25, shake = seconds * 1.5;
@@ -42,7 +42,7 @@ static void pose_init(struct tro_view *view, const struct tro_optics *optics,
            12 * tro_motion(key, MOVE_AIM_Y, slow) + tro_motion(key, MOVE_SHAKE_Y, shake), 0));
     const struct vec3 from = v3_add(optics->port, v3(7 * tro_motion(key, MOVE_SIDE_X, slow),
                                                      6 * tro_motion(key, MOVE_SIDE_Y, slow), 0));
-    const float zoom = 4 + 16 * tro_motion(key, MOVE_ZOOM, seconds * 0.2);
+    const float zoom = 4 + 16 * tro_motion(key, MOVE_ZOOM, seconds * 0.2) - stand_back;
     view->forward = v3_normalize(v3_sub(aim, from));
     view->eye = v3_along(from, view->forward, zoom);
 
@@ -55,14 +55,15 @@ static void pose_init(struct tro_view *view, const struct tro_optics *optics,
 }
 
 void tro_view_init(struct tro_view *view, const struct tro_optics *optics,
-                   const struct tro_scene *scene, int width, int height, double seconds)
+                   const struct tro_scene *scene, int width, int height, float stand_back,
+                   double seconds)
 {
     *view = (struct tro_view){
         .half_width_px = 0.5f * (float)width,
         .half_height_px = 0.5f * (float)height,
         .distortion = optics->distortion,
     };
-    pose_init(view, optics, scene, seconds);
+    pose_init(view, optics, scene, stand_back, seconds);
     const float w = view->half_width_px, h = view->half_height_px;
     const float half_diagonal_px = sqrtf(w * w + h * h);
     const float half = optics->half_diagonal_turns;

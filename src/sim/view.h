@@ -33,8 +33,10 @@ struct tro_view {
 
 void tro_optics_init(struct tro_optics *optics, uint64_t seed);
 
+/* stand_back: mm that the endoscope is drawn back. */
 void tro_view_init(struct tro_view *view, const struct tro_optics *optics,
-                   const struct tro_scene *scene, int width, int height, double seconds);
+                   const struct tro_scene *scene, int width, int height, float stand_back,
+                   double seconds);
 
 /* Unit direction of the ray through a place in the picture, pixels from the upper left corner. */
 struct vec3 tro_view_ray(const struct tro_view *view, float x_px, float y_px);
