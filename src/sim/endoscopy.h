@@ -102,7 +102,7 @@ const char *tro_endoscopy_tool_name(int kind);
 
 enum tro_endoscopy_landmark {
     TRO_LANDMARK_FUNDUS, /* of the gallbladder: its bottom */
-    TRO_LANDMARK_NECK,
+    TRO_LANDMARK_NECK,   /* the side of its narrow end that is turned to the endoscope */
     TRO_N_LANDMARKS
 };
 const char *tro_endoscopy_landmark_name(enum tro_endoscopy_landmark landmark);

@@ -5,6 +5,8 @@
 
 #define TOUCH_MM 1.6f
 #define LEAST_BLEEDING 0.04f
+#define LANDMARK_SLACK_MM 1.0f
+#define TIP_SLACK_MM 5.0f /* a jaw may be before what lies between the jaws */
 #define N_CLOSER 24
 
 /* The nearest place of an organ's surface: fall onto it, slide toward p along it, fall again. */
@@ -67,15 +69,15 @@ static struct tro_endoscopy_point point_at(const struct tro_stage *stage, struct
     return point;
 }
 
-/* From the middle of an end of the gallbladder out through its surface. */
-static struct vec3 end_of_gallbladder(const struct tro_stage *stage, struct vec3 middle,
-                                      struct vec3 other)
+/* From a place in the gallbladder out through its surface. */
+static struct tro_endoscopy_point on_gallbladder(const struct tro_stage *stage, struct vec3 inside,
+                                                 struct vec3 out)
 {
-    const struct vec3 out = v3_normalize(v3_sub(middle, other));
-    struct vec3 at = middle;
+    struct vec3 at = inside;
     for (int i = 0; i < 32; i++)
         at = v3_along(at, out, -0.8f * tro_organ_distance(stage->scene, TRO_ORGAN_GALLBLADDER, at));
-    return v3_add(tro_warp_moved(&stage->warp, at), stage->view.tissue_at);
+    at = v3_add(tro_warp_moved(&stage->warp, at), stage->view.tissue_at);
+    return point_at(stage, at, LANDMARK_SLACK_MM);
 }
 
 static void tool_truth(const struct tro_stage *stage, int i, struct tro_endoscopy_tool *t)
@@ -83,7 +85,7 @@ static void tool_truth(const struct tro_stage *stage, int i, struct tro_endoscop
     const struct tro_instrument_pose *const pose = &stage->instruments[i];
     const struct vec3 tip = tro_instrument_tip(pose);
     t->kind = pose->tool->kind;
-    t->tip = point_at(stage, tip, 2);
+    t->tip = point_at(stage, tip, TIP_SLACK_MM);
     t->wrist = point_at(stage, tro_instrument_wrist(pose), 2 * pose->tool->radius);
     for (int organ = 0; organ < TRO_N_ORGANS; organ++) {
         t->distance_mm[organ] = distance_to(stage, organ, tip);
@@ -132,10 +134,9 @@ void tro_truth_of_stage(const struct tro_stage *stage, struct tro_endoscopy_trut
     truth->is_bleeding = truth->is_wound_open && is_blood_in_picture(stage);
     for (int i = 0; i < TRO_N_INSTRUMENTS; i++)
         tool_truth(stage, i, &truth->tools[i]);
-    truth->landmarks[TRO_LANDMARK_FUNDUS] = point_at(stage, end_of_gallbladder(stage, bottom, neck),
-                                                     1);
-    truth->landmarks[TRO_LANDMARK_NECK] = point_at(stage, end_of_gallbladder(stage, neck, bottom),
-                                                   1);
+    truth->landmarks[TRO_LANDMARK_FUNDUS] = on_gallbladder(stage, bottom,
+                                                           v3_normalize(v3_sub(bottom, neck)));
+    truth->landmarks[TRO_LANDMARK_NECK] = on_gallbladder(stage, neck, v3(0, 0, -1));
 }
 
 void tro_truth_of_instances(const uint8_t *instance, int width, int height,
