@@ -11,7 +11,7 @@ import numpy as np
 
 try:
     from scipy import ndimage, stats
-    from skimage import metrics
+    from skimage import draw, metrics
 except ImportError as e:
     print(f'SKIP eval: SciPy and scikit-image are needed: {e}')
     sys.exit(0)
@@ -178,6 +178,71 @@ def test_boxes():
     judge('boxes, AP of 4 labels at 10 thresholds', tool('boxes', data), want)
 
 
+# ---- shapes --------------------------------------------------------------------------------
+
+
+def draw_here(cases):
+    data = struct.pack('=i', len(cases))
+    for width, height, is_runs, numbers in cases:
+        numbers = np.ravel(numbers).astype(float)
+        data += struct.pack('=iiii', width, height, is_runs, len(numbers)) + numbers.tobytes()
+    planes = tool('shapes', data)
+    return [np.array(p, bool).reshape(h, w) for p, (w, h, _, _) in zip(planes, cases)]
+
+
+def test_polygons():
+    """Corners at random, so that no pixel's centre lies on an edge: scikit-image has pixels at whole
+    numbers. Outlines that cross themselves and leave the picture are among them."""
+    rng = np.random.default_rng(12)
+    cases, want = [], []
+    for i in range(150):
+        width, height = (int(v) for v in rng.integers(1, 60, 2))
+        n = int(rng.integers(3, 4 + i % 20))
+        if i % 2:
+            corners = rng.uniform((-10, -10), (width + 10, height + 10), (n, 2))
+        else:
+            angles = np.sort(rng.uniform(0, 2 * np.pi, n))[:, None]
+            corners = np.hstack([np.cos(angles), np.sin(angles)]) * rng.uniform(1, 30) + \
+                rng.uniform((0, 0), (width, height))
+        cases.append((width, height, 0, corners))
+        want.append(draw.polygon2mask((height, width), corners[:, ::-1] - 0.5))
+    got = draw_here(cases)
+    judge(f'polygons, pixels that differ in {len(cases)} shapes',
+          [(a != b).sum() for a, b in zip(got, want)], [0] * len(cases))
+
+
+def test_axis_aligned():
+    """A pixel whose centre is on an edge belongs to the shape on its right or below it."""
+    rng = np.random.default_rng(13)
+    cases, want = [], []
+    for _ in range(60):
+        x0, x1 = sorted(rng.integers(0, 41, 2) / 2)
+        y0, y1 = sorted(rng.integers(0, 31, 2) / 2)
+        corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+        cases.append((20, 15, 0, corners[::-1] if len(cases) % 2 else corners))
+        mask = np.zeros((15, 20), bool)
+        x, y = np.arange(20) + 0.5, np.arange(15) + 0.5
+        mask[np.ix_((y >= y0) & (y < y1), (x >= x0) & (x < x1))] = True
+        want.append(mask)
+    judge('polygons, rectangles at halves',
+          [(a != b).sum() for a, b in zip(draw_here(cases), want)], [0] * len(cases))
+
+
+def test_runs():
+    rng = np.random.default_rng(14)
+    cases, want = [], []
+    for i in range(40):
+        height, width = (int(v) for v in rng.integers(1, 30, 2))
+        mask = rng.uniform(size=(height, width)) < rng.uniform() if i else np.ones((3, 4), bool)
+        flat = np.concatenate([[False], mask.T.ravel()])
+        turns = np.flatnonzero(flat[1:] != flat[:-1])
+        cases.append((mask.shape[1], mask.shape[0], 1,
+                      np.diff(np.concatenate([[0], turns, [mask.size]]))))
+        want.append(mask)
+    judge('runs, pixels that differ', [(a != b).sum() for a, b in zip(draw_here(cases), want)],
+          [0] * len(cases))
+
+
 # ---- the rest ------------------------------------------------------------------------------
 
 
@@ -250,6 +315,9 @@ def main():
     test_masks()
     test_hausdorff()
     test_boxes()
+    test_polygons()
+    test_axis_aligned()
+    test_runs()
     test_depth()
     test_binary()
     test_summary()

@@ -7,6 +7,7 @@
  *   depth    int32 n; n f32 true, n f32 found
  *   binary   int32 n; f64 threshold; n times f32 score, int32 is_true
  *   summary  int32 n, procedures, draws, is_less_better; n times f64 value, int32 procedure, frame
+ *   shapes   int32 n; n times: int32 width, height, is_runs, count; count f64. Prints the plane
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include "eval/depth.h"
 #include "eval/detect.h"
 #include "eval/mask.h"
+#include "eval/shape.h"
 #include "eval/summary.h"
 
 struct reader {
@@ -192,16 +194,36 @@ static void summary(struct reader *r)
     tro_free(s);
 }
 
+static void shapes(struct reader *r)
+{
+    for (int32_t n = take_int(r); n > 0; n--) {
+        const int width = take_int(r), height = take_int(r), is_runs = take_int(r);
+        struct tro_truth_shape s = {.label = 1, .is_runs = is_runs != 0, .n = take_int(r)};
+        double *const numbers = memory((size_t)s.n * sizeof(*numbers));
+        const int64_t n_px = (int64_t)width * height;
+        uint8_t *const plane = memory((size_t)n_px);
+        struct tro_err err = {0};
+        for (int i = 0; i < s.n; i++)
+            numbers[i] = take_double(r);
+        s.numbers = numbers;
+        memset(plane, 0, (size_t)n_px);
+        if (tro_shape_draw(&s, width, height, plane, &err) < 0)
+            stop(err.text);
+        for (int64_t i = 0; i < n_px; i++)
+            printf("%d ", plane[i]);
+        putchar('\n');
+        tro_free(numbers);
+        tro_free(plane);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*run)(struct reader *r);
-    } kinds[] = {{"masks", masks},
-                 {"boxes", boxes},
-                 {"depth", depth},
-                 {"binary", binary},
-                 {"summary", summary}};
+    } kinds[] = {{"masks", masks},   {"boxes", boxes},     {"depth", depth},
+                 {"binary", binary}, {"summary", summary}, {"shapes", shapes}};
     struct tro_file file;
     struct tro_err err = {0};
     if (argc != 3)

@@ -87,6 +87,21 @@ static int64_t nearest(const struct tro_tensor *map, int x, int y, int width, in
     return (2 * y + 1) * h / (2 * (int64_t)height) * w + (2 * x + 1) * w / (2 * (int64_t)width);
 }
 
+/* From a file, or drawn here. */
+static int read_labels(const struct tro_truth_frame *truth, struct tro_arena *arena,
+                       struct tro_picture *out, struct tro_err *err)
+{
+    if (truth->label)
+        return tro_picture_read(arena, truth->label, 1, out, err);
+    *out = (struct tro_picture){.width = truth->width, .height = truth->height, .channels = 1};
+    out->data = TRO_NEW_N(arena, uint8_t, (size_t)truth->width * (size_t)truth->height);
+    if (!out->data)
+        return tro_fail_nomem(err);
+    for (int i = 0; i < truth->n_shapes; i++)
+        TRO_TRY(tro_shape_draw(&truth->shapes[i], out->width, out->height, out->data, err));
+    return 0;
+}
+
 static int judge_classes(struct eval *e, struct eval_engine *engine, const struct eval_task *t,
                          int64_t frame, struct tro_arena *arena, struct tro_eval_cell *c,
                          struct tro_err *err)
@@ -96,9 +111,9 @@ static int judge_classes(struct eval *e, struct eval_engine *engine, const struc
     struct tro_picture label;
     struct tro_tensor map;
     uint8_t index_of[256];
-    if (!truth->label)
+    if (!truth->label && !truth->has_shapes)
         return 0;
-    TRO_TRY(tro_picture_read(arena, truth->label, 1, &label, err));
+    TRO_TRY(read_labels(truth, arena, &label, err));
     TRO_TRY(eval_output(engine, t->index, &map, err));
     TRO_TRY(want_map(t, &map, err));
     TRO_TRY(planes_resize(p, label.width, label.height, err));

@@ -8,7 +8,7 @@
  *                                 (CholecSeg8k) in folders of folders; labels.tsv beside them names
  *                                 the values of masks. Without it a mask is 0 or not:
  *                                 "background", "foreground"
- *   a file NAME.json              COCO: pictures, boxes and classes; polygons and runs are not read
+ *   a file NAME.json              COCO: pictures, boxes and classes, polygons and runs
  *
  * Files are untrusted. The reader of JSON is jansson; without it, masks alone.
  */
@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "eval/shape.h"
 #include <trocar/trocar.h>
 
 struct tro_truth_point {
@@ -43,7 +44,10 @@ struct tro_truth_frame {
     const char *split, *slice, *camera, *procedure; /* "" where not known */
     int64_t index;                                  /* in its procedure */
     int width, height;                              /* of the picture; 0: not told */
-    const char *step;                               /* of the operation; NULL: not known */
+    bool has_shapes;                                /* in place of label: over 0, the last on top */
+    struct tro_truth_shape *shapes;
+    int n_shapes;
+    const char *step; /* of the operation; NULL: not known */
     struct tro_truth_flag *flags;
     int n_flags;
     bool has_boxes, has_points;

@@ -24,4 +24,11 @@ int tro_dataset_read_lines(struct tro_dataset_build *b, const char *folder);
 int tro_dataset_read_masks(struct tro_dataset_build *b, const char *folder);
 int tro_dataset_read_coco(struct tro_dataset_build *b, const char *file);
 
+/* What is in their files; pictures and planes are not opened. The build's data set has room for
+ * classes. */
+int tro_dataset_parse_lines(struct tro_dataset_build *b, const char *folder, const char *text,
+                            size_t n);
+int tro_dataset_parse_coco(struct tro_dataset_build *b, const char *folder, const char *text,
+                           size_t n);
+
 #endif

@@ -208,6 +208,21 @@ static int read_line(struct tro_dataset_build *b, const char *folder, const char
     return rc;
 }
 
+int tro_dataset_parse_lines(struct tro_dataset_build *b, const char *folder, const char *text,
+                            size_t n)
+{
+    const char *at = text, *const end = at + n;
+    for (int64_t number = 1; at < end; number++) {
+        const char *const stop = memchr(at, '\n', (size_t)(end - at));
+        const size_t length = (size_t)((stop ? stop : end) - at);
+        if (length > 0)
+            TRO_TRY(tro_err_prefix(b->err, read_line(b, folder, at, length),
+                                   "frames.jsonl, line %lld: ", (long long)number));
+        at += length + (stop ? 1 : 0);
+    }
+    return 0;
+}
+
 int tro_dataset_read_lines(struct tro_dataset_build *b, const char *folder)
 {
     const char *const path = tro_dataset_path(b, folder, "frames.jsonl");
@@ -215,16 +230,7 @@ int tro_dataset_read_lines(struct tro_dataset_build *b, const char *folder)
     if (!path)
         return b->err->status;
     TRO_TRY(tro_file_read(&file, path, MAX_BYTES, b->err));
-    const char *at = file.data, *const end = at + file.n_bytes;
-    int rc = 0;
-    for (int64_t number = 1; at < end && rc >= 0; number++) {
-        const char *const stop = memchr(at, '\n', (size_t)(end - at));
-        const size_t n = (size_t)((stop ? stop : end) - at);
-        if (n > 0)
-            rc = tro_err_prefix(b->err, read_line(b, folder, at, n),
-                                "frames.jsonl, line %lld: ", (long long)number);
-        at += n + 1;
-    }
+    const int rc = tro_dataset_parse_lines(b, folder, file.data, file.n_bytes);
     tro_file_finish(&file);
     return rc;
 }

@@ -3,6 +3,7 @@
  * NAME_endo_watershed_mask.png in folders of folders, whose name is the procedure. */
 #include "eval/dataset_kind.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -33,13 +34,21 @@ static bool ends_with(const char *name, const char *ending)
     return n > m && strcmp(name + n - m, ending) == 0;
 }
 
-static int add(struct walk *w, const char *picture, const char *label)
+/* "frame_80_endo.png": 80; 0 where there is no number. */
+static int64_t number_in(const char *name)
+{
+    const char *const digits = name + strcspn(name, "0123456789");
+    return strtoll(digits, NULL, 10);
+}
+
+static int add(struct walk *w, const char *picture, const char *label, int64_t index)
 {
     struct tro_truth_frame *const f = tro_dataset_add(w->b);
     if (!f)
         return w->b->err->status;
     f->picture = picture;
     f->label = label;
+    f->index = index;
     f->procedure = w->name;
     return 0;
 }
@@ -72,7 +81,7 @@ static int add_image(void *ctx, const char *name, struct tro_err *err)
     const char *const mask = mask_of(w, name);
     if (!picture)
         return tro_fail_nomem(err);
-    return mask ? add(w, picture, mask) : err->status;
+    return mask ? add(w, picture, mask, 0) : err->status;
 }
 
 /* ---- frames with watershed masks ------------------------------------------------------------ */
@@ -95,7 +104,7 @@ static int visit(void *ctx, const char *name, struct tro_err *err)
                                               path, watershed);
     if (!mask)
         return tro_fail_nomem(err);
-    return tro_file_exists(mask) ? add(w, path, mask) : 0;
+    return tro_file_exists(mask) ? add(w, path, mask, number_in(name)) : 0;
 }
 
 int tro_dataset_read_masks(struct tro_dataset_build *b, const char *folder)

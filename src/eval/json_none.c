@@ -24,6 +24,20 @@ int tro_dataset_read_coco(struct tro_dataset_build *b, const char *file)
     return fail_missing(b->err);
 }
 
+int tro_dataset_parse_lines(struct tro_dataset_build *b, const char *folder, const char *text,
+                            size_t n)
+{
+    (void)folder, (void)text, (void)n;
+    return fail_missing(b->err);
+}
+
+int tro_dataset_parse_coco(struct tro_dataset_build *b, const char *folder, const char *text,
+                           size_t n)
+{
+    (void)folder, (void)text, (void)n;
+    return fail_missing(b->err);
+}
+
 int tro_gates_read(const char *path, struct tro_gates *out, struct tro_err *err)
 {
     (void)path;

@@ -261,6 +261,24 @@ int tro_field_numbers(const struct tro_field *f, const char *key, int max_n, dou
     return (int)n;
 }
 
+int tro_field_all_numbers(const struct tro_field *f, int max_n, double **out)
+{
+    const size_t n = json_array_size(f->json);
+    if (!json_is_array((json_t *)f->json))
+        return tro_field_fail(f, "expected a list of numbers, found %s", type_of(f));
+    if (n > (size_t)max_n)
+        return tro_field_fail(f, "expected at most %d numbers, found %zu", max_n, n);
+    *out = TRO_NEW_N(f->arena, double, n + 1);
+    if (!*out)
+        return tro_fail_nomem(f->err);
+    for (size_t i = 0; i < n; i++) {
+        struct tro_field element = *f; /* without a path, which many would take room for */
+        element.json = json_array_get(f->json, i);
+        TRO_TRY(read_number(&element, &(*out)[i]));
+    }
+    return (int)n;
+}
+
 int tro_field_ints(const struct tro_field *f, const char *key, int n, int64_t lo, int64_t hi,
                    int64_t *out)
 {

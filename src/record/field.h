@@ -58,6 +58,8 @@ int tro_field_choice(const struct tro_field *f, const char *key, const char *con
                      int *out);
 /* A number, or a list of 1 to max_n: returns how many. */
 int tro_field_numbers(const struct tro_field *f, const char *key, int max_n, double *out);
+/* All of this value, a list of numbers, at most max_n: returns how many. */
+int tro_field_all_numbers(const struct tro_field *f, int max_n, double **out);
 /* A list of exactly n integers. */
 int tro_field_ints(const struct tro_field *f, const char *key, int n, int64_t lo, int64_t hi,
                    int64_t *out);

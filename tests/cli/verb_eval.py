@@ -263,6 +263,27 @@ def masks_of_a_folder():
 
 
 @test
+def masks_of_a_video():
+    """Frames 9 and 10 follow each other, whatever the order of their names."""
+    os.makedirs('videos/video01/video01_00009')
+    truth = numpy.zeros((8, 10), numpy.uint8)
+    for i in (9, 10, 12):
+        path = f'videos/video01/video01_00009/frame_{i}_endo'
+        truth[2, i - 9] = 7
+        Image.fromarray(numpy.zeros((8, 10, 3), numpy.uint8)).save(path + '.png')
+        Image.fromarray(truth).save(path + '_watershed_mask.png')
+    logits = numpy.zeros((1, 2, 8, 10))
+    logits[0, 1, 2] = 1
+    write_model('net', {'y': logits})
+    write_record('net', {'y': {'decode': 'classes', 'names': ['background', 'foreground']}})
+    everything = group(run('videos', 'net'), 'all')
+    found = metric(everything, 'true-temporal-iou')
+    equal((found['frames'], metric(everything, 'iou', 'foreground')['frames']), (1, 3), 'frames')
+    near(found['mean'], (78 / 79 + 1 / 2) / 2, 'likeness of the truth')
+    near(metric(everything, 'temporal-iou')['mean'], 1, 'likeness of what was found')
+
+
+@test
 def boxes_of_coco():
     os.makedirs('coco')
     for i in (1, 2):
@@ -284,6 +305,71 @@ def boxes_of_coco():
     near(everything['map'], 0.5, 'mAP')
     near(metric(everything, 'box-recall')['mean'], 0.75, 'recall')
     near(metric(everything, 'box-precision')['mean'], 1, 'precision')
+
+
+def write_coco(annotations, categories=('clip', 'hook'), width=10, height=8):
+    os.makedirs('coco', exist_ok=True)
+    Image.fromarray(numpy.zeros((8, 10, 3), numpy.uint8)).save('coco/1.png')
+    data = {'images': [{'id': 1, 'file_name': '1.png', 'width': width, 'height': height}],
+            'categories': [{'id': 7 + i, 'name': name} for i, name in enumerate(categories)],
+            'annotations': [{'image_id': 1, **a} for a in annotations]}
+    with open('coco/truth.json', 'w', encoding='utf-8') as f:
+        json.dump(data, f)
+
+
+@test
+def segmentations_of_coco():
+    """A polygon, one of two parts, and runs on top of them; the boxes come from the corners."""
+    runs = {'size': [8, 10], 'counts': [16, 3, 5, 3, 53]}  # columns 2 and 3, rows 0 to 2
+    write_coco([{'category_id': 7, 'segmentation': [[1, 1, 6, 1, 6, 5, 1, 5]]},
+                {'category_id': 8, 'segmentation': [[7, 0, 9, 0, 9, 3, 7, 3],
+                                                    [7, 5, 9, 5, 9, 8, 7, 8]]},
+                {'category_id': 8, 'iscrowd': 1, 'segmentation': runs}])
+    truth = numpy.zeros((8, 10), int)
+    truth[1:5, 1:6] = 1
+    truth[0:3, 7:9] = truth[5:8, 7:9] = truth[0:3, 2:4] = 2
+    found = numpy.zeros((8, 10), int)
+    found[0:4, 1:8] = 1
+    found[0:3, 2:4] = 2
+    boxes = numpy.array([[3.5, 3, 5, 4, .9, .1], [8, 4, 2, 8, .1, .8]]).T.reshape(1, 6, 2)
+    write_model('net', {'y': numpy.eye(3)[found].transpose(2, 0, 1)[None], 'b': boxes})
+    write_record('net', {'y': {'decode': 'classes', 'names': ['background', 'clip', 'hook']},
+                         'b': {'decode': 'boxes', 'names': ['clip', 'hook']}})
+    everything = group(run('coco/truth.json', 'net'), 'all')
+    for k, name in enumerate(('background', 'clip', 'hook')):
+        both = ((truth == k) & (found == k)).sum()
+        near(metric(everything, 'iou', name)['mean'],
+             both / ((truth == k) | (found == k)).sum(), name)
+    near(everything['map50'], 1, 'mAP50 of boxes from corners')
+
+
+@test
+def bad_segmentations():
+    write_model('net', {'y': numpy.zeros((1, 3, 8, 10))})
+    write_record('net', {'y': {'decode': 'classes', 'names': ['background', 'clip', 'hook']}})
+
+    def refused(segmentation, says, **size):
+        write_coco([{'category_id': 7, 'bbox': [0, 0, 1, 1], 'segmentation': segmentation}], **size)
+        holds(trocar('eval', 'coco/truth.json', 'net.onnx', '--record', 'net.json', code=2).err,
+              says)
+
+    refused([1, 1, 2, 2, 3, 3], 'segmentation[0]: expected a list of numbers, found an integer')
+    refused([[[1, 1, 2, 2, 3, 3]]], 'expected a number, found a list')
+    refused([[1, 1, 2, 2]], 'three corners and more, found 4 numbers')
+    refused([[1, 1, 2, 2, 3, 3, 4]], 'three corners and more, found 7 numbers')
+    refused([[1, 1, 2, 2, 3, 1e300]], 'coordinates of at most 1e+06')
+    refused([[1, 1, 2, 2, 3, float('nan')]], 'expected JSON')
+    refused([[1, 1, 2, 2, 3, None]], 'expected a number, found null')
+    refused(3, 'expected a list of polygons, or an object of size and counts')
+    refused({'size': [8, 10], 'counts': 'abc'}, 'counts: expected a list of numbers, found a text')
+    refused({'size': [8, 10], 'counts': [79]}, 'expected 80 pixels together, found 79')
+    refused({'size': [8, 10], 'counts': [-1, 81]}, 'expected numbers of pixels, found -1')
+    refused({'size': [8, 10], 'counts': [0.5, 79.5]}, 'expected numbers of pixels, found 0.5')
+    refused({'size': [10, 8], 'counts': [80]}, "expected runs of the picture's size")
+    refused({'size': [99999, 8], 'counts': [80]}, 'expected 1 to 32767')
+    refused({'counts': [80]}, 'expected the keys size and counts')
+    refused([[1, 1, 2, 2, 3, 3]], 'expected 1 to 32767', width=10 ** 9)
+    refused([[1, 1, 2, 2, 3, 3]], 'pixels, found 32767 x 32767', width=32767, height=32767)
 
 
 @test
