@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -17,6 +18,7 @@
 #include "progress.h"
 
 #define MAX_SLICES 256
+#define MAX_SPLITS 8
 
 struct slice {
     char name[64];
@@ -24,8 +26,17 @@ struct slice {
     struct tro_disturbances disturb;
 };
 
+/* Some of the procedures, whole ones, in the order of their seeds. */
+struct split {
+    char name[32];
+    double parts;
+};
+
 struct set {
     struct sim *sim;
+    int n_splits;
+    struct split splits[MAX_SPLITS];
+    double n_parts;
     int n_slices;
     struct slice slices[MAX_SLICES];
     struct tro_json lines;
@@ -87,6 +98,43 @@ static int slices_init(struct set *set, struct tro_err *err)
     return 0;
 }
 
+/* ---- splits --------------------------------------------------------------------------------- */
+
+/* "test", or "train=7,validation=1,test=2". */
+static int splits_init(struct set *set, struct tro_err *err)
+{
+    const char *text = set->sim->split;
+    const bool is_one = !strchr(text, '=');
+    for (int n = 0; *text || set->n_splits == 0; text += n) {
+        struct split *const s = &set->splits[set->n_splits];
+        s->parts = 1;
+        const int n_read = is_one ? sscanf(text, "%31[a-z-]%n", s->name, &n)
+                                  : sscanf(text, "%31[a-z-]=%lf%n", s->name, &s->parts, &n);
+        if (n_read < 2 - is_one || !(s->parts > 0 && s->parts <= 1000000) ||
+            (text[n] && (is_one || text[n] != ',' || !text[n + 1])) ||
+            ++set->n_splits > MAX_SPLITS - 1)
+            return tro_fail(err, TRO_E_INPUT,
+                            "--split: expected a name such as test, or parts such as "
+                            "train=7,validation=1,test=2, found '%s'",
+                            set->sim->split);
+        set->n_parts += s->parts;
+        n += text[n] == ',';
+    }
+    return 0;
+}
+
+static const char *split_of(const struct set *set, int64_t procedure)
+{
+    const double at = ((double)procedure + 0.5) / (double)set->sim->n_procedures * set->n_parts;
+    double end = 0;
+    for (int i = 0; i + 1 < set->n_splits; i++) {
+        end += set->splits[i].parts;
+        if (at < end)
+            return set->splits[i].name;
+    }
+    return set->splits[set->n_splits - 1].name;
+}
+
 /* ---- frames --------------------------------------------------------------------------------- */
 
 static int make_folder(const struct set *set, const char *slice, int64_t seed, struct tro_err *err)
@@ -122,7 +170,7 @@ static void put_line(struct set *set, const struct slice *slice, int64_t seed, i
     name_of(name, "truth", seed, index);
     for (int i = 0; i < SIM_N_PLANES && !truth->is_out_of_body; i++)
         put_file(j, sim_plane_names[i], name, sim_plane_endings[i]);
-    tro_json_string(j, "split", s->split);
+    tro_json_string(j, "split", split_of(set, seed - s->seed));
     tro_json_string(j, "slice", slice->name);
     tro_json_int(j, "procedure", seed);
     tro_json_int(j, "frame", index);
@@ -221,7 +269,9 @@ static int write_lines(struct set *set, struct tro_err *err)
 static int write_all(struct set *set, struct tro_err *err)
 {
     const struct sim *const s = set->sim;
-    int rc = slices_init(set, err);
+    int rc = splits_init(set, err);
+    if (rc >= 0)
+        rc = slices_init(set, err);
     tro_progress_start(&set->progress, "frames",
                        s->n_procedures * s->n_frames * (1 + set->n_slices));
     for (int64_t i = 0; i < s->n_procedures && rc >= 0; i++)

@@ -87,6 +87,16 @@ def data_set():
 
 
 @test
+def splits_are_of_whole_procedures():
+    trocar('sim', 'dataset', '-o', 'a', '--size', '16x16', '--procedures', 4, '--frames', 2,
+           '--split', 'train=2,validation=1,test=1')
+    found = {}
+    for frame in lines('a'):
+        found.setdefault(frame['procedure'], set()).add(frame['split'])
+    equal(found, {1: {'train'}, 2: {'train'}, 3: {'validation'}, 4: {'test'}}, 'splits')
+
+
+@test
 def bad_use():
     refused('endoscopy', says='expected -o DIR')
     refused('endoscopi', '-o', 'x', says="expected 'endoscopy' or 'dataset'")
@@ -96,6 +106,8 @@ def bad_use():
     refused('dataset', '-o', 'x', '--strengths', '0.5,0', says='above 0 up to 1')
     refused('dataset', '-o', 'x', '--procedures', '0', says='--procedures')
     refused('dataset', '-o', 'x', '--every', '0', says='--every')
+    for split in ('', 'train=', 'train=0', 'train=1,', 'train=1,test', 'a b', 'train=1;test=2'):
+        refused('dataset', '-o', 'x', '--split', split, says='--split: expected')
 
 
 if __name__ == '__main__':
