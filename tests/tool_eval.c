@@ -84,7 +84,8 @@ static void masks(struct reader *r)
         if (!w)
             stop(err.text);
         tro_areas_of(truth, found, n_px, 256, areas);
-        const struct tro_outlines o = tro_outlines_of(w, truth, found, (uint8_t)label, tolerance);
+        tro_outlines_begin(w, truth, found);
+        const struct tro_outlines o = tro_outlines_of(w, (uint8_t)label, tolerance);
         printf("%.17g %.17g %.17g %.17g\n", tro_iou(areas[label]), tro_dice(areas[label]), o.hd95,
                o.nsd);
         tro_outline_work_destroy(w);

@@ -41,8 +41,10 @@ struct tro_outline_work;
 struct tro_outline_work *tro_outline_work_create(int width, int height, struct tro_err *err);
 void tro_outline_work_destroy(struct tro_outline_work *w);
 
-/* Of the class `label` in two pictures of labels, height x width each. */
-struct tro_outlines tro_outlines_of(struct tro_outline_work *w, const uint8_t *truth,
-                                    const uint8_t *found, uint8_t label, double tolerance_px);
+/* Two pictures of labels, height x width each, which stay as they are while their outlines are
+ * asked for. */
+void tro_outlines_begin(struct tro_outline_work *w, const uint8_t *truth, const uint8_t *found);
+/* Of the class `label` in both. */
+struct tro_outlines tro_outlines_of(struct tro_outline_work *w, uint8_t label, double tolerance_px);
 
 #endif

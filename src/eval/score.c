@@ -51,9 +51,9 @@ void tro_score_masks(const struct tro_eval_layout *l, int n_classes, const struc
     tro_areas_of(m->truth, m->found, n_px, n_classes, c->areas);
     v[l->pixel_accuracy] = share_of_equal(m->truth, m->found, n_px);
     v[l->mean_iou] = mean_iou(c->areas, n_classes);
+    tro_outlines_begin(m->work, m->truth, m->found);
     for (int i = 0; i < n_classes; i++) {
-        const struct tro_outlines o = tro_outlines_of(m->work, m->truth, m->found, (uint8_t)i,
-                                                      m->tolerance_px);
+        const struct tro_outlines o = tro_outlines_of(m->work, (uint8_t)i, m->tolerance_px);
         v[l->iou + i] = tro_iou(c->areas[i]);
         v[l->dice + i] = tro_dice(c->areas[i]);
         v[l->hd95 + i] = o.hd95;

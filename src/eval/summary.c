@@ -2,28 +2,67 @@
 #include "eval/summary.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/random.h"
 
-static int compare(const void *a, const void *b)
+static void swap(double *a, double *b)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    const double v = *a;
+    *a = *b;
+    *b = v;
+}
+
+/* The middle one of the first, the middle and the last, which are put in order. */
+static double take_pivot(double *v, int64_t lo, int64_t hi)
+{
+    double *const a = &v[lo], *const b = &v[lo + (hi - lo) / 2], *const c = &v[hi];
+    if (*a > *b)
+        swap(a, b);
+    if (*b > *c)
+        swap(b, c);
+    if (*a > *b)
+        swap(a, b);
+    return *b;
+}
+
+/* Value k in ascending order gets to its place, what is less before it, what is more behind
+ * (Hoare). */
+static void select_rank(double *v, int64_t n, int64_t k)
+{
+    for (int64_t lo = 0, hi = n - 1; lo < hi;) {
+        const double pivot = take_pivot(v, lo, hi);
+        int64_t i = lo, j = hi;
+        while (i <= j) {
+            while (v[i] < pivot)
+                i++;
+            while (v[j] > pivot)
+                j--;
+            if (i <= j)
+                swap(&v[i++], &v[j--]);
+        }
+        if (k <= j)
+            hi = j;
+        else if (k >= i)
+            lo = i;
+        else
+            return;
+    }
 }
 
 double tro_percentile(double *values, int64_t n, double percent)
 {
     if (n == 0)
         return NAN;
-    qsort(values, (size_t)n, sizeof(*values), compare);
     const double rank = percent / 100 * (double)(n - 1);
     const int64_t below = (int64_t)rank;
-    const int64_t above = below + 1 < n ? below + 1 : below;
-    return values[below] + (values[above] - values[below]) * (rank - (double)below);
+    select_rank(values, n, below);
+    double above = values[below];
+    for (int64_t i = below + 1; i < n; i++)
+        above = i == below + 1 || values[i] < above ? values[i] : above;
+    return values[below] + (above - values[below]) * (rank - (double)below);
 }
 
 /* Sums and numbers of values of each procedure. */

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <trocar/trocar.h>
 
-/* Sorts the values, none of which is NaN. NaN where n is 0. */
+/* Puts the values into another order; none is NaN. NaN where n is 0. */
 double tro_percentile(double *values, int64_t n, double percent);
 
 struct tro_sample {
