@@ -79,7 +79,9 @@ static void places_init(struct tro_procedure *p, const struct tro_scene *scene, 
     const struct vec3 along = v3_sub(bottom, neck);
     const float hold = tro_rand_range(r, 0.7f, 0.95f);
     p->hold = surface_from_front(scene, v3_along(neck, along, hold));
-    p->draw = v3(tro_rand_range(r, -6, -2), tro_rand_range(r, 1, 6), tro_rand_range(r, -4, 0));
+    p->draw.z = tro_rand_range(r, -4, 0); /* a draw a statement: arguments have no order */
+    p->draw.y = tro_rand_range(r, 1, 6);
+    p->draw.x = tro_rand_range(r, -6, -2);
     p->neck = surface_from_front(scene, v3(neck.x, neck.y - 1, neck.z));
     p->bed_start = surface_from_front(scene, v3(neck.x, neck.y + 6, neck.z));
     p->bed_end = surface_from_front(scene, v3(bottom.x, bottom.y + 11, bottom.z));
