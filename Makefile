@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #   make            build/trocar and build/libtrocar.so
-#   make demo       set-up, build, and a network at work on a synthetic operation, or on
+#   make demo       set-up, build, and four networks at work on a synthetic operation, or on
 #                   PICTURES="a.png b.jpg"
+#   make failure-modes   how the networks of models/ fail, a page: build/failure-modes/index.html;
+#                   FAILURE_MODES="--procedures 20" and the like make it larger
 #   make check      set-up and every check; CHECK="--only unit,cli" runs some of them
 #   make check-all  the same, longer: more tests under sanitizers, a minute of each fuzzer
 #   make check-gpu  what needs a GPU: unit tests, networks, faults; CHECK="--sanitizer" and the like
@@ -11,7 +13,7 @@
 #   make clean      removes what was built; "make distclean" also what set-up fetched
 FUZZ_SECONDS ?= 600
 
-.PHONY: all demo check check-all check-gpu fuzz format docs clean distclean
+.PHONY: all demo failure-modes check check-all check-gpu fuzz format docs clean distclean
 
 all:
 	@scripts/build.sh build
@@ -20,6 +22,11 @@ demo:
 	@scripts/setup-debian.sh build
 	@scripts/build.sh build
 	@scripts/demo.sh $(PICTURES)
+
+failure-modes:
+	@scripts/setup-debian.sh build
+	@scripts/build.sh build
+	@scripts/failure_modes.py $(FAILURE_MODES)
 
 check:
 	@scripts/setup-debian.sh check
