@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The demonstration: a network segments frames of a synthetic operation, or the user's pictures. */
+/* The demonstration: networks look at a synthetic operation, or at pictures of the user. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
@@ -10,55 +10,51 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "overlay.h"
-#include "profile.h"
 #include "progress.h"
 #include "report.h"
-#include "sim/endoscopy.h"
+#include "stage.h"
 #include "view.h"
 
-#define WIDTH 640
-#define HEIGHT 480
-#define N_PX (WIDTH * HEIGHT)
-#define FPS 25
-#define STEP_SECONDS 3 /* between two frames, so that they differ */
+#define SECONDS_APART 10 /* frames, so that a dozen shows most of the operation */
 #define MAX_PICTURES 1000
 
 enum { EXIT_OK = 0, EXIT_GATE = 1, EXIT_INPUT = 2, EXIT_MACHINE = 3 };
 
-/* A procedure at work. */
-struct stage {
-    struct tro_endoscopy *procedure;
-    uint8_t *rgb, *label;
-    uint8_t label_of[TRO_N_ENDOSCOPY_CLASSES]; /* the network's label for the simulator's */
-};
-
 struct demo {
-    const char *model_path, *folder;
-    char plan_path[4096];
+    const char *paths[DEMO_N_TASKS]; /* of networks */
+    const char *models, *folder;
+    int n_paths;
     int64_t seed, n_frames;
     double min_iou;
     char **pictures;
     int n_pictures; /* 0: synthetic frames */
-    struct demo_network network;
-    struct stage stage; /* of synthetic frames */
+    struct demo_network networks[DEMO_N_TASKS];
+    struct demo_network *by_task[DEMO_N_TASKS]; /* NULL: none is given */
+    struct demo_stage stage;                    /* of synthetic frames */
     struct demo_result *results;
     struct demo_report report;
+    struct tro_arena arena;
 };
 
+/* In the folder of models. */
+static const char *const default_names[] = {"endoscopy_unet"};
+
 static const char usage[] =
-    "usage: trocar-demo [--model FILE] [-o DIR] [--seed S] [--frames N] [--min-iou X] "
-    "[PICTURE...]\n"
+    "usage: trocar-demo [--models DIR | --network FILE...] [-o DIR] [--seed S] [--frames N]\n"
+    "                   [--min-iou X] [PICTURE...]\n"
     "\n"
-    "A network segments frames of a synthetic operation, or the pictures given: as an engine, "
+    "Networks look at frames of a synthetic operation, or at the pictures given: as engines, "
     "which\n"
-    "is built first, and beside it on the reference kernels and in ONNX Runtime. Overlays, the\n"
-    "engine and a page about its time go into DIR, tables to standard output.\n"
+    "are built first, and beside them on the reference kernels and in ONNX Runtime. Overlays, the\n"
+    "engines and a page about the time of each go into DIR, tables to standard output.\n"
     "\n"
     "options\n"
-    "  --model FILE      the network (models/endoscopy_unet.onnx)\n"
+    "  --network FILE    a model with its record beside it, up to one of each kind: classes, "
+    "boxes,\n"
+    "                    depths, points (those of models/)\n"
     "  -o, --output DIR  where overlays go (build/demo)\n"
     "  --seed S          the procedure: anatomy, instruments, motion (4000003)\n"
-    "  --frames N        how many frames of it, 3 seconds apart (8)\n"
+    "  --frames N        how many frames of it, 10 seconds apart (12)\n"
     "  --min-iou X       exit 1 when the mean IoU is below X (0)\n"
     "  --help            this text\n"
     "\n"
@@ -81,20 +77,76 @@ static void stem_of(const char *path, char *out, size_t n_out)
     out[i] = 0;
 }
 
-static int write_overlay(const struct demo *d, const struct tro_picture *frame,
-                         const uint8_t *found, const uint8_t *exact, struct demo_result *result,
-                         struct tro_err *err)
+/* "segmentation 9.1 ms   depth 6.0 ms   all 15.1 ms, 66 frames/s" */
+static void describe_times(const struct demo *d, const struct demo_result *result, char *out,
+                           size_t n_out)
 {
-    char title[128] = "network";
-    const double iou = demo_score_mean_iou(&result->score, NULL);
-    if (!isnan(iou))
-        snprintf(title, sizeof title, "network: mean IoU %.3f", iou);
-    const struct demo_panel user[2] = {{"picture", NULL, NULL}, {"network", found, NULL}};
-    const struct demo_panel synthetic[2] = {
-        {title, found, NULL}, {"exact labels, white where the network differs", exact, found}};
-    const struct demo_overlay o = {frame, &d->network.classes, exact ? synthetic : user, 2};
+    double sum = 0;
+    size_t n = 0;
+    for (int i = 0; i < DEMO_N_TASKS; i++) {
+        const double ms = result->ms[i][DEMO_ENGINE];
+        if (!d->by_task[i])
+            continue;
+        const int n_more = snprintf(out + n, n_out - n, "%s %.1f ms    ",
+                                    demo_task_name((enum demo_task)i), ms);
+        n += (size_t)n_more;
+        sum += ms;
+    }
+    snprintf(out + n, n_out - n, "together %.1f ms, %.0f frames/s", sum, 1000 / sum);
+}
+
+static const struct demo_names *names_of(const struct demo *d, enum demo_task task)
+{
+    return d->by_task[task] ? &d->by_task[task]->names : NULL;
+}
+
+static void describe_classes(const struct demo_result *result, char *out, size_t n_out)
+{
+    const double iou = demo_pixels_mean_iou(&result->score.pixels, NULL);
+    if (isnan(iou))
+        snprintf(out, n_out, "segmentation");
+    else
+        snprintf(out, n_out, "segmentation: mean IoU %.3f", iou);
+}
+
+static void describe_depth(const struct demo_result *result, char *out, size_t n_out)
+{
+    if (result->score.depth.n)
+        snprintf(out, n_out, "depth: %.1f %% off in the mean", result->score.depth.abs_rel * 100);
+    else
+        snprintf(out, n_out, "depth");
+}
+
+static void describe_frame(const struct demo *d, const struct demo_result *result, char *out,
+                           size_t n_out)
+{
+    if (result->source)
+        snprintf(out, n_out, "%s", tro_path_base(result->source));
+    else
+        snprintf(out, n_out, "synthetic procedure %" PRId64 ", %.1f s", d->seed, result->seconds);
+}
+
+static int write_overlay(const struct demo *d, const struct tro_picture *frame,
+                         const struct demo_findings *found, const struct demo_findings *truth,
+                         const struct demo_result *result, struct tro_err *err)
+{
+    char heading[4096], times[512], classes[128], depth[128];
+    const struct demo_overlay o = {
+        .frame = frame,
+        .look = {names_of(d, DEMO_PIXELS), names_of(d, DEMO_BOXES), names_of(d, DEMO_POINTS), 0},
+        .found = found,
+        .truth = truth,
+        .heading = heading,
+        .step = truth ? d->stage.moment : "",
+        .titles = {"instruments and landmarks", classes, depth,
+                   truth ? "truth: white where the segmentation differs" : "picture"},
+        .footer = times};
     struct tro_arena arena = {0};
     struct tro_picture canvas;
+    describe_frame(d, result, heading, sizeof heading);
+    describe_times(d, result, times, sizeof times);
+    describe_classes(result, classes, sizeof classes);
+    describe_depth(result, depth, sizeof depth);
     int rc = demo_overlay_draw(&o, &arena, &canvas, err);
     if (rc >= 0)
         rc = tro_picture_write(result->overlay, canvas.width, canvas.height, 3, canvas.data, err);
@@ -102,34 +154,47 @@ static int write_overlay(const struct demo *d, const struct tro_picture *frame,
     return rc;
 }
 
-/* The frame is what path holds, as it is to be shown; exact is NULL where nobody knows. */
-static int segment(struct demo *d, const char *path, const struct tro_picture *frame,
-                   const uint8_t *exact, struct demo_result *result, struct tro_err *err)
+static int run_networks(struct demo *d, const char *path, struct demo_findings *found,
+                        struct demo_result *result, struct tro_err *err)
 {
-    struct demo_logits logits;
-    struct demo_report *r = &d->report;
-    const int64_t n_px = (int64_t)frame->width * frame->height;
-    TRO_TRY(demo_network_run(&d->network, path, &logits, err));
-    uint8_t *found = tro_malloc((size_t)n_px);
-    if (!found)
-        return tro_fail_nomem(err);
-    demo_logits_label(&logits, d->network.classes.n, frame->width, frame->height, found);
-    demo_score_add(&result->score, found, exact, n_px);
-    for (int i = 0; i < DEMO_N_ENGINES; i++) {
-        result->ms[i] = logits.ms[i];
-        r->error[i] = demo_greater(logits.error[i], r->error[i]);
+    for (int i = 0; i < DEMO_N_TASKS; i++) {
+        struct demo_run run;
+        if (!d->by_task[i])
+            continue;
+        TRO_TRY(demo_network_run(d->by_task[i], path, &run, err));
+        TRO_TRY(demo_findings_add(found, d->by_task[i], &run, err));
+        memcpy(result->ms[i], run.ms, sizeof run.ms);
+        for (int k = 0; k < DEMO_N_ENGINES; k++) {
+            double *const most = &d->report.difference[i][k];
+            *most = demo_greater(run.difference[k], *most);
+        }
     }
-    r->magnitude = fmax(r->magnitude, logits.magnitude);
-    const int rc = write_overlay(d, frame, found, exact, result, err);
-    tro_free(found);
+    return 0;
+}
+
+/* The frame is what path holds, as it is to be shown; truth is NULL where nobody knows. */
+static int look_at(struct demo *d, const char *path, const struct tro_picture *frame,
+                   const struct demo_findings *truth, struct demo_result *result,
+                   struct tro_err *err)
+{
+    struct tro_arena arena = {0};
+    struct demo_findings found;
+    int rc = demo_findings_init(&found, frame->width, frame->height, d->by_task, &arena, err);
+    if (rc >= 0)
+        rc = run_networks(d, path, &found, result, err);
+    if (rc >= 0)
+        rc = demo_score_frame(&result->score, &found, truth, err);
+    if (rc >= 0)
+        rc = write_overlay(d, frame, &found, truth, result, err);
+    tro_arena_finish(&arena);
     return rc;
 }
 
-static int segment_user_picture(struct demo *d, int i, struct tro_err *err)
+static int look_at_picture(struct demo *d, int i, struct tro_err *err)
 {
     struct tro_arena arena = {0};
     struct tro_picture frame;
-    struct demo_result *result = &d->results[i];
+    struct demo_result *const result = &d->results[i];
     char stem[28]; /* so short that a table shows the overlay's name in full */
     result->source = d->pictures[i];
     stem_of(result->source, stem, sizeof stem);
@@ -138,66 +203,32 @@ static int segment_user_picture(struct demo *d, int i, struct tro_err *err)
     if (rc >= 0)
         rc = demo_view_fit(&arena, &frame, err);
     if (rc >= 0)
-        rc = segment(d, result->source, &frame, NULL, result, err);
+        rc = look_at(d, result->source, &frame, NULL, result, err);
     tro_arena_finish(&arena);
     return rc;
 }
 
-/* ---- a procedure ----------------------------------------------------------------------- */
-
-static void stage_finish(struct stage *s)
+static int look_at_frame(struct demo *d, int i, struct tro_err *err)
 {
-    tro_endoscopy_destroy(s->procedure);
-    tro_free(s->rgb);
-    tro_free(s->label);
-}
-
-static int stage_init(struct stage *s, const struct demo *d, struct tro_err *err)
-{
-    const struct tro_endoscopy_opts opts = {
-        .seed = (uint64_t)d->seed, .width = WIDTH, .height = HEIGHT, .fps = FPS};
-    for (int i = 0; i < TRO_N_ENDOSCOPY_CLASSES; i++) {
-        const char *name = tro_endoscopy_classes[i].name;
-        const int label = demo_classes_find(&d->network.classes, name);
-        if (label < 0)
-            return tro_fail(err, TRO_E_INPUT,
-                            "%s: expected a network that knows the class '%s' of the synthetic "
-                            "procedure, found none: give pictures",
-                            d->model_path, name);
-        s->label_of[i] = (uint8_t)label;
-    }
-    s->rgb = tro_malloc(N_PX * 3);
-    s->label = tro_malloc(N_PX);
-    if (!s->rgb || !s->label)
-        return tro_fail_nomem(err);
-    s->procedure = tro_endoscopy_create(&opts, err);
-    return s->procedure ? 0 : err->status;
-}
-
-static int segment_frame(struct demo *d, int i, struct tro_err *err)
-{
-    struct stage *s = &d->stage;
-    struct demo_result *result = &d->results[i];
-    const struct tro_picture frame = {WIDTH, HEIGHT, 3, s->rgb};
+    struct demo_stage *const s = &d->stage;
+    struct demo_result *const result = &d->results[i];
     char path[4096];
-    result->seconds = (double)i * STEP_SECONDS;
+    result->seconds = (double)i * SECONDS_APART;
     snprintf(path, sizeof path, "%s/frame_%03d.png", d->folder, i);
     snprintf(result->overlay, sizeof result->overlay, "%s/overlay_%03d.png", d->folder, i);
-    const struct tro_endoscopy_frame drawn = {.rgb = s->rgb, .label = s->label};
-    TRO_TRY(tro_endoscopy_render(s->procedure, (int64_t)i * STEP_SECONDS * FPS, &drawn, err));
-    for (int k = 0; k < N_PX; k++)
-        s->label[k] = s->label_of[s->label[k]];
-    TRO_TRY(tro_picture_write(path, WIDTH, HEIGHT, 3, s->rgb, err));
-    return segment(d, path, &frame, s->label, result, err);
+    TRO_TRY(demo_stage_render(s, (int64_t)i * SECONDS_APART * DEMO_STAGE_FPS, err));
+    result->step = s->step;
+    TRO_TRY(tro_picture_write(path, s->frame.width, s->frame.height, 3, s->frame.data, err));
+    return look_at(d, path, &s->frame, &s->truth, result, err);
 }
 
-static int segment_all(struct demo *d, struct tro_err *err)
+static int look_at_all(struct demo *d, struct tro_err *err)
 {
     struct tro_progress progress;
     int rc = 0;
     tro_progress_start(&progress, "pictures", d->report.n_results);
     for (int i = 0; i < d->report.n_results && rc >= 0; i++) {
-        rc = d->n_pictures ? segment_user_picture(d, i, err) : segment_frame(d, i, err);
+        rc = d->n_pictures ? look_at_picture(d, i, err) : look_at_frame(d, i, err);
         tro_progress_at(&progress, i + 1);
     }
     tro_progress_end(&progress);
@@ -206,60 +237,70 @@ static int segment_all(struct demo *d, struct tro_err *err)
 
 /* ---- the program ----------------------------------------------------------------------- */
 
+static int open_networks(struct demo *d, struct tro_err *err)
+{
+    for (int i = 0; i < d->n_paths; i++) {
+        struct demo_network *const n = &d->networks[i];
+        TRO_TRY(demo_network_open(n, d->paths[i], d->folder, err));
+        if (d->by_task[n->task])
+            return tro_fail(err, TRO_E_INPUT,
+                            "%s: expected one network of each kind, found %s before it", n->path,
+                            d->by_task[n->task]->path);
+        d->by_task[n->task] = n;
+    }
+    return 0;
+}
+
+static void print_network(const struct demo_network *n, bool is_synthetic)
+{
+    char unknown[1024];
+    demo_stage_unknown(n, unknown, sizeof unknown);
+    printf("%s: %s, pictures of %dx%d", n->path, demo_task_name(n->task), n->width, n->height);
+    if (is_synthetic && unknown[0])
+        printf("; left out, since it does not know them: %s", unknown);
+    printf("\n");
+}
+
 static void print_subject(const struct demo *d)
 {
-    const struct tro_io_info *in = &d->network.input;
-    printf("%s: '%s' of", d->model_path, in->name);
-    for (int i = 0; i < in->rank; i++) {
-        if (in->shape[i] < 0)
-            printf("%cN", i ? 'x' : ' ');
-        else
-            printf("%c%" PRId64, i ? 'x' : ' ', in->shape[i]);
-    }
-    printf(", %d classes\n", d->network.classes.n);
+    for (int i = 0; i < DEMO_N_TASKS; i++)
+        if (d->by_task[i])
+            print_network(d->by_task[i], d->n_pictures == 0);
     if (!d->n_pictures)
         printf("synthetic procedure %" PRId64 ": %" PRId64 " frame%s of %dx%d, %d s apart\n",
-               d->seed, d->n_frames, d->n_frames == 1 ? "" : "s", WIDTH, HEIGHT, STEP_SECONDS);
+               d->seed, d->n_frames, d->n_frames == 1 ? "" : "s", DEMO_STAGE_WIDTH,
+               DEMO_STAGE_HEIGHT, SECONDS_APART);
     fflush(stdout);
 }
 
-/* Of a run on noise: how long steps take does not depend on what they are given. */
-static int write_profile(const struct demo *d, struct tro_err *err)
+static int write_profiles(const struct demo *d, struct tro_err *err)
 {
-    static const struct tro_profile_opts opts = {.seed = 1};
-    struct tro_profile p;
-    struct tro_buf page = {0};
-    char path[4096];
-    snprintf(path, sizeof path, "%s/profile.html", d->folder);
-    int rc = tro_profile_open(&p, d->plan_path, &opts, err);
-    if (rc >= 0) {
-        tro_profile_html(&p, &page);
-        rc = page.failed ? tro_fail_nomem(err) : tro_file_write(path, page.p, page.n, err);
+    printf("\noverlays are in %s; where the engines' time goes is in", d->folder);
+    for (int i = 0; i < DEMO_N_TASKS; i++) {
+        if (!d->by_task[i])
+            continue;
+        TRO_TRY(demo_network_profile(d->by_task[i], err));
+        printf(" %s", tro_path_base(d->by_task[i]->page_path));
     }
-    tro_buf_finish(&page);
-    tro_profile_close(&p);
-    return rc;
+    printf("\n");
+    return 0;
 }
 
 static int run(struct demo *d, struct tro_err *err)
 {
     const int n = d->n_pictures ? d->n_pictures : (int)d->n_frames;
     TRO_TRY(tro_dir_create(d->folder, err));
-    snprintf(d->plan_path, sizeof d->plan_path, "%s/engine.plan", d->folder);
-    TRO_TRY(demo_network_open(&d->network, d->model_path, d->plan_path, err));
+    TRO_TRY(open_networks(d, err));
     d->results = tro_calloc((size_t)n, sizeof *d->results);
     if (!d->results)
         return tro_fail_nomem(err);
-    d->report = (struct demo_report){.network = &d->network, .results = d->results, .n_results = n};
+    d->report = (struct demo_report){.networks = d->by_task, .results = d->results, .n_results = n};
     print_subject(d);
     if (!d->n_pictures)
-        TRO_TRY(stage_init(&d->stage, d, err));
-    TRO_TRY(segment_all(d, err));
-    demo_report_print(&d->report, stdout);
-    TRO_TRY(write_profile(d, err));
-    printf("\noverlays are in %s; where the engine's time goes is in %s/profile.html\n", d->folder,
-           d->folder);
-    return 0;
+        TRO_TRY(demo_stage_open(&d->stage, (uint64_t)d->seed, d->by_task, err));
+    TRO_TRY(look_at_all(d, err));
+    TRO_TRY(demo_report_print(&d->report, stdout, err));
+    return write_profiles(d, err);
 }
 
 static int parse_int(const char *option, const char *text, int64_t max, int64_t *out,
@@ -288,8 +329,14 @@ static int parse_share(const char *option, const char *text, double *out, struct
 static int parse_option(struct demo *d, int option, char **argv, struct tro_err *err)
 {
     switch (option) {
+    case 'w':
+        if (d->n_paths == DEMO_N_TASKS)
+            return tro_fail(err, TRO_E_INPUT, "--network: expected at most %d, found more",
+                            DEMO_N_TASKS);
+        d->paths[d->n_paths++] = optarg;
+        return 0;
     case 'm':
-        d->model_path = optarg;
+        d->models = optarg;
         return 0;
     case 'o':
         d->folder = optarg;
@@ -307,16 +354,25 @@ static int parse_option(struct demo *d, int option, char **argv, struct tro_err 
     }
 }
 
+static int take_defaults(struct demo *d, struct tro_err *err)
+{
+    const size_t n = sizeof default_names / sizeof *default_names;
+    for (size_t i = 0; i < n; i++) {
+        d->paths[d->n_paths++] = tro_arena_printf(&d->arena, "%s/%s.onnx", d->models,
+                                                  default_names[i]);
+        if (!d->paths[i])
+            return tro_fail_nomem(err);
+    }
+    return 0;
+}
+
 static int parse(struct demo *d, int argc, char **argv, bool *is_help, struct tro_err *err)
 {
     static const struct option options[] = {
-        {"model", required_argument, NULL, 'm'},
-        {"output", required_argument, NULL, 'o'},
-        {"seed", required_argument, NULL, 's'},
-        {"frames", required_argument, NULL, 'n'},
-        {"min-iou", required_argument, NULL, 'i'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"network", required_argument, NULL, 'w'}, {"models", required_argument, NULL, 'm'},
+        {"output", required_argument, NULL, 'o'},  {"seed", required_argument, NULL, 's'},
+        {"frames", required_argument, NULL, 'n'},  {"min-iou", required_argument, NULL, 'i'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "o:", options, NULL)) != -1;) {
@@ -333,7 +389,7 @@ static int parse(struct demo *d, int argc, char **argv, bool *is_help, struct tr
                         d->n_pictures);
     if (!d->n_frames)
         return tro_fail(err, TRO_E_INPUT, "--frames: expected 1 or more, found 0");
-    return 0;
+    return d->n_paths ? 0 : take_defaults(d, err);
 }
 
 static int exit_code(const struct demo *d, int rc, const struct tro_err *err)
@@ -343,10 +399,10 @@ static int exit_code(const struct demo *d, int rc, const struct tro_err *err)
         const bool is_input = rc == TRO_E_INPUT || rc == TRO_E_UNSUPPORTED || rc == TRO_E_IO;
         return is_input ? EXIT_INPUT : EXIT_MACHINE;
     }
-    struct demo_score total;
-    demo_report_total(&d->report, &total);
-    const double iou = demo_score_mean_iou(&total, NULL);
-    if (!d->n_pictures && iou < d->min_iou) {
+    struct demo_pixels total;
+    demo_report_pixels(&d->report, &total);
+    const double iou = demo_pixels_mean_iou(&total, NULL);
+    if (!d->n_pictures && d->min_iou > 0 && !(iou >= d->min_iou)) {
         fprintf(stderr, "trocar-demo: expected a mean IoU of %g or more, found %.4f\n", d->min_iou,
                 iou);
         return EXIT_GATE;
@@ -356,10 +412,8 @@ static int exit_code(const struct demo *d, int rc, const struct tro_err *err)
 
 int main(int argc, char **argv)
 {
-    struct demo d = {.model_path = "models/endoscopy_unet.onnx",
-                     .folder = "build/demo",
-                     .seed = 4000003,
-                     .n_frames = 8};
+    static struct demo d;
+    d = (struct demo){.models = "models", .folder = "build/demo", .seed = 4000003, .n_frames = 12};
     struct tro_err err = {0};
     bool is_help = false;
     int rc = parse(&d, argc, argv, &is_help, &err);
@@ -370,8 +424,10 @@ int main(int argc, char **argv)
     if (rc >= 0)
         rc = run(&d, &err);
     const int code = exit_code(&d, rc, &err);
-    stage_finish(&d.stage);
-    demo_network_close(&d.network);
+    demo_stage_close(&d.stage);
+    for (int i = 0; i < DEMO_N_TASKS; i++)
+        demo_network_close(&d.networks[i]);
     tro_free(d.results);
+    tro_arena_finish(&d.arena);
     return code;
 }

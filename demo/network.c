@@ -8,45 +8,111 @@
 
 #include "base/dtype.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/thread.h"
-#include "build/model.h"
-#include "progress.h"
+#include "inputs.h"
+#include "profile.h"
 
-#define TUNING_SECONDS 8
+#define TUNING_SECONDS 5
 #define TURNS 4
+
+static const struct {
+    const char *name;
+    enum tro_record_decode decode;
+} tasks[] = {
+#define DEMO_TASK_ROW(id, text, decode) {text, decode},
+    DEMO_TASKS(DEMO_TASK_ROW)
+#undef DEMO_TASK_ROW
+};
+
+const char *demo_task_name(enum demo_task task)
+{
+    return tasks[task].name;
+}
+
+/* ---- what it is ------------------------------------------------------------------------ */
+
+/* "DIR/NAME.onnx": its length without the ending. */
+static int stem_length(const char *path)
+{
+    return (int)(strlen(path) - (tro_path_has_ext(path, ".onnx") ? strlen(".onnx") : 0));
+}
+
+static int name_files(struct demo_network *n, const char *path, const char *folder,
+                      struct tro_err *err)
+{
+    const char *const base = tro_path_base(path);
+    const int n_stem = stem_length(base), room = (int)sizeof n->plan_path;
+    n->path = path;
+    const int n_plan = snprintf(n->plan_path, sizeof n->plan_path, "%s/%.*s.plan", folder, n_stem,
+                                base);
+    const int n_page = snprintf(n->page_path, sizeof n->page_path, "%s/%.*s.html", folder, n_stem,
+                                base);
+    const int n_ort = snprintf(n->ort_text, sizeof n->ort_text, "ort:%s", path);
+    if (n_plan >= room || n_page >= room || n_ort >= room)
+        return tro_fail(err, TRO_E_INPUT, "expected names of files below %d letters", room);
+    return 0;
+}
+
+static int read_record(struct demo_network *n, struct tro_err *err)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%.*s.json", stem_length(n->path), n->path);
+    TRO_TRY(tro_record_read(path, &n->record, err));
+    if (n->record.n_inputs != 1 || n->record.n_outputs < 1)
+        return tro_fail(err, TRO_E_INPUT,
+                        "%s: expected one input and an output that is decoded, found %zu and %zu",
+                        path, n->record.n_inputs, n->record.n_outputs);
+    n->output = &n->record.outputs[0];
+    for (int i = 0; i < DEMO_N_TASKS; i++)
+        if (tasks[i].decode == n->output->decode)
+            n->task = (enum demo_task)i;
+    if (tasks[n->task].decode != n->output->decode)
+        return tro_fail(err, TRO_E_INPUT,
+                        "%s: outputs.%s: expected classes, boxes, linear or peaks, found scores",
+                        path, n->output->name);
+    return n->task == DEMO_DEPTH
+               ? 0
+               : tro_err_prefix(err, demo_names_init(&n->names, n->output, err), "%s: ", path);
+}
+
+/* Positions must be in proportion to those of the picture, whatever its size. */
+static int check_space(const struct demo_network *n, struct tro_err *err)
+{
+    const bool has_places = n->task == DEMO_BOXES || n->task == DEMO_POINTS;
+    const bool is_frame = n->output->space == TRO_RECORD_SPACE_FRAME ||
+                          (n->output->space == TRO_RECORD_SPACE_NETWORK &&
+                           n->record.inputs[0].height == 0);
+    if (!has_places || is_frame)
+        return 0;
+    return tro_fail(err, TRO_E_INPUT,
+                    "record, outputs.%s.space: expected frame, or network where frames have no "
+                    "source of their own",
+                    n->output->name);
+}
+
+/* After the record was applied. */
+static int find_size(struct demo_network *n, struct tro_err *err)
+{
+    const struct tro_io_info info = tro_side_input_info(&n->engine, 0);
+    const struct tro_attrs_camera *const attrs = tro_side_camera(&n->engine, info.name);
+    struct tro_tensor frame = {.dtype = info.dtype, .rank = info.rank};
+    struct tro_camera camera;
+    if (!attrs || tro_side_n_inputs(&n->engine) != 1)
+        return tro_fail(err, TRO_E_INPUT, "expected one input, frames of a camera");
+    memcpy(frame.shape, info.shape, sizeof frame.shape);
+    frame.shape[0] = 1;
+    tro_camera_init(attrs, &frame, &camera);
+    n->height = (int)camera.height;
+    n->width = (int)camera.width;
+    return 0;
+}
 
 /* ---- opening --------------------------------------------------------------------------- */
 
-static int check_model(struct demo_network *n, struct tro_err *err)
-{
-    const struct tro_onnx_model *onnx = tro_model_onnx(n->model);
-    TRO_TRY(demo_classes_read(onnx, &n->classes, err));
-    TRO_TRY(tro_preprocess_from_onnx(onnx, &n->preprocess, err));
-    const int n_inputs = tro_model_n_inputs(n->model), n_outputs = tro_model_n_outputs(n->model);
-    if (n_inputs != 1 || n_outputs != 1)
-        return tro_fail(err, TRO_E_INPUT,
-                        "expected a network with one input and one output, found %d and %d",
-                        n_inputs, n_outputs);
-    n->input = tro_model_input_info(n->model, 0);
-    return 0;
-}
-
-static int open_ort(struct demo_network *n, const char *path, struct tro_err *err)
-{
-    const char *given = getenv("TROCAR_ORT_LIBRARY");
-    const int rc = tro_ort_open(&n->ort, path, NULL, err);
-    if (rc != TRO_E_DEVICE)
-        return tro_err_prefix(err, rc, "%s: ", path);
-    snprintf(n->why_no_ort, sizeof n->why_no_ort, "%s",
-             given && *given ? err->text
-                             : "ONNX Runtime is not installed; \"scripts/setup-debian.sh check\" "
-                               "fetches it");
-    return 0;
-}
-
 static void show_progress(void *ctx, const struct tro_build_progress *p)
 {
-    struct tro_progress *bar = ctx;
+    struct tro_progress *const bar = ctx;
     if (bar->what != p->what) {
         tro_progress_end(bar);
         tro_progress_start(bar, p->what, p->total);
@@ -56,49 +122,98 @@ static void show_progress(void *ctx, const struct tro_build_progress *p)
     tro_progress_at(bar, p->done);
 }
 
-static int build(struct demo_network *n, const char *plan_path, struct tro_err *err)
+static int build(struct demo_network *n, struct tro_err *err)
 {
     struct tro_progress bar = {0};
     const struct tro_build_opts opts = {
         .tune = 1, .time_budget = TUNING_SECONDS, .progress = show_progress, .ctx = &bar};
-    struct tro_builder *b = tro_builder_create(n->model, err);
+    struct tro_builder *const b = tro_builder_create(n->model, err);
     if (!b)
         return err->status;
-    const int rc = tro_builder_write(b, plan_path, &opts, err);
+    const int rc = tro_builder_write(b, n->plan_path, &opts, err);
     tro_progress_end(&bar);
     tro_builder_destroy(b);
     return rc;
 }
 
-static int open_engine(struct demo_network *n, const char *plan_path, struct tro_err *err)
+static int open_model(struct demo_network *n, struct tro_err *err)
 {
-    n->plan = tro_plan_open(plan_path, err);
-    if (!n->plan)
-        return err->status;
-    n->engine = tro_session_create(n->plan, NULL, err);
-    return tro_err_prefix(err, n->engine ? 0 : err->status, "%s: ", plan_path);
-}
-
-static int open_all(struct demo_network *n, const char *path, const char *plan_path,
-                    struct tro_err *err)
-{
-    n->model = tro_model_open(path, err);
+    n->model = tro_model_open(n->path, err);
     if (!n->model)
         return err->status;
-    TRO_TRY(tro_err_prefix(err, check_model(n, err), "%s: ", path));
+    TRO_TRY(tro_err_prefix(err, tro_record_apply(&n->record, n->model, err), "%s: ", n->path));
     n->reference = tro_model_session(n->model, NULL, err);
     if (!n->reference)
         return err->status;
-    TRO_TRY(tro_err_prefix(err, build(n, plan_path, err), "%s: ", path));
-    TRO_TRY(open_engine(n, plan_path, err));
-    return open_ort(n, path, err);
+    return tro_err_prefix(err, build(n, err), "%s: ", n->path);
 }
 
-int demo_network_open(struct demo_network *n, const char *path, const char *plan_path,
+static int open_ort(struct demo_network *n, struct tro_err *err)
+{
+    const struct tro_side_opts opts = {.ort_optimization = 99};
+    const char *const given = getenv("TROCAR_ORT_LIBRARY");
+    const int rc = tro_side_open(&n->ort, n->ort_text, &opts, err);
+    if (rc == TRO_E_DEVICE) {
+        snprintf(n->why_no_ort, sizeof n->why_no_ort, "%s",
+                 given && *given ? err->text
+                                 : "ONNX Runtime is not installed; \"scripts/setup-debian.sh "
+                                   "check\" fetches it");
+        return 0;
+    }
+    TRO_TRY(rc);
+    n->has_ort = true;
+    n->around = tro_around_create(&n->ort, &n->record, err);
+    return n->around ? 0 : err->status;
+}
+
+static const char *result_name(const struct demo_network *n, enum demo_engine engine, int i)
+{
+    if (engine == DEMO_ORT)
+        return tro_around_result_name(n->around, i);
+    return engine == DEMO_ENGINE ? tro_side_output_info(&n->engine, i).name
+                                 : tro_session_output_info(n->reference, i).name;
+}
+
+/* "NAME_classes" and the like. */
+static int find_results(struct demo_network *n, enum demo_engine engine, struct tro_err *err)
+{
+    static const char *const endings[DEMO_N_TASKS] = {"classes", "count", "linear", "points"};
+    const int n_all = engine == DEMO_ORT ? tro_around_n_results(n->around)
+                                         : tro_side_n_outputs(&n->engine);
+    char name[512];
+    snprintf(name, sizeof name, "%s_%s", n->output->name, endings[n->task]);
+    n->n_results = n->task == DEMO_BOXES ? 4 : 1;
+    for (int i = 0; i < n_all; i++)
+        if (strcmp(result_name(n, engine, i), name) == 0) {
+            n->first[engine] = i;
+            return 0;
+        }
+    return tro_fail(err, TRO_E_INPUT, "expected an output %s, which the record makes, found none",
+                    name);
+}
+
+static int open_all(struct demo_network *n, const char *path, const char *folder,
+                    struct tro_err *err)
+{
+    static const struct tro_side_opts opts = {0};
+    TRO_TRY(name_files(n, path, folder, err));
+    TRO_TRY(read_record(n, err));
+    TRO_TRY(tro_err_prefix(err, check_space(n, err), "%s: ", path));
+    TRO_TRY(open_model(n, err));
+    TRO_TRY(tro_side_open(&n->engine, n->plan_path, &opts, err));
+    TRO_TRY(tro_err_prefix(err, find_size(n, err), "%s: ", path));
+    TRO_TRY(open_ort(n, err));
+    for (int i = 0; i < DEMO_N_ENGINES; i++)
+        if (i != DEMO_ORT || n->has_ort)
+            TRO_TRY(tro_err_prefix(err, find_results(n, (enum demo_engine)i, err), "%s: ", path));
+    return 0;
+}
+
+int demo_network_open(struct demo_network *n, const char *path, const char *folder,
                       struct tro_err *err)
 {
     *n = (struct demo_network){0};
-    const int rc = open_all(n, path, plan_path, err);
+    const int rc = open_all(n, path, folder, err);
     if (rc < 0)
         demo_network_close(n);
     return rc;
@@ -106,11 +221,12 @@ int demo_network_open(struct demo_network *n, const char *path, const char *plan
 
 void demo_network_close(struct demo_network *n)
 {
-    tro_session_destroy(n->engine);
+    tro_around_destroy(n->around);
+    tro_side_close(&n->ort);
+    tro_side_close(&n->engine);
     tro_session_destroy(n->reference);
-    tro_plan_close(n->plan);
     tro_model_close(n->model);
-    tro_ort_close(n->ort);
+    tro_record_finish(&n->record);
     *n = (struct demo_network){0};
 }
 
@@ -121,165 +237,114 @@ double demo_greater(double a, double b)
     return isnan(a) || a > b ? a : b;
 }
 
-static double ms_since(int64_t start_ns)
+static double lesser_ms(double a, int64_t ns)
 {
-    return (double)(tro_clock_ns() - start_ns) * 1e-6;
-}
-
-static double lesser_ms(double a, double b)
-{
+    const double b = (double)ns * 1e-6;
     return a == 0 || b < a ? b : a;
-}
-
-static int run_session(struct tro_session *session, double *ms, struct tro_tensor *out,
-                       struct tro_err *err)
-{
-    const int64_t start_ns = tro_clock_ns();
-    TRO_TRY(tro_session_run(session, err));
-    *ms = lesser_ms(*ms, ms_since(start_ns));
-    return tro_session_output(session, 0, out, err);
-}
-
-static int run_ort(struct demo_network *n, const struct tro_tensor *picture, double *ms,
-                   struct tro_tensor *out, struct tro_err *err)
-{
-    const int64_t start_ns = tro_clock_ns();
-    TRO_TRY(tro_ort_run(n->ort, &picture, 1, err));
-    *ms = lesser_ms(*ms, ms_since(start_ns));
-    return tro_ort_output(n->ort, 0, out, err);
-}
-
-static int check_map(const struct demo_network *n, const struct tro_tensor *t, struct tro_err *err)
-{
-    const bool is_map = t->dtype == TRO_F32 && t->rank == 4 && t->shape[0] == 1;
-    if (!is_map || t->shape[1] != n->classes.n || t->shape[2] < 1 || t->shape[3] < 1 ||
-        t->shape[2] > TRO_PICTURE_MAX_SIDE || t->shape[3] > TRO_PICTURE_MAX_SIDE)
-        return tro_fail(err, TRO_E_INPUT,
-                        "expected an output of f32 1x%dxHEIGHTxWIDTH, one layer for each class, "
-                        "found %s of rank %d",
-                        n->classes.n, tro_dtype_name(t->dtype), t->rank);
-    return 0;
-}
-
-static int compare(const struct tro_tensor *want, const struct tro_tensor *got, double *error,
-                   struct tro_err *err)
-{
-    const int64_t n = tro_tensor_n_elems(want);
-    const float *a = want->data, *b = got->data;
-    if (got->dtype != TRO_F32 || tro_tensor_n_elems(got) != n)
-        return tro_fail(
-            err, TRO_E_DEVICE, "expected %lld values as of the reference, found %lld of type %s",
-            (long long)n, (long long)tro_tensor_n_elems(got), tro_dtype_name(got->dtype));
-    for (int64_t i = 0; i < n; i++)
-        *error = demo_greater(fabs((double)b[i] - (double)a[i]), *error);
-    return 0;
 }
 
 /* The engines take turns, so that what the machine does besides meets both; a first turn is not
  * counted, since it prepares memory and threads. */
-static int time_engines(struct demo_network *n, const struct tro_tensor *picture,
-                        struct demo_logits *out, struct tro_tensor outputs[DEMO_N_ENGINES],
-                        struct tro_err *err)
+static int time_engines(struct demo_network *n, const struct tro_tensor *frame,
+                        struct demo_run *out, struct tro_err *err)
 {
     for (int turn = n->is_warm ? 1 : 0; turn <= TURNS; turn++) {
-        TRO_TRY(run_session(n->engine, &out->ms[DEMO_ENGINE], &outputs[DEMO_ENGINE], err));
-        if (n->ort)
-            TRO_TRY(run_ort(n, picture, &out->ms[DEMO_ORT], &outputs[DEMO_ORT], err));
+        TRO_TRY(tro_side_run(&n->engine, frame, 1, err));
+        if (n->has_ort)
+            TRO_TRY(tro_around_run(n->around, frame, err));
         if (turn == 0)
-            out->ms[DEMO_ENGINE] = out->ms[DEMO_ORT] = 0;
+            continue;
+        out->ms[DEMO_ENGINE] = lesser_ms(out->ms[DEMO_ENGINE], n->engine.run_ns);
+        if (n->has_ort)
+            out->ms[DEMO_ORT] = lesser_ms(out->ms[DEMO_ORT], n->ort.run_ns);
     }
     n->is_warm = true;
-    return run_session(n->reference, &out->ms[DEMO_REFERENCE], &outputs[DEMO_REFERENCE], err);
-}
-
-static int run_all(struct demo_network *n, const struct tro_tensor *picture,
-                   struct demo_logits *out, struct tro_err *err)
-{
-    struct tro_tensor t[DEMO_N_ENGINES];
-    TRO_TRY(tro_session_bind(n->engine, n->input.name, picture, err));
-    TRO_TRY(tro_session_bind(n->reference, n->input.name, picture, err));
-    TRO_TRY(time_engines(n, picture, out, t, err));
-    TRO_TRY(check_map(n, &t[DEMO_REFERENCE], err));
-    for (int i = 0; i < DEMO_REFERENCE; i++)
-        if (i != DEMO_ORT || n->ort)
-            TRO_TRY(compare(&t[DEMO_REFERENCE], &t[i], &out->error[i], err));
-    const float *want = t[DEMO_REFERENCE].data;
-    for (int64_t i = 0; i < tro_tensor_n_elems(&t[DEMO_REFERENCE]); i++)
-        out->magnitude = fmax(out->magnitude, fabs((double)want[i]));
-    out->height = (int)t[DEMO_ENGINE].shape[2];
-    out->width = (int)t[DEMO_ENGINE].shape[3];
-    out->data = t[DEMO_ENGINE].data;
+    const char *const input = tro_session_input_info(n->reference, 0).name;
+    TRO_TRY(tro_session_bind(n->reference, input, frame, err));
+    const int64_t start_ns = tro_clock_ns();
+    TRO_TRY(tro_session_run(n->reference, err));
+    out->ms[DEMO_REFERENCE] = (double)(tro_clock_ns() - start_ns) * 1e-6;
     return 0;
 }
 
-int demo_network_run(struct demo_network *n, const char *picture_path, struct demo_logits *out,
+static int result_of(const struct demo_network *n, enum demo_engine engine, int i,
+                     struct tro_tensor *out, struct tro_err *err)
+{
+    const int at = n->first[engine] + i;
+    if (engine == DEMO_ENGINE)
+        return tro_side_output(&n->engine, at, out, err);
+    if (engine == DEMO_REFERENCE)
+        return tro_session_output(n->reference, at, out, err);
+    *out = tro_around_result(n->around, at);
+    return 0;
+}
+
+/* Of classes the share that are others, of numbers the greatest difference. */
+static double difference_of(const struct tro_tensor *want, const struct tro_tensor *got)
+{
+    const int64_t n = tro_tensor_n_elems(want);
+    double greatest = 0;
+    int64_t n_others = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (want->dtype == TRO_U8) {
+            n_others += ((const uint8_t *)want->data)[i] != ((const uint8_t *)got->data)[i];
+            continue;
+        }
+        const double a = ((const float *)want->data)[i], b = ((const float *)got->data)[i];
+        greatest = demo_greater(fabs(b - a), greatest);
+    }
+    return want->dtype == TRO_U8 ? (double)n_others / (double)n : greatest;
+}
+
+/* Of boxes their places. */
+static int compare(const struct demo_network *n, struct demo_run *out, struct tro_err *err)
+{
+    const int at = n->task == DEMO_BOXES ? 1 : 0;
+    struct tro_tensor want, got;
+    TRO_TRY(result_of(n, DEMO_REFERENCE, at, &want, err));
+    for (int i = 0; i < DEMO_REFERENCE; i++) {
+        if (i == DEMO_ORT && !n->has_ort)
+            continue;
+        TRO_TRY(result_of(n, (enum demo_engine)i, at, &got, err));
+        if (got.dtype != want.dtype || tro_tensor_n_elems(&got) != tro_tensor_n_elems(&want))
+            return tro_fail(err, TRO_E_DEVICE,
+                            "%s: expected %lld results as of the reference, found %lld of type %s",
+                            n->path, (long long)tro_tensor_n_elems(&want),
+                            (long long)tro_tensor_n_elems(&got), tro_dtype_name(got.dtype));
+        out->difference[i] = difference_of(&want, &got);
+    }
+    return 0;
+}
+
+int demo_network_run(struct demo_network *n, const char *picture_path, struct demo_run *out,
                      struct tro_err *err)
 {
+    const struct tro_io_info info = tro_side_input_info(&n->engine, 0);
     struct tro_arena arena = {0};
-    struct tro_tensor picture;
-    *out = (struct demo_logits){0};
-    int rc = tro_picture_to_tensor(picture_path, &n->input, &n->preprocess, &arena, &picture, err);
+    struct tro_tensor frame;
+    *out = (struct demo_run){0};
+    int rc = tro_input_read(&n->engine, picture_path, &info, &arena, &frame, err);
     if (rc >= 0)
-        rc = run_all(n, &picture, out, err);
+        rc = time_engines(n, &frame, out, err);
+    if (rc >= 0)
+        rc = compare(n, out, err);
+    for (int i = 0; i < n->n_results && rc >= 0; i++)
+        rc = result_of(n, DEMO_ENGINE, i, &out->results[i], err);
     tro_arena_finish(&arena);
     return rc;
 }
 
-/* ---- labels ---------------------------------------------------------------------------- */
-
-struct labelling {
-    const struct demo_logits *logits;
-    int n_classes, width, height;
-    uint8_t *label;
-};
-
-/* Two neighbours on an axis and the weight of the second; pixel middles lie at halves, as in
- * io/preprocess.h. */
-struct tap {
-    int a, b;
-    float t;
-};
-
-static struct tap tap_at(int i, int n_out, int n_in)
+int demo_network_profile(const struct demo_network *n, struct tro_err *err)
 {
-    const double x = (i + 0.5) * n_in / n_out - 0.5, whole = floor(x);
-    const int a = (int)whole;
-    return (struct tap){a < 0 ? 0 : a, a + 1 >= n_in ? n_in - 1 : a + 1, (float)(x - whole)};
-}
-
-static float value_at(const float *layer, int width, struct tap y, struct tap x)
-{
-    const float *top = layer + (size_t)y.a * (size_t)width;
-    const float *bottom = layer + (size_t)y.b * (size_t)width;
-    const float left = top[x.a] + (bottom[x.a] - top[x.a]) * y.t;
-    const float right = top[x.b] + (bottom[x.b] - top[x.b]) * y.t;
-    return left + (right - left) * x.t;
-}
-
-static void label_row(void *ctx, int64_t row)
-{
-    const struct labelling *l = ctx;
-    const struct demo_logits *in = l->logits;
-    const size_t n_layer = (size_t)in->width * (size_t)in->height;
-    const struct tap y = tap_at((int)row, l->height, in->height);
-    for (int i = 0; i < l->width; i++) {
-        const struct tap x = tap_at(i, l->width, in->width);
-        int best = 0;
-        float best_value = value_at(in->data, in->width, y, x);
-        for (int c = 1; c < l->n_classes; c++) {
-            const float v = value_at(in->data + (size_t)c * n_layer, in->width, y, x);
-            if (v > best_value) {
-                best = c;
-                best_value = v;
-            }
-        }
-        l->label[row * l->width + i] = (uint8_t)best;
+    static const struct tro_profile_opts opts = {.seed = 1};
+    struct tro_profile p;
+    struct tro_buf page = {0};
+    int rc = tro_profile_open(&p, n->plan_path, &opts, err);
+    if (rc >= 0) {
+        tro_profile_html(&p, &page);
+        rc = page.failed ? tro_fail_nomem(err) : tro_file_write(n->page_path, page.p, page.n, err);
     }
-}
-
-void demo_logits_label(const struct demo_logits *logits, int n_classes, int width, int height,
-                       uint8_t *label)
-{
-    struct labelling l = {logits, n_classes, width, height, label};
-    tro_parallel_for(height, label_row, &l);
+    tro_buf_finish(&page);
+    tro_profile_close(&p);
+    return rc;
 }

@@ -1,55 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A segmentation network at work on pictures: as an engine, and beside it on the reference kernels
- * and in ONNX Runtime where that is installed. */
+/* A network at work on pictures: as an engine, and beside it on the reference kernels and in ONNX
+ * Runtime where that is installed. Its record says what it finds and decodes that in the engine. */
 #ifndef DEMO_NETWORK_H
 #define DEMO_NETWORK_H
 
-#include <trocar/build.h>
+#include "around.h"
+#include "names.h"
+#include "side.h"
 
-#include "classes.h"
-#include "io/preprocess.h"
-#include "ort/ort.h"
+/* What networks are for: id, how it is called, what decodes their output. */
+#define DEMO_TASKS(X)                             \
+    X(PIXELS, "segmentation", TRO_RECORD_CLASSES) \
+    X(BOXES, "instruments", TRO_RECORD_BOXES)     \
+    X(DEPTH, "depth", TRO_RECORD_LINEAR)          \
+    X(POINTS, "landmarks", TRO_RECORD_PEAKS)
 
-struct demo_network {
-    struct demo_classes classes;
-    struct tro_io_info input; /* the one picture it takes */
-    struct tro_ort *ort;      /* NULL: not installed */
-    char why_no_ort[1024];    /* and what to do about it */
-    /* private */
-    struct tro_preprocess preprocess;
-    struct tro_model *model;
-    struct tro_plan *plan;
-    struct tro_session *engine, *reference;
-    bool is_warm;
+enum demo_task {
+#define DEMO_TASK_ENUM(id, text, decode) DEMO_##id,
+    DEMO_TASKS(DEMO_TASK_ENUM)
+#undef DEMO_TASK_ENUM
+        DEMO_N_TASKS
 };
+const char *demo_task_name(enum demo_task task);
 
 /* Engines that are timed. */
 enum demo_engine { DEMO_ENGINE, DEMO_ORT, DEMO_REFERENCE, DEMO_N_ENGINES };
 
-/* What the network says of one picture: a value for each class at each of its pixels. */
-struct demo_logits {
-    int height, width; /* the network's, not the picture's */
-    const float *data; /* the engine's: classes x height x width; valid until the next run */
-    double ms[DEMO_N_ENGINES];    /* of a run; 0 where there is none, like the next */
-    double error[DEMO_N_ENGINES]; /* greatest |difference| from the reference */
-    double magnitude;             /* greatest |value| of the reference */
+#define DEMO_MAX_RESULTS 4 /* of an output: boxes have their number, places, scores, classes */
+
+struct demo_network {
+    const char *path;
+    enum demo_task task;
+    struct tro_record record;
+    const struct tro_record_output *output; /* the one that it is for, the record's first */
+    struct demo_names names;                /* none of depths */
+    int width, height;                      /* of the pictures it takes */
+    char plan_path[4096], page_path[4096];  /* the engine, and where its time goes */
+    bool has_ort;
+    char why_no_ort[1024]; /* and what to do about it */
+    /* private */
+    struct tro_model *model;
+    struct tro_session *reference;
+    struct tro_side engine, ort;
+    struct tro_around *around; /* the record, for ONNX Runtime */
+    char ort_text[4096];
+    int n_results, first[DEMO_N_ENGINES]; /* of the output; where they begin in an engine's list */
+    bool is_warm;
 };
 
-/* Refuses models that do not take one picture and give a value for each class that their metadata
- * names. Builds an engine, which is written to plan_path. On failure nothing is left open. */
-int demo_network_open(struct demo_network *n, const char *path, const char *plan_path,
+/* What it says of one picture. */
+struct demo_run {
+    struct tro_tensor results[DEMO_MAX_RESULTS]; /* the engine's, valid until the next run */
+    double ms[DEMO_N_ENGINES];                   /* of a run; 0 where there is none */
+    double difference[DEMO_N_ENGINES]; /* from the reference: share of classes that are others, or
+                                          greatest |difference| of places or depths */
+};
+
+/* The record stands beside the model, NAME.json. Builds an engine, which is written to the folder.
+ * On failure nothing is left open. */
+int demo_network_open(struct demo_network *n, const char *path, const char *folder,
                       struct tro_err *err);
 void demo_network_close(struct demo_network *n);
 
-int demo_network_run(struct demo_network *n, const char *picture_path, struct demo_logits *out,
+/* The picture in the file is resampled to the network's size. */
+int demo_network_run(struct demo_network *n, const char *picture_path, struct demo_run *out,
                      struct tro_err *err);
 
-/* The greater of two errors; NaN when one is. */
-double demo_greater(double a, double b);
+/* The page about where the engine's time goes, of a run on noise. */
+int demo_network_profile(const struct demo_network *n, struct tro_err *err);
 
-/* The class of each pixel of a width x height picture: the largest value there, values being
- * interpolated linearly between the network's pixels. */
-void demo_logits_label(const struct demo_logits *logits, int n_classes, int width, int height,
-                       uint8_t *label);
+/* The greater of two differences; NaN when one is. */
+double demo_greater(double a, double b);
 
 #endif

@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A frame with what was found in it: the colours of the classes laid over it, their borders drawn,
- * and a legend. Panels stand side by side, each with its own labels on the same frame:
+ * A frame with what four networks found in it, as one picture:
  *
- *   +----------------+----------------+
- *   | title          | title          |
- *   +----------------+----------------+
- *   | frame + labels | frame + labels |
- *   +----------------+----------------+
- *   | [] class  [] class  [] class    |
- *   +---------------------------------+
+ *   +-------------------------------------------------+
+ *   | heading                                    step |
+ *   +------------------------+------------------------+
+ *   | title                  | title                  |
+ *   | boxes, landmarks,      | classes                |
+ *   | outlines               |                        |
+ *   +------------------------+------------------------+
+ *   | title                  | title                  |
+ *   | depth                  | truth, or the frame    |
+ *   +------------------------+------------------------+
+ *   | [] class  [] class  [] class                    |
+ *   | footer                                          |
+ *   +-------------------------------------------------+
  */
 #ifndef DEMO_OVERLAY_H
 #define DEMO_OVERLAY_H
 
-#include "classes.h"
-#include "io/picture.h"
+#include "panel.h"
 
-struct demo_panel {
-    const char *title;
-    const uint8_t *label;   /* one a pixel of the frame, below classes->n; NULL: the frame alone */
-    const uint8_t *against; /* other labels: where they differ is white; NULL: none */
-};
+enum { DEMO_PANEL_MARKS, DEMO_PANEL_CLASSES, DEMO_PANEL_DEPTH, DEMO_PANEL_TRUTH, DEMO_N_PANELS };
 
 struct demo_overlay {
     const struct tro_picture *frame; /* RGB */
-    const struct demo_classes *classes;
-    const struct demo_panel *panels;
-    int n_panels;
+    struct demo_look look;           /* without the unit */
+    const struct demo_findings *found;
+    const struct demo_findings *truth; /* NULL: nobody knows */
+    const char *heading, *step, *titles[DEMO_N_PANELS], *footer;
 };
 
 /* The picture lies in the arena. */

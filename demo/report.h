@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 
-#include "network.h"
 #include "score.h"
 
 /* One picture. */
@@ -13,20 +12,21 @@ struct demo_result {
     char overlay[4096]; /* path; the name alone is short enough for a table */
     const char *source; /* the user's picture; NULL: synthetic */
     double seconds;     /* of the synthetic procedure */
+    const char *step;   /* likewise; NULL: not told */
     struct demo_score score;
-    double ms[DEMO_N_ENGINES];
+    double ms[DEMO_N_TASKS][DEMO_N_ENGINES];
 };
 
 struct demo_report {
-    const struct demo_network *network;
+    struct demo_network *const *networks; /* by task; NULL: none */
     const struct demo_result *results;
     int n_results;
-    double error[DEMO_N_ENGINES], magnitude; /* over all pictures, as in struct demo_logits */
+    double difference[DEMO_N_TASKS][DEMO_N_ENGINES]; /* over all pictures, as in struct demo_run */
 };
 
 /* Over all pictures. */
-void demo_report_total(const struct demo_report *r, struct demo_score *total);
+void demo_report_pixels(const struct demo_report *r, struct demo_pixels *total);
 
-void demo_report_print(const struct demo_report *r, FILE *to);
+int demo_report_print(const struct demo_report *r, FILE *to, struct tro_err *err);
 
 #endif

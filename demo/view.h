@@ -5,8 +5,8 @@
 
 #include "io/picture.h"
 
-#define DEMO_VIEW_MIN_HEIGHT 480
-#define DEMO_VIEW_MAX_SIDE 4096
+#define DEMO_VIEW_MIN_HEIGHT 360
+#define DEMO_VIEW_MAX_SIDE 2048
 
 /* Small pictures with each pixel as a block of pixels, large ones with each block averaged to a
  * pixel; others stay as they are. The new data lies in the arena. */

@@ -9,6 +9,6 @@ tool=$(command -v clang-format-14 || command -v clang-format) || {
     exit 3
 }
 if [ $# -eq 0 ]; then
-    set -- $(find include src tools tests examples -name '*.[ch]' | sort)
+    set -- $(find include src tools demo tests examples -name '*.[ch]' | sort)
 fi
 exec "$tool" -i "$@"

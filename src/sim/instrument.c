@@ -279,8 +279,7 @@ float tro_instrument_shadow(const struct tro_instrument_pose *pose, struct vec3 
     const float reach = pose->clevis + pose->tool->jaw_length;
     const float beyond = f_max(near.z - (reach - 3), 0);
     const float tip_share = pose->tool->kind == TRO_TOOL_HOOK ? ELECTRODE_SHARE : 0.7f;
-    const float past = f_smoothstep(-3, 1, near.z - pose->clevis);
-    const float r = f_mix(1, tip_share, past) * pose->tool->radius;
+    const float r = near.z > pose->clevis ? tip_share * pose->tool->radius : pose->tool->radius;
     const float gap = sqrtf(near.x * near.x + near.y * near.y + beyond * beyond) - r;
     const float blur = 0.6f + 0.12f * t * v3_length(d);
     return f_smoothstep(-blur, blur, gap);

@@ -134,16 +134,12 @@ static void bowel_init(struct tro_scene *scene, struct tro_rand *r, float side)
 }
 
 /* First-order distance to an ellipsoid from outside: exact on its surface, too short far from it
- * (half at most), which a march along a ray bears. Of those that are about round, exact but for a
- * few percent everywhere: thin ones would else be looked up far and wide. */
-static inline float blob_distance(const struct tro_organ *o, const struct tro_blob *b,
-                                  struct vec3 p)
+ * (half at most), which a march along a ray bears. */
+static inline float blob_distance(const struct tro_blob *b, struct vec3 p)
 {
     const struct vec3 q = v3_mul(v3_sub(p, b->center), b->inv_radius);
     const struct vec3 g = v3_mul(q, b->inv_radius);
-    const float q2 = v3_dot(q, q);
-    const float rise = o->is_round ? q2 - sqrtf(q2) : 0.5f * (q2 - 1);
-    return rise / sqrtf(v3_dot(g, g) + 1e-8f);
+    return 0.5f * (v3_dot(q, q) - 1) / sqrtf(v3_dot(g, g) + 1e-8f);
 }
 
 /* The same from inside, positive there. */
@@ -172,11 +168,9 @@ static float smooth_distance(const struct tro_organ *o, unsigned blobs, struct v
     if (o->is_cavity)
         return cavity_distance(o->blobs, p);
     float d = 1e6f;
-    for (; blobs; blobs &= blobs - 1) {
-        const float d_blob = blob_distance(o, &o->blobs[__builtin_ctz(blobs)], p);
-        if (d_blob < d + o->melt) /* else it is too far away to matter */
-            d = f_smooth_min(d, d_blob, o->melt);
-    }
+    for (const struct tro_blob *b = o->blobs; blobs; blobs >>= 1, b++)
+        if (blobs & 1)
+            d = f_smooth_min(d, blob_distance(b, p), o->melt);
     return d;
 }
 
@@ -232,9 +226,10 @@ static struct vec3 blobs_normal(const struct tro_organ *o, unsigned blobs, struc
 {
     float d = 1e6f;
     struct vec3 n = v3(0, 0, 0);
-    for (; blobs; blobs &= blobs - 1) {
-        const struct tro_blob *const b = &o->blobs[__builtin_ctz(blobs)];
-        const float d_blob = blob_distance(o, b, p);
+    for (const struct tro_blob *b = o->blobs; blobs; blobs >>= 1, b++) {
+        if (!(blobs & 1))
+            continue;
+        const float d_blob = blob_distance(b, p);
         const struct vec3 g = v3_mul(v3_sub(p, b->center), v3_mul(b->inv_radius, b->inv_radius));
         const float share = 0.5f * f_max(o->melt - f_abs(d - d_blob), 0) / o->melt;
         n = v3_mix(n, v3_normalize(g), d_blob < d ? 1 - share : share);
@@ -332,7 +327,6 @@ static void artery_init(struct tro_scene *scene, struct tro_rand *r, float side)
     struct vec3 beads[ARTERY_BEADS];
     const float radius = tro_rand_range(r, 1.7f, 2.4f);
     o->label = TRO_ENDOSCOPY_ARTERY;
-    o->is_round = true;
     o->melt = 2;
     o->swell_mm = 0.15f;
     o->swell_per_mm = 0.12f;
@@ -381,10 +375,10 @@ static uint16_t blobs_near(const struct tro_organ *o, struct vec3 middle)
         return cavity_distance(o->blobs, middle) < reach;
     float nearest = 1e6f;
     for (int k = 0; k < o->n_blobs; k++)
-        nearest = f_min(nearest, blob_distance(o, &o->blobs[k], middle));
+        nearest = f_min(nearest, blob_distance(&o->blobs[k], middle));
     unsigned mask = 0;
     for (int k = 0; k < o->n_blobs && nearest < o->melt * 0.25f + reach; k++)
-        if (blob_distance(o, &o->blobs[k], middle) < nearest + o->melt + 2 * HALF_DIAGONAL_MM)
+        if (blob_distance(&o->blobs[k], middle) < nearest + o->melt + 2 * HALF_DIAGONAL_MM)
             mask |= 1u << k;
     return (uint16_t)mask;
 }
@@ -399,7 +393,7 @@ static float clear_distance(const struct tro_organ *o, struct vec3 p)
         const struct tro_blob *b = &o->blobs[k];
         const float thinnest = f_min(f_min(b->inv_radius.x, b->inv_radius.y), b->inv_radius.z);
         const float round = v3_length(v3_sub(p, b->center)) - 1 / thinnest;
-        d = f_smooth_min(d, f_max(blob_distance(o, b, p), round), o->melt);
+        d = f_smooth_min(d, f_max(blob_distance(b, p), round), o->melt);
     }
     return d;
 }

@@ -32,7 +32,6 @@ struct tro_blob {
 struct tro_organ {
     uint8_t label;
     bool is_cavity; /* solid outside its one ellipsoid instead of inside */
-    bool is_round;  /* its blobs, about */
     int n_blobs;
     struct tro_blob blobs[TRO_ORGAN_MAX_BLOBS];
     float melt;                   /* width of the rounded corners between blobs, mm */
