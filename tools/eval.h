@@ -58,6 +58,12 @@ struct eval_engine {
     struct eval_energy energy;
 };
 
+/* One group of frames: all, of a slice, a camera or a procedure. */
+struct eval_group {
+    const char *kind, *name; /* "slice", "smoke-0.5"; "all", "" */
+    int kind_index;          /* among eval_kinds; -1: all. Names are those that the frames share */
+};
+
 struct eval {
     /* options */
     const char *record_path, *split, *slice, *gate_path, *json_path, *html_path, *rows_path, *shard;
@@ -81,6 +87,8 @@ struct eval {
     const char **procedures; /* distinct */
     int32_t *procedure_of;   /* of each frame */
     int n_procedures;
+    struct eval_group *groups;
+    int n_groups;
     uint64_t key; /* of the data set, the columns and the engines */
     int64_t shard_index, n_shards;
     bool is_failed; /* a gate */
@@ -140,15 +148,13 @@ const char *eval_frame_name(const struct eval *e, int64_t frame);
 
 /* ---- eval_figures.c ------------------------------------------------------------------------- */
 
-/* One group of frames: all, of a slice, a camera or a procedure. */
-struct eval_group {
-    const char *kind, *name; /* "slice", "smoke-0.5"; "all", "" */
-};
 enum { EVAL_N_KINDS = 3 }; /* but for all */
 extern const char *const eval_kinds[EVAL_N_KINDS];
 bool eval_is_in(const struct eval *e, const struct eval_group *g, int64_t frame);
-/* Groups in the order of reports, in the arena. */
-int eval_groups(struct eval *e, struct eval_group **out, int *n, struct tro_err *err);
+/* Of a kind and name; no frame is in one that there is not. */
+struct eval_group eval_group_of(const struct eval *e, const char *kind, const char *name);
+/* Fills the evaluation's groups, in the order of reports. */
+int eval_find_groups(struct eval *e, struct tro_err *err);
 
 int eval_summary(const struct eval *e, int engine, const struct eval_group *g, int column,
                  struct tro_summary *out, struct tro_err *err);

@@ -101,7 +101,7 @@ static int put_line(struct eval *e, int engine, const struct curve *c, struct tr
     double x[MAX_POINTS + 1], y[MAX_POINTS + 1];
     int n = 0;
     for (int i = -1; i < c->n; i++) {
-        const struct eval_group g = {"slice", i < 0 ? "clean" : c->slice[i]};
+        const struct eval_group g = eval_group_of(e, "slice", i < 0 ? "clean" : c->slice[i]);
         double figure;
         TRO_TRY(eval_figure(e, engine, &g, eval_main_figure(e), &figure, err));
         if (isnan(figure))
@@ -154,13 +154,10 @@ static void put_engines(const struct eval *e, struct tro_buf *out)
 
 int eval_put_curves(struct eval *e, struct tro_buf *out, struct tro_err *err)
 {
-    struct eval_group *groups;
-    int n;
-    TRO_TRY(eval_groups(e, &groups, &n, err));
-    struct curve *const curves = TRO_NEW_N(&e->arena, struct curve, (size_t)n + 1);
+    struct curve *const curves = TRO_NEW_N(&e->arena, struct curve, (size_t)e->n_groups + 1);
     if (!curves)
         return tro_fail_nomem(err);
-    const int n_curves = find_curves(groups, n, curves);
+    const int n_curves = find_curves(e->groups, e->n_groups, curves);
     if (n_curves == 0)
         return 0;
     tro_html_element(out, "h2", "Over the strength of disturbances");

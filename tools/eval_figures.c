@@ -10,44 +10,57 @@
 
 /* ---- groups --------------------------------------------------------------------------------- */
 
-static const char *key_of(const struct eval *e, const char *kind, int64_t frame)
+const char *const eval_kinds[EVAL_N_KINDS] = {"slice", "camera", "procedure"};
+
+/* -1: all. */
+static const char **key_of(const struct eval *e, int kind, int64_t frame)
 {
-    const struct tro_truth_frame *const f = &e->data.frames[frame];
-    return strcmp(kind, "slice") == 0    ? f->slice
-           : strcmp(kind, "camera") == 0 ? f->camera
-                                         : f->procedure;
+    struct tro_truth_frame *const f = &e->data.frames[frame];
+    return kind == 0 ? &f->slice : kind == 1 ? &f->camera : &f->procedure;
 }
 
 bool eval_is_in(const struct eval *e, const struct eval_group *g, int64_t frame)
 {
-    return strcmp(g->kind, "all") == 0 || strcmp(key_of(e, g->kind, frame), g->name) == 0;
+    return g->kind_index < 0 || *key_of(e, g->kind_index, frame) == g->name;
 }
 
-/* The names that a kind has, each once, in the order of the frames. */
-static void add_groups(const struct eval *e, const char *kind, struct eval_group *groups, int *n)
+struct eval_group eval_group_of(const struct eval *e, const char *kind, const char *name)
 {
-    const int first = *n;
+    struct eval_group g = {kind, name, -1};
+    for (int i = 0; i < EVAL_N_KINDS; i++)
+        if (strcmp(eval_kinds[i], kind) == 0)
+            g.kind_index = i;
+    for (int i = 0; i < e->n_groups; i++)
+        if (e->groups[i].kind_index == g.kind_index && strcmp(e->groups[i].name, name) == 0)
+            return e->groups[i];
+    return g;
+}
+
+/* The names that a kind has, each once, in the order of the frames, which then share them. */
+static void add_groups(struct eval *e, int kind)
+{
+    const int first = e->n_groups;
+    int at = first;
     for (int64_t i = 0; i < e->data.n_frames; i++) {
-        const char *const name = key_of(e, kind, i);
-        int at = first;
-        while (at < *n && strcmp(groups[at].name, name) != 0)
-            at++;
-        if (at == *n && name[0])
-            groups[(*n)++] = (struct eval_group){kind, name};
+        const char **const name = key_of(e, kind, i);
+        if (at == e->n_groups || strcmp(e->groups[at].name, *name) != 0)
+            for (at = first; at < e->n_groups && strcmp(e->groups[at].name, *name) != 0;)
+                at++;
+        if (at == e->n_groups && (*name)[0])
+            e->groups[e->n_groups++] = (struct eval_group){eval_kinds[kind], *name, kind};
+        if (at < e->n_groups)
+            *name = e->groups[at].name;
     }
 }
 
-const char *const eval_kinds[EVAL_N_KINDS] = {"slice", "camera", "procedure"};
-
-int eval_groups(struct eval *e, struct eval_group **out, int *n, struct tro_err *err)
+int eval_find_groups(struct eval *e, struct tro_err *err)
 {
-    *out = TRO_NEW_N(&e->arena, struct eval_group, 3 * (size_t)e->data.n_frames + 1);
-    *n = 0;
-    if (!*out)
+    e->groups = TRO_NEW_N(&e->arena, struct eval_group, 3 * (size_t)e->data.n_frames + 1);
+    if (!e->groups)
         return tro_fail_nomem(err);
-    (*out)[(*n)++] = (struct eval_group){"all", ""};
-    for (size_t i = 0; i < EVAL_N_KINDS; i++)
-        add_groups(e, eval_kinds[i], *out, n);
+    e->groups[e->n_groups++] = (struct eval_group){"all", "", -1};
+    for (int i = 0; i < EVAL_N_KINDS; i++)
+        add_groups(e, i);
     return 0;
 }
 

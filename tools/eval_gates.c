@@ -81,14 +81,13 @@ static int group_value(const struct eval *e, int engine, const struct tro_gate *
 static int gate_value(struct eval *e, int engine, const struct tro_gate *g, double *out,
                       struct tro_err *err)
 {
-    const struct eval_group only = {g->kind, g->group};
-    struct eval_group *groups;
+    const struct eval_group only = eval_group_of(e, g->kind, g->group);
+    const struct eval_group *const groups = e->groups;
     double sum = 0;
-    int n, n_values = 0;
+    int n_values = 0;
     if (!tro_gate_is_pattern(g))
         return group_value(e, engine, g, &only, out, err);
-    TRO_TRY(eval_groups(e, &groups, &n, err));
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < e->n_groups; i++) {
         double value;
         if (strcmp(groups[i].kind, g->kind) != 0 || !tro_gate_covers(g, groups[i].name))
             continue;

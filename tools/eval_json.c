@@ -166,9 +166,6 @@ static void put_engines(const struct eval *e, struct tro_json *j)
 
 static int put_all(struct eval *e, struct tro_json *j, struct tro_err *err)
 {
-    struct eval_group *groups;
-    int n;
-    TRO_TRY(eval_groups(e, &groups, &n, err));
     tro_json_object_begin(j, NULL);
     tro_json_string(j, "dataset", e->data.path);
     tro_json_int(j, "frames", e->data.n_frames);
@@ -177,8 +174,8 @@ static int put_all(struct eval *e, struct tro_json *j, struct tro_err *err)
     put_engines(e, j);
     tro_json_array_begin(j, "groups");
     for (int engine = 0; engine < e->n_engines; engine++)
-        for (int i = 0; i < n; i++)
-            TRO_TRY(put_group(e, j, engine, &groups[i], err));
+        for (int i = 0; i < e->n_groups; i++)
+            TRO_TRY(put_group(e, j, engine, &e->groups[i], err));
     tro_json_array_end(j);
     TRO_TRY(eval_judge_gates(e, j, err));
     tro_json_bool(j, "pass", !e->is_failed);

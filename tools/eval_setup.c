@@ -279,6 +279,7 @@ int eval_prepare(struct eval *e, struct tro_err *err)
     find_outputs(e);
     TRO_TRY(add_columns(e, err));
     TRO_TRY(find_procedures(e, err));
+    TRO_TRY(eval_find_groups(e, err));
     find_key(e);
     return tro_eval_table_init(
         &e->table, e->columns, e->n_columns, e->classes ? e->classes->n_names : 0,

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 
-static const struct eval_group all = {"all", ""};
+static const struct eval_group all = {"all", "", -1};
 
 void eval_number(struct tro_table *t, double v)
 {
@@ -221,13 +221,11 @@ static void head_columns(const struct eval *e, int engine, struct tro_table *t)
 int eval_groups_table(struct eval *e, int engine, const char *kind, struct tro_table *t,
                       double *shares, int *n_rows, struct tro_err *err)
 {
-    struct eval_group *groups;
-    int n;
+    const struct eval_group *const groups = e->groups;
     *n_rows = 0;
-    TRO_TRY(eval_groups(e, &groups, &n, err));
     tro_table_column(t, kind);
     head_columns(e, engine, t);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < e->n_groups; i++) {
         double share;
         if (strcmp(groups[i].kind, kind) != 0)
             continue;

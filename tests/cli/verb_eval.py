@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """trocar eval: figures against NumPy, gates, shards, other people's data sets."""
+import base64
+import io
 import json
 import os
+import re
 
 import numpy
 from onnx import TensorProto, helper, numpy_helper
@@ -489,6 +492,56 @@ def states_from_frame_to_frame():
                f'rows{i}')
         parts += ['--merge', f'rows{i}']
     states_on('net.onnx', *parts)
+
+
+@test
+def pages_run_worst_frames_again():
+    """The worst frame is the third of its take: what the page shows it found needs the states that
+    the two before it leave. Pixels are of class 1 where 12.5 * x < h."""
+    os.makedirs('take')
+    greys, h = [100, 20, 40], 0
+    with open('take/frames.jsonl', 'w', encoding='utf-8') as f:
+        for i, grey in enumerate(greys):
+            h = h / 2 + grey
+            found = numpy.tile(12.5 * numpy.arange(10) < h, (8, 1)).astype(numpy.uint8)
+            Image.fromarray(numpy.full((8, 10, 3), grey, numpy.uint8)).save(f'take/{i}.png')
+            Image.fromarray(found if i < 2 else 1 - found).save(f'take/l{i}.png')
+            f.write(json.dumps({'picture': f'{i}.png', 'label': f'l{i}.png', 'procedure': 'p',
+                                'frame': i, 'slice': 'a'}) + '\n')
+    with open('take/labels.tsv', 'w', encoding='utf-8') as f:
+        f.write('id\tname\tcolour\n0\tno\t#000000\n1\tyes\t#ffffff\n')
+    ramp = numpy.zeros((1, 2, 8, 10), numpy.float32)
+    ramp[0, 0] = 12.5 * numpy.arange(10)
+    ones = numpy.zeros((1, 2, 1, 1), numpy.float32)
+    ones[0, 1] = 1
+    nodes = [helper.make_node('ReduceMean', ['x'], ['m'], axes=[1, 2, 3], keepdims=1),
+             helper.make_node('Mul', ['h', 'half'], ['r']),
+             helper.make_node('Add', ['r', 'm'], ['h2']),
+             helper.make_node('Mul', ['h2', 'ones'], ['s']),
+             helper.make_node('Add', ['s', 'ramp'], ['y'])]
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes, 'net', [info('x', TensorProto.FLOAT, [1, 3, 8, 10]),
+                       info('h', TensorProto.FLOAT, [1, 1, 1, 1])],
+        [info('y', TensorProto.FLOAT, [1, 2, 8, 10]), info('h2', TensorProto.FLOAT, [1, 1, 1, 1])],
+        [numpy_helper.from_array(numpy.float32(0.5), 'half'),
+         numpy_helper.from_array(ones, 'ones'), numpy_helper.from_array(ramp, 'ramp')])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    with open('net.onnx', 'wb') as f:
+        f.write(model.SerializeToString())
+    with open('net.json', 'w', encoding='utf-8') as f:
+        json.dump({'inputs': {'x': {'format': 'rgb8'}}, 'states': {'h': 'h2'},
+                   'outputs': {'y': {'decode': 'classes', 'names': ['no', 'yes']}}}, f)
+    trocar('eval', 'take', 'net.onnx', '--record', 'net.json', '--html', 'page.html', '--json',
+           'eval.json')
+    with open('eval.json', encoding='utf-8') as f:
+        everything = group(json.load(f), 'all')
+    near(metric(everything, 'pixel-accuracy')['mean'], 2 / 3, 'right but for the last frame')
+    equal(metric(everything, 'mean-iou')['worst_frame'], '2.png', 'worst frame')
+    with open('page.html', encoding='utf-8') as f:
+        png = re.search(r'alt="net.onnx" src="data:image/png;base64,([^"]+)"', f.read()).group(1)
+    shown = numpy.array(Image.open(io.BytesIO(base64.b64decode(png))))
+    equal((shown[:, :, 0] > 127).astype(int).tolist(), found.astype(int).tolist(), 'what it found')
 
 
 @test
