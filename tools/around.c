@@ -194,6 +194,17 @@ struct tro_io_info tro_around_input_info(const struct tro_around *a, int i)
     return info;
 }
 
+bool tro_around_frames(const struct tro_around *a, const char *name, struct tro_tensor *out)
+{
+    const struct tro_block *const b = main_block(&a->behind);
+    for (int i = 0; i < a->n_in; i++)
+        if (strcmp(tro_value_get(a->behind.graph, b->inputs[i])->name, name) == 0) {
+            *out = a->behind.in[i];
+            return true;
+        }
+    return false;
+}
+
 int tro_around_n_results(const struct tro_around *a)
 {
     return a->behind.n_out;

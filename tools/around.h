@@ -33,6 +33,8 @@ void tro_around_destroy(struct tro_around *a);
 
 /* Of the frames it takes. */
 struct tro_io_info tro_around_input_info(const struct tro_around *a, int i);
+/* The input of this name as frames, also of what decodes alone. False: there is none. */
+bool tro_around_frames(const struct tro_around *a, const char *name, struct tro_tensor *out);
 int tro_around_n_results(const struct tro_around *a);
 const char *tro_around_result_name(const struct tro_around *a, int i);
 /* What is in front. */

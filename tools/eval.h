@@ -46,8 +46,9 @@ struct eval_engine {
     struct tro_around *around;      /* of engines that do not know records; NULL: of the others */
     struct eval_recorded *recorded; /* NULL: it runs here */
     const char *text;
-    struct tro_arena arena; /* while it is open */
-    int frame_input;        /* the one that takes frames */
+    struct tro_arena arena;        /* while it is open */
+    int frame_input;               /* the one that takes frames */
+    int frame_width, frame_height; /* of those, in pixels; 0: not known */
     struct tro_tensor *inputs;
     struct eval_state *states;
     int n_states;
@@ -112,6 +113,11 @@ int eval_run(struct eval *e, struct eval_engine *x, int64_t frame, struct tro_ar
              struct tro_err *err);
 /* What its side took at the last run. */
 struct tro_tensor *eval_side_inputs(const struct eval_engine *x);
+/* Of the frames that it takes, once it is open. */
+void eval_find_size(const struct eval *e, struct eval_engine *x);
+/* How large a pixel of the engine's frames is in the picture's pixels, along x and y. */
+int eval_find_scale(const struct eval *e, const struct eval_engine *x, int64_t frame,
+                    double scale[2], struct tro_err *err);
 /* A result, valid until the next run. */
 int eval_output(struct eval_engine *x, int i, struct tro_tensor *out, struct tro_err *err);
 

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "inputs.h"
 #include "io/frame.h"
+#include "io/picture.h"
 
 /* ---- inputs and results --------------------------------------------------------------------- */
 
@@ -168,6 +169,65 @@ static int keep_states(struct eval_engine *x, int64_t frame, struct tro_err *err
     return 0;
 }
 
+/* ---- sizes ---------------------------------------------------------------------------------- */
+
+/* What the record says of the input that takes frames; NULL: nothing. */
+static const struct tro_record_input *recorded_input(const struct eval *e,
+                                                     const struct eval_engine *x)
+{
+    for (size_t i = 0; i < e->record.n_inputs; i++)
+        if (x->recorded ||
+            strcmp(e->record.inputs[i].name, input_info(x, x->frame_input).name) == 0)
+            return &e->record.inputs[i];
+    return NULL;
+}
+
+/* Frames, or a picture of floats as the network takes it. */
+static void set_size(struct eval_engine *x, const struct tro_record_input *in,
+                     const struct tro_tensor *t)
+{
+    const bool is_frame = in && t->rank >= 3 && t->dtype == TRO_U8;
+    const bool is_nhwc = t->rank == 4 && tro_preprocess_is_nhwc(&x->side.preprocess, t->shape);
+    const int row = is_frame || is_nhwc ? 1 : 2;
+    if (t->rank < row + 2)
+        return;
+    x->frame_height = (int)t->shape[row];
+    x->frame_width = (int)t->shape[row + 1];
+    if (is_frame && in->camera.format == tro_camera_format_nv12)
+        x->frame_height = x->frame_height / 3 * 2;
+}
+
+void eval_find_size(const struct eval *e, struct eval_engine *x)
+{
+    const struct tro_record_input *const in = recorded_input(e, x);
+    struct tro_tensor t = {0};
+    x->frame_width = x->frame_height = 0;
+    if (x->recorded) {
+        if (in && tro_around_frames(x->around, in->name, &t))
+            set_size(x, in, &t);
+        return;
+    }
+    const struct tro_io_info info = input_info(x, x->frame_input);
+    t = (struct tro_tensor){.dtype = info.dtype, .rank = info.rank};
+    memcpy(t.shape, info.shape, sizeof t.shape);
+    set_size(x, in, &t);
+}
+
+int eval_find_scale(const struct eval *e, const struct eval_engine *x, int64_t frame,
+                    double scale[2], struct tro_err *err)
+{
+    const struct tro_truth_frame *const f = &e->data.frames[frame];
+    int width = f->width, height = f->height;
+    scale[0] = scale[1] = 1;
+    if (x->frame_width <= 0 || x->frame_height <= 0)
+        return 0;
+    if (!width)
+        TRO_TRY(tro_picture_measure(f->picture, &width, &height, err));
+    scale[0] = (double)width / x->frame_width;
+    scale[1] = (double)height / x->frame_height;
+    return 0;
+}
+
 /* ---- running -------------------------------------------------------------------------------- */
 
 static int read_picture(struct eval_engine *x, const char *path, struct tro_arena *arena,
@@ -241,6 +301,7 @@ int eval_open_engine(struct eval *e, int i, struct tro_err *err)
             return err->status;
     }
     TRO_TRY(find_inputs(e, x, err));
+    eval_find_size(e, x);
     return eval_find_tasks(e, x, err);
 }
 

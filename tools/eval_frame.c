@@ -168,6 +168,17 @@ static int judge_depth(struct eval *e, struct eval_engine *engine, const struct 
     return 0;
 }
 
+/* From positions as they were decoded to pixels of the picture. Elements of maps stay: maps are as
+ * large as pictures then. */
+static int find_scale(const struct eval *e, const struct eval_engine *engine,
+                      const struct eval_task *t, int64_t frame, double scale[2],
+                      struct tro_err *err)
+{
+    scale[0] = scale[1] = 1;
+    return t->output->space == TRO_RECORD_SPACE_MAP ? 0
+                                                    : eval_find_scale(e, engine, frame, scale, err);
+}
+
 /* The best point of each map. */
 static int judge_points(struct eval *e, struct eval_engine *engine, const struct eval_task *t,
                         int64_t frame, struct tro_arena *arena, struct tro_eval_cell *c,
@@ -176,6 +187,7 @@ static int judge_points(struct eval *e, struct eval_engine *engine, const struct
     const struct tro_truth_frame *const truth = &e->data.frames[frame];
     const int n = t->output->n_names;
     struct tro_tensor all;
+    double scale[2];
     if (!truth->has_points)
         return 0;
     TRO_TRY(eval_output(engine, t->index, &all, err));
@@ -187,10 +199,10 @@ static int judge_points(struct eval *e, struct eval_engine *engine, const struct
         return tro_fail_nomem(err);
     for (int i = 0; i < n; i++)
         memcpy(best + 3 * i, (const float *)all.data + all.shape[2] * 3 * i, 3 * sizeof(*best));
-    for (int i = 0; i < n; i++) { /* of pixels: 0 is the centre of the first one */
-        best[3 * i] += 0.5f;
-        best[3 * i + 1] += 0.5f;
-    }
+    TRO_TRY(find_scale(e, engine, t, frame, scale, err));
+    for (int i = 0; i < n; i++) /* of pixels: 0 is the centre of the first one */
+        for (int k = 0; k < 2; k++)
+            best[3 * i + k] = (float)((best[3 * i + k] + 0.5) * scale[k]);
     tro_score_points(&e->layout, truth, t->output->names, n, best, c);
     return 0;
 }
@@ -210,8 +222,10 @@ static int judge_boxes(struct eval *e, struct eval_engine *engine, const struct 
 {
     const struct tro_truth_frame *const truth = &e->data.frames[frame];
     struct tro_tensor count, boxes, scores, classes;
+    double scale[2];
     if (!truth->has_boxes)
         return 0;
+    TRO_TRY(find_scale(e, engine, t, frame, scale, err));
     TRO_TRY(eval_output(engine, t->index, &count, err));
     TRO_TRY(eval_output(engine, t->index + 1, &boxes, err));
     TRO_TRY(eval_output(engine, t->index + 2, &scores, err));
@@ -232,12 +246,10 @@ static int judge_boxes(struct eval *e, struct eval_engine *engine, const struct 
     }
     for (int i = 0; i < n_found; i++) {
         const float *const v = (const float *)boxes.data + 4 * i;
-        found[i] = (struct tro_eval_box){v[0],
-                                         v[1],
-                                         v[2],
-                                         v[3],
-                                         ((const float *)scores.data)[i],
-                                         ((const int32_t *)classes.data)[i]};
+        found[i] = (struct tro_eval_box){
+            (float)(v[0] * scale[0]),        (float)(v[1] * scale[1]),
+            (float)(v[2] * scale[0]),        (float)(v[3] * scale[1]),
+            ((const float *)scores.data)[i], ((const int32_t *)classes.data)[i]};
     }
     return tro_score_boxes(&e->layout, &e->table, want, n_want, found, n_found, c, err);
 }

@@ -279,6 +279,7 @@ static int begin(struct eval *e, struct eval_engine *x, int64_t frame, struct tr
     x->around = tro_around_create_behind(&form, &part, err);
     if (!x->around)
         return err->status;
+    eval_find_size(e, x);
     return eval_find_tasks(e, x, err);
 }
 

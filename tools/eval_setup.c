@@ -103,6 +103,20 @@ static int want_names(const struct tro_record_output *o, struct tro_err *err)
     return 0;
 }
 
+/* Positions in a network's pixels are those of frames only where it takes frames as they are. */
+static int want_space(const struct eval *e, const struct tro_record_output *o, struct tro_err *err)
+{
+    for (size_t i = 0; o && o->space == TRO_RECORD_SPACE_NETWORK && i < e->record.n_inputs; i++) {
+        const struct tro_record_input *const in = &e->record.inputs[i];
+        if (in->camera.resize != tro_camera_resize_none &&
+            (!o->input || strcmp(o->input, in->name) == 0))
+            return tro_fail(err, TRO_E_INPUT,
+                            "record, outputs.%s: expected space frame, since inputs.%s are resized",
+                            o->name, in->name);
+    }
+    return 0;
+}
+
 static int add_columns(struct eval *e, struct tro_err *err)
 {
     struct tro_eval_layout *const l = &e->layout;
@@ -121,6 +135,8 @@ static int add_columns(struct eval *e, struct tro_err *err)
         l->rms_depth = add(e, TRO_EVAL_RMS_DEPTH, e->depth->name);
         l->delta1 = add(e, TRO_EVAL_DELTA1, e->depth->name);
     }
+    TRO_TRY(want_space(e, e->points, err));
+    TRO_TRY(want_space(e, e->boxes, err));
     if (e->points) {
         TRO_TRY(want_names(e->points, err));
         l->point_error = add_each(e, TRO_EVAL_POINT_ERROR, e->points);

@@ -152,6 +152,40 @@ int tro_picture_read(struct tro_arena *arena, const char *path, int channels,
     return tro_err_prefix(err, rc, "%s: ", path);
 }
 
+static int big_endian(const uint8_t *p)
+{
+    return (int)((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]);
+}
+
+/* The first chunk has both. */
+static bool size_of_png(const struct tro_file *file, int *width, int *height)
+{
+    static const uint8_t begin[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    const uint8_t *const p = file->data;
+    if (file->n_bytes < 24 || memcmp(p, begin, 8) != 0 || memcmp(p + 12, "IHDR", 4) != 0)
+        return false;
+    *width = big_endian(p + 16);
+    *height = big_endian(p + 20);
+    return *width > 0 && *height > 0;
+}
+
+int tro_picture_measure(const char *path, int *width, int *height, struct tro_err *err)
+{
+    struct tro_file file;
+    struct tro_arena arena = {0};
+    struct tro_picture p = {0};
+    TRO_TRY(tro_file_read(&file, path, MAX_FILE_BYTES, err));
+    const bool is_told = size_of_png(&file, width, height);
+    const int rc = is_told ? 0 : tro_picture_decode(&arena, file.data, file.n_bytes, 1, &p, err);
+    if (!is_told && rc >= 0) {
+        *width = p.width;
+        *height = p.height;
+    }
+    tro_file_finish(&file);
+    tro_arena_finish(&arena);
+    return tro_err_prefix(err, rc, "%s: ", path);
+}
+
 int tro_picture_read_16(struct tro_arena *arena, const char *path, int *width, int *height,
                         uint16_t **data, struct tro_err *err)
 {

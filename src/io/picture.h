@@ -39,6 +39,9 @@ int tro_picture_read(struct tro_arena *arena, const char *path, int channels,
 int tro_picture_decode(struct tro_arena *arena, const void *bytes, size_t n_bytes, int channels,
                        struct tro_picture *out, struct tro_err *err);
 
+/* Width and height alone; of a PNG without its pixels. */
+int tro_picture_measure(const char *path, int *width, int *height, struct tro_err *err);
+
 /* Writes the kind that the ending names: .png, .jpg, .jpeg, .pgm (1 channel), .ppm (3 channels). */
 int tro_picture_write(const char *path, int width, int height, int channels, const uint8_t *data,
                       struct tro_err *err);

@@ -401,6 +401,41 @@ def points_and_depths():
     near(metric(everything, 'rms-depth', 'd')['mean'], 5, 'depth')
 
 
+@test
+def positions_in_larger_pictures():
+    """Pictures of 20 x 24 before a network of 10 x 8: what it finds is judged in their pixels."""
+    os.makedirs('large')
+    for ending in ('png', 'ppm'):
+        Image.fromarray(numpy.zeros((24, 20, 3), numpy.uint8)).save('large/a.' + ending)
+    tool = {'instance': 1, 'kind': 'hook', 'box': [4, 6, 12, 18],
+            'tip': {'visible': True, 'px': [13, 10.5]}}
+    with open('large/frames.jsonl', 'w', encoding='utf-8') as f:
+        for i, ending in enumerate(('png', 'ppm')):
+            f.write(json.dumps({'picture': 'a.' + ending, 'procedure': 'p', 'frame': i,
+                                'truth': {'instruments': [tool]}}) + '\n')
+    heat = numpy.zeros((1, 1, 8, 10), numpy.float32)
+    heat[0, 0, 3, 6] = 1  # its centre is 6.5, 3.5
+    write_model('net', {'h': heat, 'b': numpy.array([4, 4, 4, 4, 1.0]).reshape(1, 5, 1)})
+    outputs = {'h': {'decode': 'peaks', 'names': ['tip-1'], 'space': 'network', 'refine': 'none'},
+               'b': {'decode': 'boxes', 'names': ['hook']}}
+    write_record('net', outputs)
+    trocar('build', 'net.onnx', '--record', 'net.json', '-o', 'net.plan', '--tune', 0)
+    for kind, extra in (('rgb8', {}), ('nv12', {'matrix': 'bt709', 'range': 'full'})):
+        with open('net.json', 'w', encoding='utf-8') as f:
+            json.dump({'inputs': {'x': {'format': kind, **extra}}, 'outputs': outputs}, f)
+        for engine in ('net.onnx', 'net.plan') if kind == 'rgb8' else ('net.onnx',):
+            trocar('eval', 'large', engine, '--record', 'net.json', '--json', 'eval.json')
+            with open('eval.json', encoding='utf-8') as f:
+                everything = group(json.load(f), 'all')
+            near(metric(everything, 'point-error', 'tip-1')['worst'], 0, f'{engine} {kind}', 1e-5)
+            near(everything['map'], 1, f'{engine} {kind}: box')
+    with open('net.json', 'w', encoding='utf-8') as f:
+        json.dump({'inputs': {'x': {'format': 'rgb8', 'source': [24, 20], 'resize': 'letterbox'}},
+                   'outputs': outputs}, f)
+    holds(trocar('eval', 'large', 'net.onnx', '--record', 'net.json', code=2).err,
+          'expected space frame')
+
+
 # ---- states --------------------------------------------------------------------------------
 
 TAKES = {('a', 'p'): [10, 60, 200], ('a', 'q'): [90], ('b', 'p'): [30, 30, 0, 250]}
