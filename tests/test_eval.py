@@ -191,8 +191,8 @@ def draw_here(cases):
 
 
 def test_polygons():
-    """Corners at random, so that no pixel's centre lies on an edge: scikit-image has pixels at whole
-    numbers. Outlines that cross themselves and leave the picture are among them."""
+    """Corners at random, so that no pixel's centre lies on an edge: scikit-image has pixels at
+    whole numbers. Outlines that cross themselves and leave the picture are among them."""
     rng = np.random.default_rng(12)
     cases, want = [], []
     for i in range(150):

@@ -196,7 +196,7 @@ int64_t eval_confusion(const struct eval *e, int engine, const struct eval_group
                        int as);
 
 /* clang-format off */
-/* THE list of figures of many frames together: id, name, as tables have it, is in tables of groups. */
+/* THE list of figures of many frames together: id, name, as tables have it, is it one of groups. */
 #define EVAL_FIGURES(X)                                                   \
     X(POOLED_MIOU,        "pooled-miou",        ">pooled mIoU",   true)    \
     X(MAP50,              "map50",              ">mAP50",         true)    \

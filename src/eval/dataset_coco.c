@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* COCO's file of instances: images, annotations with boxes or segmentations, categories. Pictures
- * lie beside it, or in images/ there. Crowds have no box. Labels of pixels are 0, "background", and 1
- * + the place of a category. */
+ * lie beside it, or in images/ there. Crowds have no box. Labels of pixels are 0, "background", and
+ * 1 + the place of a category. */
 #include "eval/dataset_kind.h"
 
 #include <math.h>

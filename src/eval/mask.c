@@ -54,7 +54,7 @@ struct tro_outline_work {
     int *vertex, *begin; /* width each: the lower envelope of a row */
     int *outline;        /* likewise: where its pixels are */
     double *distances;   /* of outline pixels, for sorting */
-    /* of the truth and of what was found: labels, and whether a pixel is on the outline of its own */
+    /* of the truth and of what was found: labels, and what is on the outline of its own label */
     const uint8_t *labels[2];
     uint8_t *is_edge[2];
 };

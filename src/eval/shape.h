@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shapes of annotations drawn into a plane of labels. A pixel belongs to a shape by its centre: that
- * of the first one is 0.5, 0.5.
+ * Shapes of annotations drawn into a plane of labels. A pixel belongs to a shape by its centre:
+ * that of the first one is 0.5, 0.5.
  *
  * Polygon   Even-odd: inside where a ray crosses its outline an odd number of times. Centres on a
  *           left or upper edge belong to it, on a right or lower one not, so that polygons side by

@@ -11,7 +11,7 @@ import numpy
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from _kit import ROOT, Mismatch, equal, holds, main, need_ort, test, trocar
+from _kit import ROOT, Mismatch, emulator, equal, holds, main, need_ort, test, trocar
 
 MODEL = os.path.join(ROOT, 'models', 'endoscopy_unet.onnx')
 RECORD = os.path.join(ROOT, 'models', 'endoscopy_unet.json')
@@ -864,6 +864,24 @@ def recorded_positions():
             equal(metric(found, 'point-recall', 'wrist-1')['frames'], 0, 'what is hidden')
     holds(trocar('eval', 'one', 'recorded:heat', '--record', 'net.json', code=2).err,
           'the record resizes frames')
+
+
+@test
+def energy_of_a_gpu():
+    env = emulator()
+    write_takes()
+    write_recurrent()
+    found = []
+    for faults in ('', 'still'):
+        trocar('eval', 'takes', 'net.onnx', '--record', 'net.json', '--json', 'eval.json',
+               '--device', 'cuda', env={**env, 'TRO_FAKE_NVML': faults})
+        with open('eval.json', encoding='utf-8') as f:
+            result = json.load(f)
+        judge_takes(result, 'on a GPU')
+        found += result['engines']
+    equal(found[0]['energy_mj'] > 0, True, 'energy of the GPU')
+    equal(found[1]['energy_mj'], None, 'energy of a counter that stands still')
+    holds(found[1]['energy_missing'], 'stood still')
 
 
 @test
