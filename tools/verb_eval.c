@@ -135,8 +135,8 @@ int tro_verb_eval(int argc, char **argv)
             "find\nagainst its truth: classes of pixels, boxes, points, depths, as the record of "
             "the network\n(docs/record.md) decodes them; overall, by slice, camera and "
             "procedure, with the worst\nframe. Metrics are defined in docs/metrics.md.\n\n"
-            "recorded:DIR is an engine as well: outputs that another framework wrote there, "
-            "DIR/clean/000011/000200.OUTPUT.npy\nof the picture clean/000011/000200.png.",
+            "recorded:DIR is an engine as well: outputs that another framework wrote, "
+            "DIR/clean/11/200.OUT.npy\nof the output OUT for the picture clean/11/200.png.",
         .opts = opts,
         .min_args = 2,
         .max_args = -1};
