@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes NAME.md beside each network of models/: what it is, how it was trained, how it fails.
+
+    python3 models/cards.py [--evaluations build/failure-modes] [NAME...]
+
+Figures are those of `make failure-modes`, which evaluates all networks on fresh procedures. Needs
+onnx.
+"""
+import argparse
+import glob
+import json
+import math
+import os
+import sys
+
+import onnx
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# By network: what it does, what it is made of, what it learned from.
+FRAMES = 'frames of any time of procedures, six in ten with one or two disturbances'
+TEXTS = {
+    'endoscopy_unet': (
+        'Says of each pixel what it shows.',
+        'A U-Net of five levels: convolutions, batch normalization, max pooling.',
+        f'{FRAMES}; cross entropy plus soft Dice'),
+    'endoscopy_unet_small': (
+        'Says of each pixel what it shows, in a third of the time of endoscopy_unet.',
+        'A U-Net of five levels, narrower.',
+        'as endoscopy_unet, and from its scores (distillation in the same step, temperature 2)'),
+    'endoscopy_swin': (
+        'Says of each pixel what it shows.',
+        'A U-Net whose three coarse levels are Swin stages: attention in windows of 9 x 8 tokens, '
+        'plain and shifted by half, with a bias by relative place; convolutions at full and half '
+        'size.',
+        f'{FRAMES}; cross entropy plus soft Dice'),
+    'endoscopy_detector': (
+        'Finds instruments and tells their kinds.',
+        'One stage without anchor boxes: a residual backbone, three grids of cells (8, 16 and 32 '
+        'pixels) joined from coarse to fine, boxes decoded in the graph.',
+        f'{FRAMES}; CIoU and cross entropy, cells assigned by score and overlap together'),
+    'endoscopy_detector_small': (
+        'Finds instruments and tells their kinds.',
+        'endoscopy_detector at half the width.',
+        'as endoscopy_detector, and from its boxes and scores'),
+    'endoscopy_depth': (
+        'The distance of each pixel along the optical axis, mm, from one picture.',
+        'A U-Net at half size with the mean over the picture at its bottom, then a learned '
+        'enlargement; exp at the end.',
+        f'{FRAMES}; difference of logarithms and of their slopes'),
+    'endoscopy_depth_small': (
+        'The distance of each pixel along the optical axis, mm, from one picture.',
+        'endoscopy_depth at half the width.',
+        'as endoscopy_depth, and from its depths'),
+    'endoscopy_landmarks': (
+        'Finds the fundus and the neck of the gallbladder where they are in sight.',
+        'A U-Net at half size with the mean over the picture at its bottom; a heat map for each '
+        'point.',
+        f'{FRAMES}; cross entropy with Gaussian maps of 1.5 elements, empty ones for points out of '
+        'sight'),
+    'endoscopy_landmarks_small': (
+        'Finds the fundus and the neck of the gallbladder where they are in sight.',
+        'endoscopy_landmarks at half the width.',
+        'as endoscopy_landmarks, and from its maps'),
+    'endoscopy_outside': (
+        'Tells whether the endoscope is out of the body.',
+        'Strided and residual convolutions, mean and maximum over the picture.',
+        'as many frames from inside as from outside, black and dark ones inside among them'),
+    'endoscopy_outside_small': (
+        'Tells whether the endoscope is out of the body.',
+        'endoscopy_outside, narrower.',
+        'as endoscopy_outside, and from its scores'),
+    'endoscopy_bleeding': (
+        'Tells whether blood of an open wound is in the picture.',
+        'Strided and residual convolutions, mean and maximum over the picture.',
+        f'{FRAMES}; cross entropy'),
+    'endoscopy_bleeding_small': (
+        'Tells whether blood of an open wound is in the picture.',
+        'endoscopy_bleeding, narrower.',
+        'as endoscopy_bleeding, and from its scores'),
+    'endoscopy_step': (
+        'Tells which step the operation is at, from a picture a second.',
+        'Convolutions at half size and a gated recurrent unit, whose state goes in and out.',
+        'two minutes of each procedure, a frame a second, disturbances that come and go; cross '
+        'entropy'),
+    'endoscopy_step_small': (
+        'Tells which step the operation is at, from a picture a second.',
+        'endoscopy_step at half the width.',
+        'as endoscopy_step, and from its scores'),
+    'endoscopy_tracker': (
+        'Follows the tips of the instruments: tip-1 comes from the left, tip-2 from the right.',
+        'Convolutions and a convolutional LSTM at an eighth of the size, whose states go in and '
+        'out; a heat map for each tip.',
+        'clips of ten frames, 12.5 a second, disturbances that stay; cross entropy with Gaussian '
+        'maps'),
+}
+
+# Figures of an evaluation: key, heading.
+FIGURES = (('pooled-miou', 'mean IoU'), ('map50', 'mAP50'), ('map', 'mAP'),
+           ('mean-abs-rel', 'abs-rel'), ('mean-delta1', 'delta1'),
+           ('mean-point-error', 'error, px'), ('mean-point-recall', 'recall'),
+           ('flag-accuracy', 'accuracy'), ('mean-step-accuracy', 'accuracy'))
+# Of single things, by the metric's name.
+OF_THINGS = {'iou': 'IoU', 'point-error': 'error, px', 'point-recall': 'recall',
+             'box-recall': 'recall', 'box-precision': 'precision'}
+PRINCIPAL = ('mean-iou', 'abs-rel', 'point-error', 'box-recall')
+
+LIMITS = '''## Intended use and limits
+
+For trying out and testing this project's tools. The network learned from synthetic pictures alone, of one
+kind of operation; it knows nothing of patients and must not be used on them. On real pictures its figures
+mean nothing. Frames of another size are resized to 256x144.
+
+Licence: Apache-2.0, as the whole project; the pictures it learned from are made by `src/sim` of the same
+licence.
+'''
+
+
+def table(head, rows):
+    lines = ['| ' + ' | '.join(head) + ' |', '| ' + ' | '.join(['---'] * len(head)) + ' |']
+    return '\n'.join(lines + ['| ' + ' | '.join(map(str, row)) + ' |' for row in rows])
+
+
+def number(value):
+    return '-' if value is None else f'{value:.4g}' if value >= 10 else f'{value:.3f}'
+
+
+def wrap(text, width=110):
+    lines, line = [], ''
+    for word in text.split():
+        if len(line) + len(word) + 1 > width:
+            lines.append(line)
+            line = word
+        else:
+            line = f'{line} {word}'.strip()
+    return '\n'.join(lines + [line])
+
+
+# ---- the file ----------------------------------------------------------------------------------
+
+def shape_of(value):
+    return 'x'.join(str(d.dim_value) for d in value.type.tensor_type.shape.dim)
+
+
+def describe_file(path, record):
+    model = onnx.load(path)
+    graph, image = model.graph, record['inputs']['image']
+    rows = [(f'input `{v.name}`', f'float32, {shape_of(v)}') for v in graph.input]
+    rows[0] = (rows[0][0], rows[0][1] + ', RGB, `(pixel * scale - mean) / std`: mean '
+               f'{image["mean"]}, std {image["std"]}')
+    for value in graph.output:
+        output = record['outputs'].get(value.name, {})
+        names = ': ' + ', '.join(output['names']) if 'names' in output else ''
+        decoded = f'; the record decodes it as {output["decode"]}{names}' if output else ''
+        rows.append((f'output `{value.name}`', f'float32, {shape_of(value)}{decoded}'))
+    for state, after in record.get('states', {}).items():
+        rows.append((f'state `{state}`', f'takes `{after}` of the frame before, zeros at first'))
+    n_parameters = sum(math.prod(w.dims) for w in graph.initializer if w.data_type == 1)
+    kinds = sorted({n.op_type for n in graph.node} - {'Constant', 'Identity'})
+    rows.append(('size', f'{n_parameters:,} numbers, {os.path.getsize(path):,} bytes'))
+    rows.append(('graph', f'opset {model.opset_import[0].version}, {len(graph.node)} nodes: '
+                 + ', '.join(kinds)))
+    return table(['', ''], rows)
+
+
+# ---- training ----------------------------------------------------------------------------------
+
+def describe_training(name, source):
+    with open(os.path.join(HERE, 'train_log.tsv'), encoding='utf-8') as f:
+        rows = [line.rstrip('\n').split('\t') for line in f]
+    own = [row for row in rows if row[1] == name]
+    seconds, _, steps, loss = own[-1][:4]
+    return wrap(
+        f'`python3 models/train.py` on one NVIDIA H200 with 16 processor cores, PyTorch 2.11, beside '
+        f'all other networks of models/: {int(steps):,} steps in {seconds} s, AdamW, cosine '
+        f'schedule, bfloat16; loss {loss} at the end (`train_log.tsv`). It learned from {source}. '
+        f'Procedures for training have seeds from 1,000,000, 82,800 frames of 3,470 of them for all '
+        f'networks; for validation from 2,000,000, for tests from 3,000,000. Pictures are 256x144; '
+        f'one in eight of single frames was drawn at 640x360 and scaled down. Augmentation: mirror '
+        f'image, sharpness, gamma, brightness, white balance, saturation, noise.')
+
+
+# ---- evaluation --------------------------------------------------------------------------------
+
+def find_groups(folder, name):
+    """Groups of the evaluation that the network's plan is in."""
+    plan = name.removeprefix('endoscopy_') + '.plan'
+    for path in sorted(glob.glob(os.path.join(folder, '*.json'))):
+        with open(path, encoding='utf-8') as f:
+            result = json.load(f)
+        groups = [g for g in result.get('groups', []) if os.path.basename(g['engine']) == plan]
+        if groups:
+            return result, groups
+    raise SystemExit(f'{name}: expected an evaluation of {plan} in {folder}, found none: run make '
+                     'failure-modes')
+
+
+def figures_table(groups):
+    by_slice = {g['group']: g for g in groups if g['kind'] == 'slice'}
+    keys = [(key, text) for key, text in FIGURES if any(key in g for g in by_slice.values())]
+    chosen = [name for name in ('clean', *sorted(by_slice))
+              if name == 'clean' or name.endswith(('-0.5', '-1')) or name.startswith('camera-')]
+    chosen = list(dict.fromkeys(chosen))
+    everything = next(g for g in groups if g['kind'] == 'all')
+    rows = [('**all**', *(number(everything.get(key)) for key, _ in keys))]
+    rows += [(name, *(number(by_slice[name].get(key)) for key, _ in keys)) for name in chosen]
+    return table(['slice', *(text for _, text in keys)], rows)
+
+
+def things_table(clean):
+    found = {}
+    for m in clean['metrics']:
+        if m['metric'] in OF_THINGS and m['of']:
+            found.setdefault(m['of'], {})[m['metric']] = m['mean']
+    if not found:
+        return ''
+    kinds = [k for k in OF_THINGS if any(k in v for v in found.values())]
+    rows = [(of, *(number(values.get(k)) for k in kinds)) for of, values in found.items()]
+    return ('\nOf clean frames, the mean over those that show it:\n\n'
+            + table(['', *(OF_THINGS[k] for k in kinds)], rows) + '\n')
+
+
+def flags_table(everything):
+    keys = ('yes', 'no', 'sensitivity', 'specificity', 'ppv', 'auc')
+    rows = [(flag['of'], *(number(flag[k]) if isinstance(flag[k], float) else flag[k]
+                           for k in keys)) for flag in everything.get('flags', [])]
+    return '\nAll frames together:\n\n' + table(['', *keys], rows) + '\n' if rows else ''
+
+
+def worst_frame(everything):
+    for m in everything['metrics']:
+        if m['metric'] in PRINCIPAL and m.get('worst') is not None:
+            of = f' of {m["of"]}' if m['of'] else ''
+            return (f'\nWorst frame by {m["metric"]}{of}: `{m["worst_frame"]}` with '
+                    f'{number(m["worst"])}.\n')
+    return ''
+
+
+def describe_accuracy(folder, name):
+    result, groups = find_groups(folder, name)
+    everything = next(g for g in groups if g['kind'] == 'all')
+    clean = next(g for g in groups if (g['kind'], g['group']) == ('slice', 'clean'))
+    return (f'`make failure-modes`: {result["procedures"]} procedures with seeds from 5,000,003, '
+            f'{result["frames"]} pictures of 256x144\n(metrics: [docs/metrics.md]'
+            '(../docs/metrics.md)). A number behind a disturbance is its strength.\n\n'
+            + figures_table(groups) + '\n' + things_table(clean) + flags_table(everything)
+            + worst_frame(everything))
+
+
+def write_card(folder, name):
+    what, form, source = TEXTS[name]
+    path = os.path.join(HERE, name)
+    with open(path + '.json', encoding='utf-8') as f:
+        record = json.load(f)
+    text = (f'# {name}.onnx\n\n{wrap(what + " " + form)}\n\n'
+            f'{describe_file(path + ".onnx", record)}\n\n'
+            f'## How it was trained\n\n{describe_training(name, source)}\n\n'
+            f'## How good it is\n\n{describe_accuracy(folder, name)}\n{LIMITS}')
+    with open(path + '.md', 'w', encoding='utf-8') as f:
+        f.write(text)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
+    parser.add_argument('--evaluations', default=os.path.join(HERE, '../build/failure-modes'))
+    parser.add_argument('names', nargs='*', default=list(TEXTS))
+    args = parser.parse_args()
+    for name in args.names:
+        write_card(args.evaluations, name)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
