@@ -30,7 +30,7 @@ def colour_model():
     """small.onnx: classes by the colour of each pixel, after the simulator's palette of tissue."""
     with open(RECORD, encoding='utf-8') as f:
         record = json.load(f)
-    record['inputs']['image']['scale'] = 1 / 255
+    record['inputs']['image'] = {'format': 'rgb8', 'scale': 1 / 255}
     record['outputs']['logits']['names'] = NAMES
     with open('small.json', 'w', encoding='utf-8') as f:
         json.dump(record, f)
@@ -194,7 +194,7 @@ def pooled(*engine):
 
 @test
 def plan_brings_its_record():
-    sim(size=(256, 192))
+    sim(size=(256, 144))
     trocar('build', MODEL, '--record', RECORD, '-o', 'net.plan', '--tune', 0)
     want, found = pooled(MODEL, '--record', RECORD), pooled('net.plan')
     near(found, want, 'pooled mIoU', 1e-3)
