@@ -106,15 +106,11 @@ OF_THINGS = {'iou': 'IoU', 'point-error': 'error, px', 'point-recall': 'recall',
              'box-recall': 'recall', 'box-precision': 'precision'}
 PRINCIPAL = ('mean-iou', 'abs-rel', 'point-error', 'box-recall')
 
-LIMITS = '''## Intended use and limits
-
-For trying out and testing this project's tools. The network learned from synthetic pictures alone, of one
-kind of operation; it knows nothing of patients and must not be used on them. On real pictures its figures
-mean nothing. Frames of another size are resized to 256x144.
-
-Licence: Apache-2.0, as the whole project; the pictures it learned from are made by `src/sim` of the same
-licence.
-'''
+USE = """For trying out and testing this project's tools. The network learned from synthetic pictures
+alone, of one kind of operation; it knows nothing of patients and must not be used on them. On real
+pictures its figures mean nothing. Frames of another size are resized to 256x144."""
+LICENCE = """Licence: Apache-2.0, as the whole project; the pictures it learned from are made by `src/sim`
+of the same licence."""
 
 
 def table(head, rows):
@@ -172,11 +168,11 @@ def describe_training(name, source):
     own = [row for row in rows if row[1] == name]
     seconds, _, steps, loss = own[-1][:4]
     return wrap(
-        f'`python3 models/train.py` on one NVIDIA H200 with 16 processor cores, PyTorch 2.11, beside '
-        f'all other networks of models/: {int(steps):,} steps in {seconds} s, AdamW, cosine '
-        f'schedule, bfloat16; loss {loss} at the end (`train_log.tsv`). It learned from {source}. '
-        f'Procedures for training have seeds from 1,000,000, 82,800 frames of 3,470 of them for all '
-        f'networks; for validation from 2,000,000, for tests from 3,000,000. Pictures are 256x144; '
+        f'`python3 models/train.py` on one NVIDIA H200 with 16 processor cores, PyTorch 2.11, '
+        f'beside all other networks of models/: {int(steps):,} steps in {seconds} s, AdamW, '
+        f'cosine schedule, bfloat16; loss {loss} at the end (`train_log.tsv`). It learned from {source}. '
+        f'Procedures for training have seeds from 1,000,000, 82,800 frames of 3,470 of them for '
+        f'all networks; for validation from 2,000,000, for tests from 3,000,000. Pictures are 256x144; '
         f'one in eight of single frames was drawn at 640x360 and scaled down. Augmentation: mirror '
         f'image, sharpness, gamma, brightness, white balance, saturation, noise.')
 
@@ -256,7 +252,8 @@ def write_card(folder, name):
     text = (f'# {name}.onnx\n\n{wrap(what + " " + form)}\n\n'
             f'{describe_file(path + ".onnx", record)}\n\n'
             f'## How it was trained\n\n{describe_training(name, source)}\n\n'
-            f'## How good it is\n\n{describe_accuracy(folder, name)}\n{LIMITS}')
+            f'## How good it is\n\n{describe_accuracy(folder, name)}\n'
+            f'## Intended use and limits\n\n{wrap(USE)}\n\n{wrap(LICENCE)}\n')
     with open(path + '.md', 'w', encoding='utf-8') as f:
         f.write(text)
 
