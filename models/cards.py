@@ -106,11 +106,11 @@ OF_THINGS = {'iou': 'IoU', 'point-error': 'error, px', 'point-recall': 'recall',
              'box-recall': 'recall', 'box-precision': 'precision'}
 PRINCIPAL = ('mean-iou', 'abs-rel', 'point-error', 'box-recall')
 
-USE = """For trying out and testing this project's tools. The network learned from synthetic pictures
-alone, of one kind of operation; it knows nothing of patients and must not be used on them. On real
+USE = """For trying out and testing this project's tools. The network learned from synthetic
+pictures alone, of one kind of operation; it knows nothing of patients and must not be used on them. On real
 pictures its figures mean nothing. Frames of another size are resized to 256x144."""
-LICENCE = """Licence: Apache-2.0, as the whole project; the pictures it learned from are made by `src/sim`
-of the same licence."""
+LICENCE = """Licence: Apache-2.0, as the whole project; the pictures it learned from are made by
+`src/sim` of the same licence."""
 
 
 def table(head, rows):
@@ -167,14 +167,14 @@ def describe_training(name, source):
         rows = [line.rstrip('\n').split('\t') for line in f]
     own = [row for row in rows if row[1] == name]
     seconds, _, steps, loss = own[-1][:4]
-    return wrap(
-        f'`python3 models/train.py` on one NVIDIA H200 with 16 processor cores, PyTorch 2.11, '
-        f'beside all other networks of models/: {int(steps):,} steps in {seconds} s, AdamW, '
-        f'cosine schedule, bfloat16; loss {loss} at the end (`train_log.tsv`). It learned from {source}. '
-        f'Procedures for training have seeds from 1,000,000, 82,800 frames of 3,470 of them for '
-        f'all networks; for validation from 2,000,000, for tests from 3,000,000. Pictures are 256x144; '
-        f'one in eight of single frames was drawn at 640x360 and scaled down. Augmentation: mirror '
-        f'image, sharpness, gamma, brightness, white balance, saturation, noise.')
+    return wrap(f"""
+        `python3 models/train.py` on one NVIDIA H200 with 16 processor cores, PyTorch 2.11, beside
+        all other networks of models/: {int(steps):,} steps in {seconds} s, AdamW, cosine schedule,
+        bfloat16; loss {loss} at the end (`train_log.tsv`). It learned from {source}. Procedures
+        for training have seeds from 1,000,000, 82,800 frames of 3,470 of them for all networks;
+        for validation from 2,000,000, for tests from 3,000,000. Pictures are 256x144; one in eight
+        of single frames was drawn at 640x360 and scaled down. Augmentation: mirror image,
+        sharpness, gamma, brightness, white balance, saturation, noise.""")
 
 
 # ---- evaluation --------------------------------------------------------------------------------
