@@ -107,8 +107,8 @@ OF_THINGS = {'iou': 'IoU', 'point-error': 'error, px', 'point-recall': 'recall',
 PRINCIPAL = ('mean-iou', 'abs-rel', 'point-error', 'box-recall')
 
 USE = """For trying out and testing this project's tools. The network learned from synthetic
-pictures alone, of one kind of operation; it knows nothing of patients and must not be used on them. On real
-pictures its figures mean nothing. Frames of another size are resized to 256x144."""
+pictures alone, of one kind of operation; it knows nothing of patients and must not be used on them.
+On real pictures its figures mean nothing. Frames of another size are resized to 256x144."""
 LICENCE = """Licence: Apache-2.0, as the whole project; the pictures it learned from are made by
 `src/sim` of the same licence."""
 
