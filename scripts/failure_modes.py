@@ -95,6 +95,10 @@ class Network:
         return self.name.removeprefix('endoscopy_')
 
     @property
+    def plan(self):
+        return self.name + '.plan'
+
+    @property
     def n_bytes(self):
         return os.path.getsize(self.path)
 
@@ -153,7 +157,7 @@ def evaluate(options, task, folder, gates):
     plans = []
     out = os.path.join(options.output, task.name)
     for network in task.networks:
-        plans.append(os.path.join(options.output, network.tier + '.plan'))
+        plans.append(os.path.join(options.output, network.plan))
         trocar(options, 'build', network.path, '--record', network.record, '-o', plans[-1])
     print(f'evaluating {", ".join(n.tier for n in task.networks)}', flush=True)
     extra = []
@@ -182,15 +186,16 @@ class Curves:
         self.clean, self.lines, self.latency_ms = [], [], []
         names = {}
         for network in task.networks:
-            plan = network.tier + '.plan'
-            groups = [g for g in result['groups'] if os.path.basename(g['engine']) == plan]
+            groups = [g for g in result['groups']
+                      if os.path.basename(g['engine']) == network.plan]
             slices = {g['group']: metric.of(g) for g in groups if g['kind'] == 'slice'}
             everything = next(g for g in groups if g['kind'] == 'all')
             self.clean.append(slices.get('clean'))
             self.latency_ms.append(everything['latency_p50_ms'])
             self.lines.append(self.split(slices, names))
         self.disturbances = list(names)
-        self.target, self.limit = self.targets(gates)
+        bounds = [self.bounds(network, gates) for network in task.networks]
+        self.targets, self.limits = zip(*bounds)
 
     @staticmethod
     def split(slices, names):
@@ -210,15 +215,21 @@ class Curves:
             line.sort()
         return lines
 
-    def targets(self, gates):
-        """What must be reached on clean frames, and below what a disturbance brings it to fail."""
+    def bounds(self, network, gates):
+        """What must be reached on clean frames, and where a disturbance has made it fail."""
         found = {}
         for gate in (gates or {}).get('gates', []):
-            if gate['metric'] == self.metric.key:
+            is_for = gate.get('engine', network.plan) == network.plan
+            if gate['metric'] == self.metric.key and is_for:
                 bound = gate['max'] if self.metric.less_is_better else gate['min']
                 found[gate.get('slice', '')] = bound
         clean = found.get('clean')
         return clean, found.get('*-0.5', clean)
+
+    @property
+    def limit(self):
+        """Of the first network."""
+        return self.limits[0]
 
     def at(self, network, strength):
         """Mean over disturbances at a strength."""
@@ -228,14 +239,14 @@ class Curves:
     def fails_at(self, network, disturbance):
         """The strength from which on the limit is missed, between two that were tried linearly;
         None: at none."""
-        line = self.lines[network].get(disturbance, [])
+        line, limit = self.lines[network].get(disturbance, []), self.limits[network]
         for i, (strength, value) in enumerate(line):
-            if not self.metric.misses(value, self.limit):
+            if not self.metric.misses(value, limit):
                 continue
             if i == 0:
-                return 0.0
+                return strength
             before, good = line[i - 1]
-            return before + (strength - before) * (self.limit - good) / (value - good)
+            return before + (strength - before) * (limit - good) / (value - good)
         return None
 
 
@@ -260,9 +271,9 @@ td, th { padding: 0.2em 0.7em; text-align: right; border-bottom: 1px solid var(-
          font-weight: normal; }
 td:first-child, th:first-child { text-align: left; }
 th { color: var(--dim); font-size: 0.88em; vertical-align: bottom; }
-table.map { width: 100%; table-layout: fixed; } table.map th:first-child { width: 6.5em; }
+table.map { width: 100%; table-layout: fixed; } table.map th:first-child { width: 7.6em; }
  table.map td, table.map th { padding: 0.25em 0.3em; text-align: center;
-         font-size: 0.82em; border: 2px solid var(--paper); }
+         font-size: 0.78em; border: 2px solid var(--paper); }
 table.map td:first-child { text-align: left; white-space: nowrap; font-size: 0.95em; }
 table.map th { line-height: 1.15; }
 td.cell { color: #111; border-radius: 3px; print-color-adjust: exact;
@@ -324,15 +335,15 @@ def table(curves):
     out.append('<th>misses its limit under</th></tr>' if curves.limit is not None else '</tr>')
     for i, network in enumerate(curves.task.networks):
         clean = curves.clean[i]
-        is_bad = curves.target is not None and (clean is None or
-                                                metric.misses(clean, curves.target))
+        target = curves.targets[i]
+        is_bad = target is not None and (clean is None or metric.misses(clean, target))
         out.append(f'<tr><td><span class="key" style="background:{colour(i)}"></span>'
                    f'{html.escape(network.tier)}</td><td>{network.n_bytes / 1e6:.1f} MB</td>'
                    f'<td>{curves.latency_ms[i]:.1f}</td>'
                    f'<td{" class=bad" if is_bad else ""}>{metric.show(clean)}</td>'
                    f'<td>{metric.show(curves.at(i, 0.5))}</td>'
                    f'<td>{metric.show(curves.at(i, 1.0))}</td>')
-        if curves.limit is not None:
+        if curves.limits[i] is not None:
             n = sum(curves.fails_at(i, d) is not None for d in curves.disturbances)
             out.append(f'<td>{n} of {len(curves.disturbances)}</td>')
         out.append('</tr>')
@@ -342,9 +353,9 @@ def table(curves):
 def section(curves):
     metric, task = curves.metric, curves.task
     limits = ''
-    if curves.target is not None:
-        limits = f' On clean frames {metric.show(curves.target)} must be reached'
-        limits += f'; the dashed line is at {metric.show(curves.limit)}.'
+    if curves.targets[0] is not None:
+        limits = (f' On clean frames {metric.show(curves.targets[0])} must be reached; the dashed '
+                  f'line is at {metric.show(curves.limit)}.')
     better = 'less is better' if metric.less_is_better else 'more is better'
     charts = ''.join(chart(curves, d) for d in curves.disturbances)
     return (f'<section><h2>{html.escape(task.name)}: {html.escape(metric.text)}</h2>'

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "eval/gate.h"
 
 /* ---- values --------------------------------------------------------------------------------- */
@@ -101,6 +102,29 @@ static int gate_value(struct eval *e, int engine, const struct tro_gate *g, doub
     return 0;
 }
 
+/* "gate: net.plan: tail iou of liver, slice clean: expected 0.5 or more, found 0.31" */
+static void print_miss(const struct eval *e, int engine, const struct tro_gate *g, double value)
+{
+    const bool has_statistic = g->statistic != TRO_GATE_MEAN;
+    printf("gate: %s: %s%s%s%s%s, ", e->engines[engine].text,
+           has_statistic ? tro_gate_statistics[g->statistic] : "", has_statistic ? " " : "",
+           g->metric, g->of[0] ? " of " : "", g->of);
+    if (g->group[0])
+        printf("%s %s: expected ", g->kind, g->group);
+    else
+        printf("all frames: expected ");
+    if (isinf(g->max))
+        printf("%g or more", g->min);
+    else if (isinf(g->min))
+        printf("%g or less", g->max);
+    else
+        printf("%g to %g", g->min, g->max);
+    if (isnan(value))
+        printf(", found no value\n");
+    else
+        printf(", found %g\n", value);
+}
+
 static int judge_gate(struct eval *e, int engine, const struct tro_gate *g, struct tro_json *j,
                       struct tro_err *err)
 {
@@ -109,9 +133,7 @@ static int judge_gate(struct eval *e, int engine, const struct tro_gate *g, stru
     const bool is_passed = value >= g->min && value <= g->max; /* NaN does not */
     e->is_failed |= !is_passed;
     if (!is_passed)
-        printf("gate: %s: %s %s of %s %s: expected %g to %g, found %g\n", e->engines[engine].text,
-               tro_gate_statistics[g->statistic], g->metric, g->of,
-               g->group[0] ? g->group : "all frames", g->min, g->max, value);
+        print_miss(e, engine, g, value);
     tro_json_object_begin(j, NULL);
     tro_json_string(j, "engine", e->engines[engine].text);
     tro_json_string(j, "metric", g->metric);
@@ -126,7 +148,12 @@ static int judge_gate(struct eval *e, int engine, const struct tro_gate *g, stru
     return 0;
 }
 
-/* All engines must pass. */
+static bool is_for(const struct tro_gate *g, const char *engine)
+{
+    return !g->engine || strcmp(g->engine, tro_path_base(engine)) == 0;
+}
+
+/* All engines must pass those that are for them. */
 int eval_judge_gates(struct eval *e, struct tro_json *j, struct tro_err *err)
 {
     struct tro_gates gates = {0};
@@ -134,7 +161,8 @@ int eval_judge_gates(struct eval *e, struct tro_json *j, struct tro_err *err)
     tro_json_array_begin(j, "gates");
     for (int i = 0; i < e->n_engines; i++)
         for (int k = 0; k < gates.n && rc >= 0; k++)
-            rc = judge_gate(e, i, &gates.gates[k], j, err);
+            if (is_for(&gates.gates[k], e->engines[i].text))
+                rc = judge_gate(e, i, &gates.gates[k], j, err);
     tro_json_array_end(j);
     tro_gates_finish(&gates);
     return rc;

@@ -30,14 +30,15 @@ static int read_group(const struct tro_field *f, struct tro_gate *g)
 
 static int read_gate(void *ctx, const char *key, const struct tro_field *f)
 {
-    static const char *const keys[] = {"metric",    "of",  "slice", "camera", "procedure",
-                                       "statistic", "min", "max",   NULL};
+    static const char *const keys[] = {"engine",    "metric",    "of",  "slice", "camera",
+                                       "procedure", "statistic", "min", "max",   NULL};
     struct tro_gates *const gates = ctx;
     struct tro_gate *const g = &gates->gates[gates->n];
     int statistic = TRO_GATE_MEAN;
     (void)key;
     *g = (struct tro_gate){.of = "", .min = -INFINITY, .max = INFINITY};
     TRO_TRY(tro_field_want_keys(f, keys));
+    TRO_TRY(tro_field_text(f, "engine", &g->engine));
     TRO_TRY(tro_field_text(f, "metric", &g->metric));
     TRO_TRY(tro_field_text(f, "of", &g->of));
     TRO_TRY(read_group(f, g));

@@ -10,6 +10,7 @@
  *             mean-point-error, macro-f1 and so on (docs/metrics.md), latency-p99-ms; of a flag:
  *             sensitivity, specificity, ppv, accuracy, f1, auc
  * of          class, point, step, flag or output; left out where the metric has one alone
+ * engine      file of the one that it is for, without its folder; left out: all
  * slice, camera, procedure   at most one; left out: all frames. "*-0.5": the mean over all of them
  *             that end so, each by itself, where it is defined
  * statistic   of metrics of a frame: mean (left out), median, tail (5th percentile, or the 95th
@@ -36,6 +37,7 @@ enum tro_gate_statistic {
 extern const char *const tro_gate_statistics[TRO_N_GATE_STATISTICS + 1]; /* ends with NULL */
 
 struct tro_gate {
+    const char *engine;       /* NULL: all */
     const char *metric, *of;  /* of: "" where left out */
     const char *kind, *group; /* "slice", "clean"; "all", "" */
     enum tro_gate_statistic statistic;

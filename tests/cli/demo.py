@@ -312,7 +312,7 @@ def another_engine_agrees():
         if not found:
             raise Mismatch(f'no line of {name} in {out!r}')
         _, rate, _, speed, _, ours, theirs = map(float, found.groups())
-        if not (rate > 0 and speed > 0 and ours <= most and theirs <= most):
+        if not (rate >= 0 and speed > 0 and ours <= most and theirs <= most):
             raise Mismatch(f'{name}: {found[0]}')
 
 

@@ -89,7 +89,7 @@ def slices(task, plan, key):
     with open(f'out/{task}.json', encoding='utf-8') as f:
         groups = json.load(f)['groups']
     return {g['group']: g.get(key) for g in groups
-            if g['kind'] == 'slice' and os.path.basename(g['engine']) == plan + '.plan'}
+            if g['kind'] == 'slice' and os.path.basename(g['engine']) == f'endoscopy_{plan}.plan'}
 
 
 @test
