@@ -37,7 +37,8 @@ struct demo {
 };
 
 /* In the folder of models. */
-static const char *const default_names[] = {"endoscopy_unet"};
+static const char *const default_names[] = {"endoscopy_unet", "endoscopy_detector",
+                                            "endoscopy_depth", "endoscopy_landmarks"};
 
 static const char usage[] =
     "usage: trocar-demo [--models DIR | --network FILE...] [-o DIR] [--seed S] [--frames N]\n"
