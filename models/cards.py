@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes NAME.md beside each network of models/: what it is, how it was trained, how it fails.
+"""Writes NAME.md beside each network of models/: what it is, how it was trained, how it fails; and
+README.md, the list of them.
 
     python3 models/cards.py [--evaluations build/failure-modes] [NAME...]
 
@@ -107,8 +108,9 @@ OF_THINGS = {'iou': 'IoU', 'point-error': 'error, px', 'point-recall': 'recall',
 PRINCIPAL = ('mean-iou', 'abs-rel', 'point-error', 'box-recall')
 
 USE = """For trying out and testing this project's tools. The network learned from synthetic
-pictures alone, of one kind of operation; it knows nothing of patients and must not be used on them.
-On real pictures its figures mean nothing. Frames of another size are resized to 256x144."""
+pictures alone, of one kind of operation; it knows nothing of patients and must not be used on
+them. On real pictures its figures mean nothing. Frames of another size are resized to
+256x144."""
 LICENCE = """Licence: Apache-2.0, as the whole project; the pictures it learned from are made by
 `src/sim` of the same licence."""
 
@@ -258,6 +260,44 @@ def write_card(folder, name):
         f.write(text)
 
 
+# ---- the list ----------------------------------------------------------------------------------
+
+INTRODUCTION = """Small networks that learned from `src/sim` alone. They are there so that every
+tool of this project has something real to run; they know nothing of patients and must not be
+used on them. Each has a [record](../docs/record.md) beside it, and a card that says what it is,
+how it was trained and how it fails. All take RGB pictures of 256x144. Those named small learned
+from the larger ones."""
+FIGURES_TEXT = """Figures are of `make failure-modes`: of undisturbed frames, and the mean over
+disturbances at half strength, those included that show another moment or nothing at all (frozen,
+dropped and black frames)."""
+TRAINING = """`python3 models/train.py --out DIR --data DIR` trains them on one GPU,
+`models/measure.py` measures what it wrote on procedures for testing, `models/cards.py` writes
+the cards. Procedures to train and test on are apart from those that `make failure-modes` and
+`make demo` show. The simulator gives the same bytes on x86-64 and aarch64, with gcc and clang,
+so the pictures can be made again anywhere."""
+
+
+def principal_figure(groups):
+    """Heading, of clean frames, mean over disturbances at half strength."""
+    slices = {g['group']: g for g in groups if g['kind'] == 'slice'}
+    key, text = next((k, t) for k, t in FIGURES if slices['clean'].get(k) is not None)
+    half = [g[key] for name, g in slices.items()
+            if name.endswith('-0.5') and g.get(key) is not None]
+    return text, number(slices['clean'][key]), number(sum(half) / len(half))
+
+
+def write_list(folder):
+    rows = []
+    for name, (what, *_) in TEXTS.items():
+        size = os.path.getsize(os.path.join(HERE, name + '.onnx'))
+        figure = principal_figure(find_groups(folder, name)[1])
+        rows.append((f'[{name}]({name}.md)', what.rstrip('.'), f'{size / 1e6:.2f} MB', *figure))
+    head = ('network', '', 'file', 'figure', 'clean', 'half strength')
+    with open(os.path.join(HERE, 'README.md'), 'w', encoding='utf-8') as f:
+        f.write(f'# Networks\n\n{wrap(INTRODUCTION)}\n\n{table(head, rows)}\n\n'
+                f'{wrap(FIGURES_TEXT)}\n\n{wrap(TRAINING)}\n')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('--evaluations', default=os.path.join(HERE, '../build/failure-modes'))
@@ -265,6 +305,8 @@ def main():
     args = parser.parse_args()
     for name in args.names:
         write_card(args.evaluations, name)
+    if len(args.names) == len(TEXTS):
+        write_list(args.evaluations)
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@ expects goes into the metadata, what the outputs mean into a record beside the f
 import copy
 import json
 import os
+import re
 
 import torch
 from torch import nn
@@ -56,14 +57,19 @@ def metadata_of(task):
             **(task.metadata() if hasattr(task, 'metadata') else {})}
 
 
+def on_one_line(match):
+    """A list of JSON."""
+    return json.dumps(json.loads(match[0]))
+
+
 def write_record(path, task, states):
     image = {'format': 'rgb8', 'scale': 1 / 255, 'mean': MEAN, 'std': STD}
     record = {'inputs': {'image': image}, 'outputs': {task.output: task.record()}}
     if states:
         record['states'] = states
+    text = re.sub(r'\[[^][]*\]', on_one_line, json.dumps(record, indent=2))
     with open(path, 'w', encoding='utf-8') as f:
-        json.dump(record, f, indent=2)
-        f.write('\n')
+        f.write(text + '\n')
 
 
 def export(task, name, net, folder):
