@@ -27,7 +27,7 @@ TEXTS = {
         'A U-Net of five levels: convolutions, batch normalization, max pooling.',
         f'{FRAMES}; cross entropy plus soft Dice'),
     'endoscopy_unet_small': (
-        'Says of each pixel what it shows, in a third of the time of endoscopy_unet.',
+        'Says of each pixel what it shows, in less than half the time of endoscopy_unet.',
         'A U-Net of five levels, narrower.',
         'as endoscopy_unet, and from its scores (distillation in the same step, temperature 2)'),
     'endoscopy_swin': (
