@@ -124,13 +124,23 @@ static void name_mark(char *text, size_t n, const char *name, float score, bool 
         snprintf(text, n, "%s", name);
 }
 
-/* Beside the mark, moved into the picture. */
+/* Moved into the picture. */
 static void put_plate(struct tro_picture *p, float x, float y, const struct demo_plate *plate,
                       const char *text)
 {
     const float most_x = (float)p->width - demo_plate_width(plate, text);
     const float most_y = (float)p->height - demo_plate_height(plate);
     demo_draw_plate(p, fmaxf(fminf(x, most_x), 0), fmaxf(fminf(y, most_y), 0), plate, text);
+}
+
+/* To the right of a mark, to the left of it where there is no room. */
+static void put_plate_beside(struct tro_picture *p, float x, float y, float radius,
+                             const struct demo_plate *plate, const char *text)
+{
+    const float width = demo_plate_width(plate, text);
+    const float top = y - 0.5f * demo_plate_height(plate);
+    const bool has_room = x + radius + width <= (float)p->width;
+    put_plate(p, has_room ? x + radius : x - radius - width, top, plate, text);
 }
 
 /* The greatest score on top. */
@@ -163,8 +173,7 @@ static void draw_points(struct tro_picture *p, const struct demo_look *look,
             continue;
         demo_draw_target(p, at->x, at->y, radius, 0.9f * look->unit, look->points->v[i].rgb);
         name_mark(text, sizeof text, look->points->v[i].text, at->score, has_scores);
-        put_plate(p, at->x + radius + look->unit, at->y - 0.5f * demo_plate_height(&plate), &plate,
-                  text);
+        put_plate_beside(p, at->x, at->y, radius + look->unit, &plate, text);
     }
 }
 
