@@ -30,9 +30,9 @@ SETS = {
     'frames': lambda procedures, frames: [
         '--procedures', procedures, '--frames', frames, '--every', 11, '--first', 50,
         '--strengths', STRENGTHS, '--cameras'],
-    # The network that tells steps needs a minute of them, the tracker what moves.
-    'minutes': lambda procedures, frames: [
-        '--procedures', max(procedures // 3, 1), '--frames', 10 * frames, '--every', 1.5,
+    # The network that tells steps takes a picture a second, the tracker what moves.
+    'seconds': lambda procedures, frames: [
+        '--procedures', max(procedures // 2, 1), '--frames', 10 * frames, '--every', 1,
         '--strengths', '0.5,1'],
     'clips': lambda procedures, frames: [
         '--procedures', max(procedures // 3, 1), '--frames', 6 * frames, '--fps', 12.5,
@@ -116,7 +116,7 @@ class Task:
         if not first.has_states:
             self.set = 'frames'
         else:
-            self.set = 'minutes' if first.decode == 'scores' else 'clips'
+            self.set = 'seconds' if first.decode == 'scores' else 'clips'
 
 
 def find_tasks(folder):
