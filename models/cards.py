@@ -183,7 +183,7 @@ def describe_training(name, source):
 
 def find_groups(folder, name):
     """Groups of the evaluation that the network's plan is in."""
-    plan = name.removeprefix('endoscopy_') + '.plan'
+    plan = name + '.plan'
     for path in sorted(glob.glob(os.path.join(folder, '*.json'))):
         with open(path, encoding='utf-8') as f:
             result = json.load(f)

@@ -271,7 +271,7 @@ td, th { padding: 0.2em 0.7em; text-align: right; border-bottom: 1px solid var(-
          font-weight: normal; }
 td:first-child, th:first-child { text-align: left; }
 th { color: var(--dim); font-size: 0.88em; vertical-align: bottom; }
-table.map { width: 100%; table-layout: fixed; } table.map th:first-child { width: 7.6em; }
+table.map { width: 100%; table-layout: fixed; } table.map th:first-child { width: 9.6em; }
  table.map td, table.map th { padding: 0.25em 0.3em; text-align: center;
          font-size: 0.78em; border: 2px solid var(--paper); }
 table.map td:first-child { text-align: left; white-space: nowrap; font-size: 0.95em; }

@@ -208,7 +208,7 @@ def same_figures(table, confusion):
 def a_procedure():
     """Frames as the simulator draws them, figures as NumPy computes them from trocar's outputs,
     overlays that differ from the frames where something is marked."""
-    out = demo('--frames', 2, '--min-iou', 0.8, env=NO_ORT).stdout
+    out = demo('--frames', 2, '--min-iou', 0.9, env=NO_ORT).stdout
     confusion = numpy.zeros((len(CLASSES), len(CLASSES)), int)
     for i in range(2):
         frame, names, _, truth = sim(i)
