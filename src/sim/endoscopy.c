@@ -76,6 +76,8 @@ const char *tro_endoscopy_landmark_name(enum tro_endoscopy_landmark landmark)
     static const char *const names[TRO_N_LANDMARKS] = {
         [TRO_LANDMARK_FUNDUS] = "gallbladder-fundus",
         [TRO_LANDMARK_NECK] = "gallbladder-neck",
+        [TRO_LANDMARK_ARTERY_ORIGIN] = "artery-origin",
+        [TRO_LANDMARK_ARTERY_INSERTION] = "artery-insertion",
     };
     return names[landmark];
 }

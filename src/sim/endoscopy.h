@@ -101,8 +101,10 @@ extern const uint8_t tro_endoscopy_organs[TRO_ENDOSCOPY_N_ORGANS];
 const char *tro_endoscopy_tool_name(int kind);
 
 enum tro_endoscopy_landmark {
-    TRO_LANDMARK_FUNDUS, /* of the gallbladder: its bottom */
-    TRO_LANDMARK_NECK,   /* the side of its narrow end that is turned to the endoscope */
+    TRO_LANDMARK_FUNDUS,           /* of the gallbladder: its bottom */
+    TRO_LANDMARK_NECK,             /* the side of its narrow end that is turned to the endoscope */
+    TRO_LANDMARK_ARTERY_ORIGIN,    /* where the artery comes out of other tissue */
+    TRO_LANDMARK_ARTERY_INSERTION, /* where it goes in, at the gallbladder */
     TRO_N_LANDMARKS
 };
 const char *tro_endoscopy_landmark_name(enum tro_endoscopy_landmark landmark);
@@ -129,12 +131,12 @@ struct tro_endoscopy_tool {
 };
 
 struct tro_endoscopy_truth {
-    bool is_out_of_body;                                    /* then all else is empty */
-    bool is_wound_open;                                     /* something bleeds */
-    bool is_bleeding;                                       /* and its blood is in the picture */
-    bool is_cautery_on;                                     /* current flows through the hook */
-    int step;                                               /* enum tro_endoscopy_step */
-    unsigned events;                                        /* bit e: enum tro_endoscopy_event e */
+    bool is_out_of_body; /* then all else is empty */
+    bool is_wound_open;  /* something bleeds */
+    bool is_bleeding;    /* and its blood covers some 0.7 % of the picture or more */
+    bool is_cautery_on;  /* current flows through the hook */
+    int step;            /* enum tro_endoscopy_step */
+    unsigned events;     /* bit e: enum tro_endoscopy_event e */
     struct tro_endoscopy_tool tools[TRO_ENDOSCOPY_N_TOOLS]; /* from the left, from the right */
     struct tro_endoscopy_point landmarks[TRO_N_LANDMARKS];
 };

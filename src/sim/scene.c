@@ -321,6 +321,38 @@ static void artery_place(struct tro_scene *scene, struct tro_rand *r, struct vec
         beads[i] = v3_along(usual_eye, beads[i], depth[i]);
 }
 
+/* The side of a blob of the artery that is turned to the endoscope. */
+static struct vec3 front_of(const struct tro_blob *b)
+{
+    const struct vec3 to_eye = v3_normalize(v3_sub(usual_eye, b->center));
+    return v3_along(b->center, to_eye, 1 / b->inv_radius.z);
+}
+
+static bool is_covered(const struct tro_scene *scene, struct vec3 p)
+{
+    for (int i = 0; i < TRO_ORGAN_ARTERY; i++)
+        if (tro_organ_distance(scene, i, p) <= 0)
+            return true;
+    return false;
+}
+
+/* From the middle of the artery along its front to where other tissue covers it, or to its end. */
+static struct vec3 artery_end(const struct tro_scene *scene, int step)
+{
+    enum { N_PARTS = 16 };
+    const struct tro_blob *const beads = scene->organs[TRO_ORGAN_ARTERY].blobs;
+    struct vec3 at = front_of(&beads[ARTERY_BEADS / 2]);
+    for (int i = ARTERY_BEADS / 2; i + step >= 0 && i + step < ARTERY_BEADS; i += step) {
+        const struct vec3 from = front_of(&beads[i]), to = front_of(&beads[i + step]);
+        for (int k = 1; k <= N_PARTS; k++) {
+            at = v3_mix(from, to, (float)k / N_PARTS);
+            if (is_covered(scene, at))
+                return at;
+        }
+    }
+    return at;
+}
+
 static void artery_init(struct tro_scene *scene, struct tro_rand *r, float side)
 {
     struct tro_organ *const o = &scene->organs[TRO_ORGAN_ARTERY];
@@ -333,6 +365,8 @@ static void artery_init(struct tro_scene *scene, struct tro_rand *r, float side)
     artery_place(scene, r, beads, radius, side);
     for (int i = 0; i < ARTERY_BEADS; i++)
         blob_add(o, beads[i], v3(1.15f * radius, radius, radius));
+    scene->artery_origin = artery_end(scene, -1);
+    scene->artery_insertion = artery_end(scene, 1);
     scene->beat_hz = tro_rand_range(r, 1, 1.5f);
     scene->beat.at = beads[ARTERY_BEADS / 2];
     scene->beat.by.x = 0;

@@ -60,6 +60,7 @@ struct tro_scene {
     struct tro_organ organs[TRO_N_ORGANS];
     struct vec3 focus; /* the middle of the gallbladder: where the work is */
     struct vec3 gallbladder_neck, gallbladder_bottom; /* middles of its ends */
+    struct vec3 artery_origin, artery_insertion; /* where it comes out of other tissue, goes in */
     struct tro_pull beat; /* what the artery does to the tissue round it, at its strongest */
     float beat_hz;
     const struct tro_noise *noise;

@@ -141,6 +141,11 @@ struct vec3 tro_stage_rest(const struct tro_stage *stage, struct vec3 p)
     return tro_warp_rest(&stage->warp, TRO_ALL_PULLS, v3_sub(p, stage->view.tissue_at));
 }
 
+float tro_shade_wound(const struct tro_stage *stage, struct vec3 p)
+{
+    return stage->bleeding > 0 ? wound(stage, tro_stage_rest(stage, p)) : 0;
+}
+
 struct vec3 tro_shade_tissue(const struct tro_stage *stage, struct tro_scene_hit hit, struct vec3 p,
                              struct vec3 dir)
 {

@@ -49,6 +49,9 @@ struct vec3 tro_stage_rest(const struct tro_stage *stage, struct vec3 p);
 struct vec3 tro_shade_tissue(const struct tro_stage *stage, struct tro_scene_hit hit, struct vec3 p,
                              struct vec3 dir);
 
+/* How much of what bleeds from the wound covers tissue at p: 0..1. */
+float tro_shade_wound(const struct tro_stage *stage, struct vec3 p);
+
 struct vec3 tro_shade_instrument(const struct tro_stage *stage, int instrument, struct vec3 p,
                                  struct vec3 dir);
 

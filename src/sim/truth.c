@@ -5,7 +5,10 @@
 
 #define TOUCH_MM 1.6f
 #define LEAST_BLEEDING 0.04f
-#define LANDMARK_SLACK_MM 1.0f
+#define BLOOD_RAYS_X 32
+#define BLOOD_RAYS_Y 18
+#define LEAST_BLOOD_RAYS 4 /* 0.7 % of the picture */
+#define LANDMARK_SLACK_MM 1.6f
 #define TIP_SLACK_MM 5.0f /* a jaw may be before what lies between the jaws */
 #define N_CLOSER 24
 
@@ -69,6 +72,13 @@ static struct tro_endoscopy_point point_at(const struct tro_stage *stage, struct
     return point;
 }
 
+/* Of a place in the tissue at rest. */
+static struct tro_endoscopy_point landmark_at(const struct tro_stage *stage, struct vec3 rest)
+{
+    const struct vec3 now = tro_warp_moved(&stage->warp, rest);
+    return point_at(stage, v3_add(now, stage->view.tissue_at), LANDMARK_SLACK_MM);
+}
+
 /* From a place in the gallbladder out through its surface. */
 static struct tro_endoscopy_point on_gallbladder(const struct tro_stage *stage, struct vec3 inside,
                                                  struct vec3 out)
@@ -76,8 +86,7 @@ static struct tro_endoscopy_point on_gallbladder(const struct tro_stage *stage, 
     struct vec3 at = inside;
     for (int i = 0; i < 32; i++)
         at = v3_along(at, out, -0.8f * tro_organ_distance(stage->scene, TRO_ORGAN_GALLBLADDER, at));
-    at = v3_add(tro_warp_moved(&stage->warp, at), stage->view.tissue_at);
-    return point_at(stage, at, LANDMARK_SLACK_MM);
+    return landmark_at(stage, at);
 }
 
 static void tool_truth(const struct tro_stage *stage, int i, struct tro_endoscopy_tool *t)
@@ -93,19 +102,23 @@ static void tool_truth(const struct tro_stage *stage, int i, struct tro_endoscop
     }
 }
 
-/* A wound is larger than a point: half of its blood may be in the picture without its middle. */
+/* Rays over the picture that meet blood of the wound. */
 static bool is_blood_in_picture(const struct tro_stage *stage)
 {
     const struct tro_view *const v = &stage->view;
-    const struct vec3 middle = v3_add(stage->wound, v->tissue_at);
-    const struct vec3 border = v3_along(middle, v->right, 0.5f * stage->wound_radius);
-    float x_px, y_px, border_x_px, border_y_px;
-    if (!tro_view_project(v, middle, &x_px, &y_px) ||
-        !tro_view_project(v, border, &border_x_px, &border_y_px))
-        return false;
-    const float slack = f_abs(border_x_px - x_px);
-    return tro_view_inside_px(v, x_px, y_px) > -slack && x_px > -slack && y_px > -slack &&
-           x_px < 2 * v->half_width_px + slack && y_px < 2 * v->half_height_px + slack;
+    int n = 0;
+    for (int i = 0; i < BLOOD_RAYS_X * BLOOD_RAYS_Y; i++) {
+        const float x = v->half_width_px * ((float)(i % BLOOD_RAYS_X) + 0.5f) * 2 / BLOOD_RAYS_X;
+        const float y = v->half_height_px * ((float)(i / BLOOD_RAYS_X) + 0.5f) * 2 / BLOOD_RAYS_Y;
+        if (tro_view_inside_px(v, x, y) <= 0)
+            continue;
+        const struct vec3 dir = tro_view_ray(v, x, y);
+        const struct tro_trace_block block = tro_trace_block(stage, x, y);
+        const struct tro_trace_hit hit = tro_trace_ray(stage, &block, dir);
+        const struct vec3 p = v3_along(v->eye, dir, hit.distance);
+        n += hit.instrument < 0 && tro_shade_wound(stage, p) > 0.5f;
+    }
+    return n >= LEAST_BLOOD_RAYS;
 }
 
 unsigned tro_truth_events(const struct tro_endoscopy_truth *before,
@@ -137,6 +150,9 @@ void tro_truth_of_stage(const struct tro_stage *stage, struct tro_endoscopy_trut
     truth->landmarks[TRO_LANDMARK_FUNDUS] = on_gallbladder(stage, bottom,
                                                            v3_normalize(v3_sub(bottom, neck)));
     truth->landmarks[TRO_LANDMARK_NECK] = on_gallbladder(stage, neck, v3(0, 0, -1));
+    truth->landmarks[TRO_LANDMARK_ARTERY_ORIGIN] = landmark_at(stage, stage->scene->artery_origin);
+    truth->landmarks[TRO_LANDMARK_ARTERY_INSERTION] = landmark_at(stage,
+                                                                  stage->scene->artery_insertion);
 }
 
 void tro_truth_of_instances(const uint8_t *instance, int width, int height,
