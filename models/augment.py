@@ -45,18 +45,21 @@ def sharpen(x, amount):
     return x + amount * (x - soft)
 
 
-def augment(rgb, flips, n_alike=1):
-    """Pictures [n, 3, H, W] of 0 to 255, changed and normalized."""
+def augment(rgb, flips, n_alike=1, light=1):
+    """Pictures [n, 3, H, W] of 0 to 255, changed and normalized; light, 0 to 1: how much."""
     n, device = len(rgb), rgb.device
 
     def random(low, high, n_channels=1):
         return draw(low, high, n, n_alike, device, n_channels)
 
+    def near_one(low, high, n_channels=1):
+        return 1 + light * (random(low, high, n_channels) - 1)
+
     x = mirror(rgb / 255, flips)
     x = sharpen(x, random(-0.7, 1.0))
-    x = x.clamp(0, 1) ** random(0.8, 1.25)
-    x = x * random(0.8, 1.2) * random(0.92, 1.08, 3)
+    x = x.clamp(0, 1) ** near_one(0.8, 1.25)
+    x = x * near_one(0.8, 1.2) * near_one(0.92, 1.08, 3)
     grey = x.mean(1, keepdim=True)
-    x = grey + (x - grey) * random(0.8, 1.2)
+    x = grey + (x - grey) * near_one(0.8, 1.2)
     x = x + torch.randn_like(x) * random(0, 0.03)
     return normalize((x * 255).clamp(0, 255)).contiguous(memory_format=torch.channels_last)

@@ -55,13 +55,13 @@ TEXTS = {
         'endoscopy_depth at half the width.',
         'as endoscopy_depth, and from its depths'),
     'endoscopy_landmarks': (
-        'Finds the fundus and the neck of the gallbladder where they are in sight.',
+        'Finds the fundus and the neck of the gallbladder and both ends of the artery in sight.',
         'A U-Net at half size with the mean over the picture at its bottom; a heat map for each '
         'point.',
         f'{FRAMES}; cross entropy with Gaussian maps of 1.5 elements, empty ones for points out of '
         'sight'),
     'endoscopy_landmarks_small': (
-        'Finds the fundus and the neck of the gallbladder where they are in sight.',
+        'Finds the fundus and the neck of the gallbladder and both ends of the artery in sight.',
         'endoscopy_landmarks at half the width.',
         'as endoscopy_landmarks, and from its maps'),
     'endoscopy_outside': (
@@ -167,11 +167,17 @@ def describe_file(path, record):
 def describe_training(name, source):
     with open(os.path.join(HERE, 'train_log.tsv'), encoding='utf-8') as f:
         rows = [line.rstrip('\n').split('\t') for line in f]
-    own = [row for row in rows if row[1] == name]
-    seconds, _, steps, loss = own[-1][:4]
+    runs = [i for i, row in enumerate(rows) if row[0] in ('seconds', '0')] + [len(rows)]
+    own = [[row for row in rows[a:b] if row[1] == name] for a, b in zip(runs, runs[1:])]
+    seconds, _, steps, loss = own[0][-1][:4]
+    again = ''
+    if own[1]:
+        more_seconds, _, more, loss = own[1][-1][:4]
+        again = (f', then {int(more):,} in {more_seconds} s on 59,000 frames of 4,200 other '
+                 'procedures')
     return wrap(f"""
         `python3 models/train.py` on one NVIDIA H200 with 16 processor cores, PyTorch 2.11, beside
-        all other networks of models/: {int(steps):,} steps in {seconds} s, AdamW, cosine schedule,
+        all other networks of models/: {int(steps):,} steps in {seconds} s{again}; AdamW, cosine schedule,
         bfloat16; loss {loss} at the end (`train_log.tsv`). It learned from {source}. Procedures
         for training have seeds from 1,000,000, 82,800 frames of 3,470 of them for all networks;
         for validation from 2,000,000, for tests from 3,000,000. Pictures are 256x144; one in eight

@@ -106,12 +106,12 @@ def plan_job(which, kind, i, simulator):
     return job
 
 
-def make_plan(which, n_jobs, simulator):
+def make_plan(which, n_jobs, simulator, first=0):
     """n_jobs by kind. Kinds are mixed evenly, so that a part of the set is a smaller such set."""
     order = sorted(((i + 0.5) / n, kind, i) for kind, n in n_jobs.items() for i in range(n))
     plan, slot = [], 0
     for _, kind, i in order:
-        job = plan_job(which, kind, i, simulator)
+        job = plan_job(which, kind, first + i, simulator)
         job.first = slot
         slot += LENGTH[kind]
         plan.append(job)
@@ -129,8 +129,8 @@ def starts_of(plan, kind):
 
 def slots_of(plan, kinds):
     """Slots of all their frames."""
-    return np.concatenate([np.arange(job.first, job.first + LENGTH[job.kind])
-                           for job in plan if job.kind in kinds])
+    runs = [np.arange(job.first, job.first + LENGTH[job.kind]) for job in plan if job.kind in kinds]
+    return np.concatenate([np.zeros(0, np.int64), *runs])
 
 
 def is_clean(plan):
@@ -197,8 +197,8 @@ def store(procedure, slot, arrays):
 class Set:
     """A plan and the folder of its frames; `ready` jobs of it, the first ones, are rendered."""
 
-    def __init__(self, which, folder, n_jobs, simulator):
-        self.plan = make_plan(which, n_jobs, simulator)
+    def __init__(self, which, folder, n_jobs, simulator, first):
+        self.plan = make_plan(which, n_jobs, simulator, first)
         self.folder = os.path.join(folder, which)
         self.n_facts = len(simulator.facts)
         self.ready = 0
@@ -224,13 +224,15 @@ class Set:
         return self.plan[self.ready].first if self.ready < len(self.plan) else n_frames(self.plan)
 
 
-def open_sets(folder, scale, simulator):
-    """The scale is of the set to train on."""
+def open_sets(folder, scale, simulator, kinds, first=0):
+    """Of these kinds of jobs. Scale and number of the first job are of the set to train on."""
     sizes = {'validation': {'spread': 16, 'sequence': 6, 'clip': 16, 'outside': 8},
              'test': {'spread': 40, 'sequence': 12, 'clip': 40, 'outside': 16},
              'train': {'spread': round(1900 * scale), 'sequence': round(320 * scale),
                        'clip': round(1000 * scale), 'outside': round(250 * scale)}}
-    return {which: Set(which, folder, n_jobs, simulator) for which, n_jobs in sizes.items()}
+    return {which: Set(which, folder, {k: n for k, n in n_jobs.items() if k in kinds}, simulator,
+                       first if which == 'train' else 0)
+            for which, n_jobs in sizes.items()}
 
 
 worker = {}  # of this process: simulator, sets, arrays by set

@@ -89,16 +89,17 @@ def measure_at(index):
 
 
 def main():
-    from tasks import ALL
+    from tasks import kinds_of, make_tasks
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('--out', required=True)
     parser.add_argument('--data', required=True)
     parser.add_argument('--scale', type=float, default=1)
+    parser.add_argument('--only', type=lambda text: text.split(','), help='tasks, see tasks.py')
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         sim = simulator.Simulator(simulator.build(folder))
-    test = data.open_sets(args.data, args.scale, sim)['test']
-    for task in (kind(sim) for kind in ALL):
+    test = data.open_sets(args.data, args.scale, sim, kinds_of(sim, args.only))['test']
+    for task in make_tasks(sim, args.only):
         for name in task.networks():
             path = os.path.join(args.out, name + '.onnx')
             if os.path.exists(path):

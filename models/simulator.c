@@ -28,7 +28,9 @@
     TOOL_FACTS(X, "left", t->tools[0])                                                            \
     TOOL_FACTS(X, "right", t->tools[1])                                                           \
     POINT_FACTS(X, "fundus", t->landmarks[TRO_LANDMARK_FUNDUS])                                   \
-    POINT_FACTS(X, "neck", t->landmarks[TRO_LANDMARK_NECK])
+    POINT_FACTS(X, "neck", t->landmarks[TRO_LANDMARK_NECK])                                       \
+    POINT_FACTS(X, "origin", t->landmarks[TRO_LANDMARK_ARTERY_ORIGIN])                            \
+    POINT_FACTS(X, "insertion", t->landmarks[TRO_LANDMARK_ARTERY_INSERTION])
 /* clang-format on */
 
 #define FACT_NAME(name, value) name,

@@ -10,7 +10,7 @@ import losses
 import metrics
 import networks as nets
 
-POINT_THRESHOLD = 0.2
+POINT_THRESHOLD = 0.1
 MAP = (72, 128, 2)  # rows, columns, stride
 
 
@@ -19,7 +19,9 @@ class Task:
     name = output = None
     batch_size = 16
     use = 'inside'  # what of a set it learns from
+    kinds = ('spread',)  # of jobs, that must be in the set
     judged = ('inside',)  # and is judged on
+    light = 1  # how much pictures are changed
 
     def __init__(self, simulator):
         self.simulator = simulator
@@ -30,7 +32,8 @@ class Task:
     def batch(self, pool):
         slots = self.draw(pool)
         flips = augment.draw_flips(len(slots), 1, slots.device)
-        return augment.augment(pool.pictures(slots), flips), self.truth(pool, slots, flips)
+        pictures = augment.augment(pool.pictures(slots), flips, light=self.light)
+        return pictures, self.truth(pool, slots, flips)
 
     def run(self, net, pictures):
         return net(pictures)
@@ -130,6 +133,7 @@ class Detection(Task):
 
 class DepthTask(Task):
     name, output = 'depth', 'depth'
+    light = 0.3  # brightness tells distance
 
     def networks(self):
         return {'endoscopy_depth': nets.Depth((24, 32, 48, 80), 2),
@@ -158,11 +162,11 @@ class DepthTask(Task):
 
 class Landmarks(Task):
     name, output = 'landmarks', 'maps'
-    points = ('fundus', 'neck')
+    points = ('fundus', 'neck', 'origin', 'insertion')
 
     def networks(self):
-        return {'endoscopy_landmarks': nets.Points((24, 32, 48, 80), 2, 2),
-                'endoscopy_landmarks_small': nets.Points((12, 16, 24, 40), 2, 1)}
+        return {'endoscopy_landmarks': nets.Points((24, 32, 48, 80), 4, 2),
+                'endoscopy_landmarks_small': nets.Points((12, 16, 24, 40), 4, 1)}
 
     def truth(self, pool, slots, flips):
         return augment.mirror(losses.maps_of(pool.points(slots, self.points), *MAP), flips)
@@ -214,6 +218,7 @@ class Flag(Task):
 
 class Outside(Flag):
     name, fact = 'outside', 'out-of-body'
+    kinds = ('spread', 'outside')
     judged = ('inside', 'outside')
 
     def draw(self, pool):
@@ -251,6 +256,7 @@ class Sequence(Task):
 class Steps(Sequence):
     name, output = 'step', 'scores'
     use, batch_size, judged = 'sequence', 8, ('sequence',)
+    kinds = ('sequence',)
 
     def networks(self):
         n = len(self.simulator.steps)
@@ -279,6 +285,7 @@ class Steps(Sequence):
 class Tracking(Sequence):
     name, output = 'tracker', 'maps'
     use, batch_size, judged = 'clip', 8, ('clip',)
+    kinds = ('clip',)
     points = ('left-tip', 'right-tip')
 
     def networks(self):
@@ -316,3 +323,8 @@ def make_tasks(simulator, only):
         if name not in names:
             raise SystemExit(f'--only: expected names from {", ".join(names)}, found {name}')
     return [task(simulator) for task in ALL if not only or task.name in only]
+
+
+def kinds_of(simulator, only):
+    """Of jobs, that these tasks learn from."""
+    return {kind for task in make_tasks(simulator, only) for kind in task.kinds}

@@ -27,7 +27,7 @@ N_LOOKS = 8  # at losses
 RATES, OTHER_RATE, WARM_UP = {'swin': 1.5e-3, 'step': 2e-3, 'tracker': 2e-3}, 3e-3, 0.03
 
 # How much of the GPU's time each task gets beside the others.
-SHARES = {'segmentation': 3, 'swin': 4, 'detector': 2.5, 'depth': 3.2, 'landmarks': 4,
+SHARES = {'segmentation': 3, 'swin': 4, 'detector': 2.5, 'depth': 4.5, 'landmarks': 4,
           'outside': 0.2, 'bleeding': 0.6, 'step': 2.5, 'tracker': 2}
 
 
@@ -119,10 +119,13 @@ class Trainer:
             torch.save(net.state_dict(), os.path.join(folder, name + '.pt'))
 
     def load(self, folder):
-        """Goes on from saved weights."""
+        """Goes on from saved weights, where they have the sizes of today."""
         import torch
         for name, net in self.nets.items():
-            net.load_state_dict(torch.load(os.path.join(folder, name + '.pt')))
+            own = net.state_dict()
+            saved = torch.load(os.path.join(folder, name + '.pt'))
+            fits = {key: value for key, value in saved.items() if value.shape == own[key].shape}
+            net.load_state_dict(fits, strict=False)
 
     def take_losses(self, n):
         """Means since the last time."""
@@ -192,7 +195,7 @@ def look(trainers, last_steps, validation, log, n_frames):
             log.write(log.seconds(), name, trainer.n_steps, f'{loss:.4f}', text)
 
 
-def train(trainers, pool, validation, rendering, seconds, log):
+def train(trainers, pool, validation, rendering, args, log):
     """Rounds in which each task makes steps for its share of the time."""
     import torch
     whole = sum(SHARES[t.task.name] for t in trainers)
@@ -201,6 +204,7 @@ def train(trainers, pool, validation, rendering, seconds, log):
     log.write(log.seconds(), '#', 'ms a step, steps a round',
               *(f'{t.task.name} {1000 * t.step_seconds:.1f} {n}' for t, n in zip(trainers, n_each)))
     start, looks, last_steps, last_load = time.time(), 0, {}, 0
+    seconds = args.minutes * 60
     while (passed := (time.time() - start) / seconds) < 1:
         if passed > (looks + 1) / N_LOOKS:
             looks += 1
@@ -209,7 +213,7 @@ def train(trainers, pool, validation, rendering, seconds, log):
             for trainer in trainers:
                 trainer.save(log.folder)
         for trainer, n in zip(trainers, n_each):
-            trainer.set_rate(rate_at(passed))
+            trainer.set_rate(args.rate * rate_at(passed))
             trainer.replay(n)
         torch.cuda.synchronize()
         if time.time() - last_load > LOAD_SECONDS:
@@ -254,7 +258,7 @@ def run(args, sim, rendering, sets):
     for task in tasks:
         trainers.append(Trainer(task, pools['train'], args.weights))
         log.write(log.seconds(), '#', f'{task.name} is ready', '', '')
-    train(trainers, pools['train'], pools['validation'], rendering, args.minutes * 60, log)
+    train(trainers, pools['train'], pools['validation'], rendering, args, log)
     from export import export
     for trainer in trainers:
         trainer.save(args.out)
@@ -264,6 +268,7 @@ def run(args, sim, rendering, sets):
 
 
 def main():
+    from tasks import kinds_of
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('--out', required=True, help='folder of the networks')
     parser.add_argument('--data', required=True, help='folder of the frames')
@@ -271,13 +276,16 @@ def main():
     parser.add_argument('--minutes', type=float, default=10, help='of training')
     parser.add_argument('--scale', type=float, default=1, help='of the set to train on')
     parser.add_argument('--weights', help='folder of NAME.pt to go on from')
+    parser.add_argument('--rate', type=float, default=1, help='share of the usual learning rates')
+    parser.add_argument('--skip-jobs', type=int, default=0,
+                        help='procedures that were learned from before')
     parser.add_argument('--skip-check', action='store_true', help='of exports before training')
     parser.add_argument('--first-jobs', type=int, default=40, help='to have before training')
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         library = simulator.build(folder)
         sim = simulator.Simulator(library)
-        sets = data.open_sets(args.data, args.scale, sim)
+        sets = data.open_sets(args.data, args.scale, sim, kinds_of(sim, args.only), args.skip_jobs)
         rendering = data.Rendering(library, sets, max(os.cpu_count() - 1, 1), args.first_jobs)
         try:
             run(args, sim, rendering, sets)
