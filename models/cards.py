@@ -178,11 +178,11 @@ def describe_training(name, source):
     return wrap(f"""
         `python3 models/train.py` on one NVIDIA H200 with 16 processor cores, PyTorch 2.11, beside
         all other networks of models/: {int(steps):,} steps in {seconds} s{again}; AdamW, cosine
-        schedule, bfloat16; loss {loss} at the end (`train_log.tsv`). It learned from {source}. Procedures
-        for training have seeds from 1,000,000, 82,800 frames of 3,470 of them for all networks;
-        for validation from 2,000,000, for tests from 3,000,000. Pictures are 256x144; one in eight
-        of single frames was drawn at 640x360 and scaled down. Augmentation: mirror image,
-        sharpness, gamma, brightness, white balance, saturation, noise.""")
+        schedule, bfloat16; loss {loss} at the end (`train_log.tsv`). It learned from {source}.
+        Procedures for training have seeds from 1,000,000, 82,800 frames of 3,470 of them for all
+        networks; for validation from 2,000,000, for tests from 3,000,000. Pictures are 256x144;
+        one in eight of single frames was drawn at 640x360 and scaled down. Augmentation: mirror
+        image, sharpness, gamma, brightness, white balance, saturation, noise.""")
 
 
 # ---- evaluation --------------------------------------------------------------------------------
