@@ -113,11 +113,11 @@ TEST(procedure_events_tell_what_begins)
 {
     struct tro_err err = {0};
     struct tro_endoscopy *const e = tro_endoscopy_create(
-        &(struct tro_endoscopy_opts){.seed = 7, .width = 16, .height = 16, .fps = 5}, &err);
+        &(struct tro_endoscopy_opts){.seed = 7, .width = 16, .height = 16, .fps = 2}, &err);
     CHECK_OR_RETURN(e);
     struct tro_endoscopy_truth before = {0}, now;
     int n[TRO_N_ENDOSCOPY_EVENTS] = {0};
-    for (int i = 0; i < 150 * 5; i++) {
+    for (int i = 0; i < 150 * 2; i++) {
         const struct tro_endoscopy_frame out = {.truth = &now};
         if (!CHECK_INT(tro_endoscopy_render(e, i, &out, &err), 0))
             break;
