@@ -49,6 +49,13 @@ def clean(path, name, metadata):
     onnx.save(model, path)
 
 
+def weights_of(path):
+    """Of an exported file, under the names that its network has for them."""
+    from onnx import load, numpy_helper
+    return {w.name.removeprefix('net.'): torch.from_numpy(numpy_helper.to_array(w).copy())
+            for w in load(path).graph.initializer}
+
+
 def metadata_of(task):
     return {'trocar.input.layout': 'nchw', 'trocar.input.colour': 'rgb',
             'trocar.input.scale': repr(1 / 255),

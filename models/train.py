@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains the networks of models/ on the endoscopy simulator.
 
-    python3 models/train.py --out DIR --data DIR [--only unet,depth] [--minutes M] [--scale S]
+    python3 models/train.py --out DIR --data DIR [--only segmentation,depth] [--minutes M]
+                            [--scale S] [--weights models]
 
 Builds src/sim with the C compiler and renders procedures on all cores into the folder --data, where
 a later call goes on; trains meanwhile with PyTorch on one GPU, all networks side by side; writes
@@ -113,18 +114,14 @@ class Trainer:
         with torch.cuda.stream(self.stream):
             self.rate.fill_(share * RATES.get(self.task.name, OTHER_RATE))
 
-    def save(self, folder):
-        import torch
-        for name, net in self.nets.items():
-            torch.save(net.state_dict(), os.path.join(folder, name + '.pt'))
-
     def load(self, folder):
-        """Goes on from saved weights, where they have the sizes of today."""
-        import torch
+        """Goes on from the networks of a folder, where their weights have the sizes of today."""
+        from export import weights_of
         for name, net in self.nets.items():
             own = net.state_dict()
-            saved = torch.load(os.path.join(folder, name + '.pt'))
-            fits = {key: value for key, value in saved.items() if value.shape == own[key].shape}
+            saved = weights_of(os.path.join(folder, name + '.onnx'))
+            fits = {key: value for key, value in saved.items()
+                    if key in own and value.shape == own[key].shape}
             net.load_state_dict(fits, strict=False)
 
     def take_losses(self, n):
@@ -168,7 +165,7 @@ class Log:
     """train_log.tsv: a row for each network at each look."""
 
     def __init__(self, folder):
-        self.start, self.folder = time.time(), folder
+        self.start = time.time()
         self.file = open(os.path.join(folder, 'train_log.tsv'), 'w', encoding='utf-8')
         self.write('seconds', 'network', 'steps', 'loss', 'on_validation')
 
@@ -210,8 +207,6 @@ def train(trainers, pool, validation, rendering, args, log):
             looks += 1
             log.write(log.seconds(), '#', pool.n_loaded, 'frames', '')
             look(trainers, last_steps, validation, log, 24 if 2 * looks == N_LOOKS else 0)
-            for trainer in trainers:
-                trainer.save(log.folder)
         for trainer, n in zip(trainers, n_each):
             trainer.set_rate(args.rate * rate_at(passed))
             trainer.replay(n)
@@ -261,7 +256,6 @@ def run(args, sim, rendering, sets):
     train(trainers, pools['train'], pools['validation'], rendering, args, log)
     from export import export
     for trainer in trainers:
-        trainer.save(args.out)
         for name, net in trainer.nets.items():
             export(trainer.task, name, net, args.out)
     log.write(log.seconds(), '#', pools['train'].n_loaded, 'frames', 'done')
@@ -275,7 +269,7 @@ def main():
     parser.add_argument('--only', type=lambda text: text.split(','), help='tasks, see tasks.py')
     parser.add_argument('--minutes', type=float, default=10, help='of training')
     parser.add_argument('--scale', type=float, default=1, help='of the set to train on')
-    parser.add_argument('--weights', help='folder of NAME.pt to go on from')
+    parser.add_argument('--weights', help='folder of NAME.onnx to go on from')
     parser.add_argument('--rate', type=float, default=1, help='share of the usual learning rates')
     parser.add_argument('--skip-jobs', type=int, default=0,
                         help='procedures that were learned from before')
