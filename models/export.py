@@ -22,10 +22,10 @@ class Whole(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, image, *states):
-        if not states:
-            return self.net.finish(self.net(image))
-        raw, *after = self.net(image, *states)
+    def forward(self, image, *more):
+        if not hasattr(self.net, 'STATES'):
+            return self.net.finish(self.net(image), *more)
+        raw, *after = self.net(image, *more)
         return (self.net.finish(raw), *after)
 
 
@@ -69,11 +69,13 @@ def on_one_line(match):
     return json.dumps(json.loads(match[0]))
 
 
-def write_record(path, task, states):
+def write_record(path, task, states, optics):
     image = {'format': 'rgb8', 'scale': 1 / 255, 'mean': MEAN, 'std': STD}
     record = {'inputs': {'image': image}, 'outputs': {task.output: task.record()}}
     if states:
         record['states'] = states
+    if optics:
+        record['optics'] = optics
     text = re.sub(r'\[[^][]*\]', on_one_line, json.dumps(record, indent=2))
     with open(path, 'w', encoding='utf-8') as f:
         f.write(text + '\n')
@@ -83,11 +85,13 @@ def export(task, name, net, folder):
     """NAME.onnx and NAME.json; the size of the former."""
     net = copy.deepcopy(net).float().cpu().to(memory_format=torch.contiguous_format).eval()
     states = getattr(net, 'STATES', {})
-    inputs = (torch.zeros(1, 3, HEIGHT, WIDTH), *(net.start(1, 'cpu') if states else ()))
+    inputs = (torch.zeros(1, 3, HEIGHT, WIDTH), *(net.start(1, 'cpu') if states else ()),
+              *(torch.ones(1) for _ in net.OPTICS))
     path = os.path.join(folder, name + '.onnx')
     torch.onnx.export(Whole(net), inputs, path, opset_version=OPSET, dynamo=False,
-                      input_names=['image', *states], output_names=[task.output, *states.values()],
+                      input_names=['image', *states, *net.OPTICS],
+                      output_names=[task.output, *states.values()],
                       training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False)
     clean(path, name, metadata_of(task))
-    write_record(os.path.join(folder, name + '.json'), task, states)
+    write_record(os.path.join(folder, name + '.json'), task, states, net.OPTICS)
     return os.path.getsize(path)

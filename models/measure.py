@@ -38,15 +38,19 @@ class Engine:
         with open(path.removesuffix('.onnx') + '.json', encoding='utf-8') as f:
             record = json.load(f)
         self.image, self.states = record['inputs']['image'], record.get('states', {})
+        self.optics = record.get('optics', {})
         self.forget()
 
     def forget(self):
         self.memory = {i.name: np.zeros(i.shape, np.float32) for i in self.session.get_inputs()
                        if i.name in self.states}
 
-    def run(self, rgb):
+    def run(self, rgb, facts):
+        """facts: of the frame, by name."""
         names = [o.name for o in self.session.get_outputs()]
-        inputs = {'image': normalized(rgb, self.image), **self.memory}
+        optics = {name: np.array([facts[fact.replace('_', '-')]], np.float32)
+                  for name, fact in self.optics.items()}
+        inputs = {'image': normalized(rgb, self.image), **self.memory, **optics}
         outputs = dict(zip(names, self.session.run(None, inputs)))
         self.memory = {state: outputs[after] for state, after in self.states.items()}
         return outputs[names[0]][0]
@@ -73,7 +77,8 @@ def measure(job):
     for start in starts:
         engine.forget()
         for slot in range(start, start + n):
-            output = engine.run(arrays['rgb'][slot])
+            facts = dict(zip(task.simulator.facts, arrays['facts'][slot].tolist()))
+            output = engine.run(arrays['rgb'][slot], facts)
             wanted = task.wanted(arrays, slot, task.simulator.facts)
             found['all'].add(output, wanted)
             found['clean' if is_clean[slot] else 'disturbed'].add(output, wanted)

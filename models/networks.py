@@ -36,6 +36,9 @@ class Context(nn.Module):
 
 
 class Network(nn.Module):
+    """OPTICS: of what `finish` also needs of the camera, name of the input: name in the record."""
+    OPTICS = {}
+
     def finish(self, raw):
         return raw
 
@@ -70,8 +73,11 @@ class UNet(Network):
 
 
 class Depth(Network):
-    """Works at half size. Raw: logarithm of the depth over a usual one."""
-    USUAL_MM = 80.0
+    """Works at half size. Raw: logarithm of the depth over a usual one, as a camera sees it whose
+    focal length is the width of its picture: what is twice as far looks the same through a lens of
+    twice the focal length."""
+    USUAL_MM = 106.0
+    OPTICS = {'focal': 'focal_length'}
 
     def __init__(self, channels, n_deep):
         super().__init__()
@@ -84,8 +90,8 @@ class Depth(Network):
     def forward(self, x):
         return self.enlarge(self.body(self.stem(x)))
 
-    def finish(self, raw):
-        return torch.exp(raw) * self.USUAL_MM
+    def finish(self, raw, focal):
+        return torch.exp(raw) * self.USUAL_MM * focal
 
 
 class Points(Network):

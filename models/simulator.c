@@ -19,12 +19,13 @@
     X(name "-x1", (tool).box.x1)                                                                  \
     X(name "-y1", (tool).box.y1)                                                                  \
     POINT_FACTS(X, name "-tip", (tool).tip)
-/* THE list of facts of a frame: name, value in the truth `t`. Tools 0 and 1 come from the left and
- * from the right. */
+/* THE list of facts of a frame: name, value in the truth `t` of the procedure `e`. Tools 0 and 1
+ * come from the left and from the right. */
 #define FACTS(X)                                                                                  \
     X("out-of-body", t->is_out_of_body)                                                           \
+    X("focal-length", tro_endoscopy_focal_length(e))                                              \
     X("bleeding", t->is_bleeding)                                                                 \
-    X("step", t->step)                                                                         \
+    X("step", t->step)                                                                            \
     TOOL_FACTS(X, "left", t->tools[0])                                                            \
     TOOL_FACTS(X, "right", t->tools[1])                                                           \
     POINT_FACTS(X, "fundus", t->landmarks[TRO_LANDMARK_FUNDUS])                                   \

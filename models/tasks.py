@@ -38,6 +38,10 @@ class Task:
     def run(self, net, pictures):
         return net(pictures)
 
+    def optics(self, pool, slots):
+        """What `finish` of the networks takes beside their raw output."""
+        return ()
+
     def wanted(self, arrays, slot, facts):
         """What the metrics compare the output of one frame with, in NumPy."""
         raise NotImplementedError
@@ -141,7 +145,8 @@ class DepthTask(Task):
 
     def truth(self, pool, slots, flips):
         mm = augment.mirror(pool.depth[slots], flips).float()
-        return torch.log(mm.clamp(min=1)) - math.log(nets.Depth.USUAL_MM), mm > 0
+        usual = nets.Depth.USUAL_MM * pool.fact(slots, 'focal-length')[:, None, None]
+        return torch.log(mm.clamp(min=1) / usual), mm > 0
 
     def loss(self, net, raw, truth):
         return losses.depth(raw, *truth)
@@ -149,6 +154,9 @@ class DepthTask(Task):
     def alike(self, net, raw, teacher):
         known = torch.ones_like(raw[:, 0], dtype=torch.bool)
         return losses.depth(raw, teacher[:, 0].float(), known)
+
+    def optics(self, pool, slots):
+        return (pool.fact(slots, 'focal-length')[:, None, None, None],)
 
     def record(self):
         return {'decode': 'linear'}

@@ -155,7 +155,7 @@ def add_outputs(task, net, pool, slots, arrays, metric):
         pictures = augment.normalize(pool.pictures(slots))
         if n_alike > 1:
             pictures = pictures.unflatten(0, (-1, n_alike))
-        outputs = net.finish(task.run(net, pictures).float())
+        outputs = net.finish(task.run(net, pictures).float(), *task.optics(pool, slots))
         outputs = outputs.flatten(0, 1) if n_alike > 1 else outputs
     for output, slot in zip(outputs.cpu().numpy(), slots.tolist()):
         metric.add(output, task.wanted(arrays, slot, pool.fact_names))

@@ -204,6 +204,11 @@ void tro_endoscopy_destroy(struct tro_endoscopy *e)
     tro_free(e);
 }
 
+float tro_endoscopy_focal_length(const struct tro_endoscopy *e)
+{
+    return tro_optics_focal_length(&e->theatre.optics, e->opts.width, e->opts.height);
+}
+
 /* ---- what a ray finds ----------------------------------------------------------------------- */
 
 static struct sample sample_ray(const struct frame *f, const struct tro_trace_block *block,

@@ -158,6 +158,10 @@ struct tro_endoscopy *tro_endoscopy_create(const struct tro_endoscopy_opts *opts
                                            struct tro_err *err);
 void tro_endoscopy_destroy(struct tro_endoscopy *e);
 
+/* Of the endoscope, in widths of the picture: a thing of size s at distance z along the optical axis
+ * takes s / z times it, in the middle of the picture. */
+float tro_endoscopy_focal_length(const struct tro_endoscopy *e);
+
 /* The same procedure through another camera or with other disturbances. */
 int tro_endoscopy_change(struct tro_endoscopy *e, enum tro_camera_make make,
                          const struct tro_disturbances *disturb, struct tro_err *err);

@@ -54,6 +54,24 @@ static void pose_init(struct tro_view *view, const struct tro_optics *optics,
     view->up = v3_along(v3_scale(above, c), level, -s);
 }
 
+/* Tangent of the angle of one pixel. */
+static float px_size_of(const struct tro_optics *optics, float half_diagonal_px)
+{
+    const float half = optics->half_diagonal_turns;
+    return f_sin_turns(half) / f_cos_turns(half) / half_diagonal_px;
+}
+
+static float half_diagonal_of(float half_width_px, float half_height_px)
+{
+    return sqrtf(half_width_px * half_width_px + half_height_px * half_height_px);
+}
+
+float tro_optics_focal_length(const struct tro_optics *optics, int width, int height)
+{
+    const float half_diagonal_px = half_diagonal_of(0.5f * (float)width, 0.5f * (float)height);
+    return 1 / (px_size_of(optics, half_diagonal_px) * (float)width);
+}
+
 void tro_view_init(struct tro_view *view, const struct tro_optics *optics,
                    const struct tro_scene *scene, int width, int height, float stand_back,
                    double seconds)
@@ -65,9 +83,8 @@ void tro_view_init(struct tro_view *view, const struct tro_optics *optics,
     };
     pose_init(view, optics, scene, stand_back, seconds);
     const float w = view->half_width_px, h = view->half_height_px;
-    const float half_diagonal_px = sqrtf(w * w + h * h);
-    const float half = optics->half_diagonal_turns;
-    view->px_size = f_sin_turns(half) / f_cos_turns(half) / half_diagonal_px;
+    const float half_diagonal_px = half_diagonal_of(w, h);
+    view->px_size = px_size_of(optics, half_diagonal_px);
     view->circle_x_px = w + optics->circle_x * half_diagonal_px;
     view->circle_y_px = h + optics->circle_y * half_diagonal_px;
     view->circle_radius_px = optics->circle * half_diagonal_px;

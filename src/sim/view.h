@@ -38,6 +38,9 @@ void tro_view_init(struct tro_view *view, const struct tro_optics *optics,
                    const struct tro_scene *scene, int width, int height, float stand_back,
                    double seconds);
 
+/* Of pictures of width x height, in their widths. */
+float tro_optics_focal_length(const struct tro_optics *optics, int width, int height);
+
 /* Unit direction of the ray through a place in the picture, pixels from the upper left corner. */
 struct vec3 tro_view_ray(const struct tro_view *view, float x_px, float y_px);
 
