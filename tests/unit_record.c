@@ -72,7 +72,8 @@ TEST(record_refuses_other_texts)
     refused("{\"inputs\": ", "line 1, column 11: expected JSON");
     refused("[]", "expected an object, found a list");
     refused("{} {}", "expected JSON");
-    refused("{\"input\": {}}", "expected one of the keys inputs, outputs, states, found 'input'");
+    refused("{\"input\": {}}",
+            "expected one of the keys inputs, outputs, states, optics, found 'input'");
     refused("{\"inputs\": 3}", "inputs: expected an object, found an integer");
     refused("{\"inputs\": {\"x\": null}}", "inputs.x: expected an object, found null");
     refused("{\"inputs\": {\"x\": {\"format\": \"rgb8\"}, \"x\": {}}}", "duplicate");
@@ -112,6 +113,30 @@ TEST(record_refuses_wrong_inputs)
     refused_input("'format': 'rgb8', 'std': 0", "std: expected numbers above 0, found 0");
     refused_input("'format': 'rgb8', 'layout': 'chw'",
                   "inputs.x.layout: expected one of nchw, nhwc");
+}
+
+TEST(record_reads_optics)
+{
+    static const char text[] = "{\"optics\": {\"f\": \"focal_length\"}}";
+    struct tro_record r;
+    struct tro_err err;
+    CHECK_OR_RETURN(tro_record_parse(text, strlen(text), "a.json", &r, &err) == 0);
+    CHECK_INT(r.n_optics, 1);
+    CHECK_STR(r.optics[0].input, "f");
+    CHECK_INT(r.optics[0].what, TRO_RECORD_FOCAL_LENGTH);
+    tro_record_finish(&r);
+}
+
+TEST(record_refuses_wrong_optics)
+{
+    refused("{\"optics\": [\"f\"]}", "optics: expected an object, found a list");
+    refused("{\"optics\": {\"f\": 0.75}}", "optics.f: expected one of focal_length");
+    refused("{\"optics\": {\"f\": \"focal\"}}",
+            "optics.f: expected one of focal_length, found 'focal'");
+    refused("{\"inputs\": {\"x\": {\"format\": \"rgb8\"}}, \"optics\": {\"x\": \"focal_length\"}}",
+            "optics.x: expected an input that takes no frames, found one of inputs");
+    refused("{\"states\": {\"h\": \"g\"}, \"optics\": {\"h\": \"focal_length\"}}",
+            "optics.h: expected an input that is no state, found one of states");
 }
 
 static size_t below(uint32_t *random, size_t n)
@@ -155,11 +180,12 @@ TEST(record_mutated)
 
 /* ---- applying ----------------------------------------------------------------------------- */
 
-static int apply(struct tro_model *m, const char *keys, struct tro_err *err)
+/* A part of the record, and its keys with ' for ". */
+static int apply_part(struct tro_model *m, const char *part, const char *keys, struct tro_err *err)
 {
     char text[1024];
     struct tro_record r;
-    snprintf(text, sizeof text, "{\"inputs\": {%s}}", keys);
+    snprintf(text, sizeof text, "{\"%s\": {%s}}", part, keys);
     for (char *c = text; *c; c++)
         *c = *c == '\'' ? '"' : *c;
     int rc = tro_record_parse(text, strlen(text), "a.json", &r, err);
@@ -167,6 +193,11 @@ static int apply(struct tro_model *m, const char *keys, struct tro_err *err)
         rc = tro_record_apply(&r, m, err);
     tro_record_finish(&r);
     return rc;
+}
+
+static int apply(struct tro_model *m, const char *keys, struct tro_err *err)
+{
+    return apply_part(m, "inputs", keys, err);
 }
 
 static void check_graph(const char *model, const char *keys, const char *expected)
@@ -243,6 +274,49 @@ TEST(record_that_does_not_suit_the_model)
     not_applied("in x f32[1,3,7,8]; y = Relu(x); out y",
                 "'x': {'format': 'nv12', 'matrix': 'bt601', 'range': 'full'}",
                 "source: expected an even height and width for nv12, found 7 x 8");
+}
+
+/* The network stays as it is. */
+TEST(record_with_optics)
+{
+    static const char *const models[] = {
+        "in x f32[1,3,8,8]; in f f32[1]; y = Mul(x, f); out y",
+        "in x f32[1,3,8,8]; in f f32[]; y = Mul(x, f); out y",
+        "in x f32[1,3,8,8]; in f f32[1,1]; y = Mul(x, f); out y",
+    };
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        struct tro_model *const m = kit_model(models[i]);
+        struct tro_err err = {0};
+        struct tro_buf before = {0}, after = {0};
+        tro_graph_print(tro_model_graph(m), -1, &before);
+        CHECK_INT(apply_part(m, "optics", "'f': 'focal_length'", &err), 0);
+        CHECK_STR(err.text, "");
+        tro_graph_print(tro_model_graph(m), -1, &after);
+        tro_buf_u8(&before, 0);
+        tro_buf_u8(&after, 0);
+        CHECK_STR((const char *)after.p, (const char *)before.p);
+        tro_buf_finish(&before);
+        tro_buf_finish(&after);
+        tro_model_close(m);
+    }
+}
+
+static void no_optics(const char *model, const char *message)
+{
+    struct tro_model *const m = kit_model(model);
+    struct tro_err err = {0};
+    CHECK_INT(apply_part(m, "optics", "'f': 'focal_length'", &err), TRO_E_INPUT);
+    CHECK_HAS(err.text, message);
+    tro_model_close(m);
+}
+
+TEST(record_with_optics_that_do_not_suit)
+{
+    no_optics(net, "record, optics.f: expected the name of an input, found 'f'");
+    no_optics("in f f32[2]; y = Relu(f); out y",
+              "record, optics.f: expected an input of one number, f32[1], found f32[2]");
+    no_optics("in f f32[N]; y = Relu(f); out y", "of one number, f32[1], found f32[N]");
+    no_optics("in f f16[1]; y = Relu(f); out y", "of one number, f32[1], found f16[1]");
 }
 
 /* The plan keeps the text, and runs on frames. */

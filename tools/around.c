@@ -118,6 +118,7 @@ static int build_behind(struct tro_around *a, const struct tro_around_form *form
     struct tro_record part = *record;
     a->n_in = form->n_in;
     part.n_states = 0; /* outputs of states may not be among those that are decoded */
+    part.n_optics = 0; /* inputs may not be there, to decode alone */
     return build_half(a, &a->behind, form, &part, notes, err);
 }
 

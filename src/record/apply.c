@@ -276,12 +276,35 @@ static int check_state(const struct tro_graph *g, const struct tro_record_state 
                                                                      : fail_types(g, in, out, err);
 }
 
+/* ---- optics --------------------------------------------------------------------------------- */
+
+static bool is_one_number(const struct tro_value *v)
+{
+    bool is_one = v->dtype == TRO_F32 && v->shape.rank >= 0;
+    for (int i = 0; is_one && i < v->shape.rank; i++)
+        is_one = tro_dim_value_or_minus1(v->shape.dim[i]) == 1;
+    return is_one;
+}
+
+static int check_optics(struct tro_graph *g, const struct tro_record_optics *o, struct tro_err *err)
+{
+    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
+    struct picture p = {.g = g, .err = err};
+    TRO_TRY(find_value(g, b->inputs, b->n_inputs, o->input, "input", &p.value, err));
+    return is_one_number(tro_value_get(g, p.value))
+               ? 0
+               : fail_shape(&p, "an input of one number, f32[1]");
+}
+
 int tro_record_apply_to_graph(const struct tro_record *r, struct tro_graph *g,
                               const struct tro_preprocess *notes, struct tro_err *err)
 {
     for (size_t i = 0; i < r->n_states; i++)
         TRO_TRY(tro_err_prefix(err, check_state(g, &r->states[i], err),
                                "record, states.%s: ", r->states[i].input));
+    for (size_t i = 0; i < r->n_optics; i++)
+        TRO_TRY(tro_err_prefix(err, check_optics(g, &r->optics[i], err),
+                               "record, optics.%s: ", r->optics[i].input));
     for (size_t i = 0; i < r->n_inputs; i++)
         TRO_TRY(tro_err_prefix(err, apply_input(g, &r->inputs[i], notes, err),
                                "record, inputs.%s: ", r->inputs[i].name));

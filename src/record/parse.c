@@ -65,20 +65,28 @@ static bool is_decoded(const struct tro_record *r, const char *output)
     return false;
 }
 
-struct states {
+/* A part whose keys are inputs that take no frames. */
+struct part {
     struct tro_record *record;
     const struct tro_field *field;
 };
 
+static int refuse_frames(const struct tro_record *r, const char *input,
+                         const struct tro_field *value)
+{
+    if (takes_frames(r, input))
+        return tro_field_fail(value, "expected an input that takes no frames, found one of inputs");
+    return 0;
+}
+
 static int read_state(void *ctx, const char *key, const struct tro_field *value)
 {
-    const struct states *const s = ctx;
-    struct tro_record *const r = s->record;
+    const struct part *const part = ctx;
+    struct tro_record *const r = part->record;
     struct tro_record_state *const state = &r->states[r->n_states];
     state->input = key;
-    TRO_TRY(tro_field_text(s->field, key, &state->output));
-    if (takes_frames(r, key))
-        return tro_field_fail(value, "expected an input that takes no frames, found one of inputs");
+    TRO_TRY(tro_field_text(part->field, key, &state->output));
+    TRO_TRY(refuse_frames(r, key, value));
     if (is_decoded(r, state->output))
         return tro_field_fail(value, "expected an output that is not decoded, found '%s', which is",
                               state->output);
@@ -89,23 +97,63 @@ static int read_state(void *ctx, const char *key, const struct tro_field *value)
 static int read_states(struct tro_record *r, const struct tro_field *top)
 {
     struct tro_field field;
-    struct states s = {r, &field};
+    struct part part = {r, &field};
     const int rc = tro_field_get(top, "states", &field);
     if (rc <= 0)
         return rc;
     const int64_t n = tro_field_n_members(&field);
     r->states = TRO_NEW_N(&r->arena, struct tro_record_state, n < 0 ? 1 : (size_t)n + 1);
-    return r->states ? tro_field_each(&field, read_state, &s) : tro_fail_nomem(top->err);
+    return r->states ? tro_field_each(&field, read_state, &part) : tro_fail_nomem(top->err);
+}
+
+/* ---- optics --------------------------------------------------------------------------------- */
+
+static bool is_state(const struct tro_record *r, const char *input)
+{
+    for (size_t i = 0; i < r->n_states; i++)
+        if (strcmp(r->states[i].input, input) == 0)
+            return true;
+    return false;
+}
+
+static int read_optic(void *ctx, const char *key, const struct tro_field *value)
+{
+    static const char *const facts[] = {[TRO_RECORD_FOCAL_LENGTH] = "focal_length", NULL};
+    const struct part *const part = ctx;
+    struct tro_record *const r = part->record;
+    struct tro_record_optics *const optics = &r->optics[r->n_optics++];
+    int what = 0;
+    TRO_TRY(tro_field_choice(part->field, key, facts, &what));
+    optics->input = key;
+    optics->what = (enum tro_record_fact)what;
+    TRO_TRY(refuse_frames(r, key, value));
+    if (is_state(r, key))
+        return tro_field_fail(value, "expected an input that is no state, found one of states");
+    return 0;
+}
+
+/* After inputs and states. */
+static int read_optics(struct tro_record *r, const struct tro_field *top)
+{
+    struct tro_field field;
+    struct part part = {r, &field};
+    const int rc = tro_field_get(top, "optics", &field);
+    if (rc <= 0)
+        return rc;
+    const int64_t n = tro_field_n_members(&field);
+    r->optics = TRO_NEW_N(&r->arena, struct tro_record_optics, n < 0 ? 1 : (size_t)n + 1);
+    return r->optics ? tro_field_each(&field, read_optic, &part) : tro_fail_nomem(top->err);
 }
 
 /* Each part of a record is a row of keys and a line of calls. */
 static int read_top(struct tro_record *r, const struct tro_field *top)
 {
-    static const char *const keys[] = {"inputs", "outputs", "states", NULL};
+    static const char *const keys[] = {"inputs", "outputs", "states", "optics", NULL};
     TRO_TRY(tro_field_want_keys(top, keys));
     TRO_TRY(read_inputs(r, top));
     TRO_TRY(read_outputs(r, top));
-    return read_states(r, top);
+    TRO_TRY(read_states(r, top));
+    return read_optics(r, top);
 }
 
 static int parse(struct tro_record *r, const char *text, size_t n, struct tro_err *err)

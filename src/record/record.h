@@ -75,6 +75,17 @@ struct tro_record_state {
     const char *input, *output;
 };
 
+/* What of the camera that gave a frame an input takes. */
+enum tro_record_fact {
+    TRO_RECORD_FOCAL_LENGTH /* in widths of the frame */
+};
+
+/* An input takes a fact of the camera. */
+struct tro_record_optics {
+    const char *input;
+    enum tro_record_fact what;
+};
+
 struct tro_record {
     struct tro_arena arena; /* of everything below */
     const char *text;
@@ -84,6 +95,8 @@ struct tro_record {
     size_t n_outputs;
     struct tro_record_state *states;
     size_t n_states;
+    struct tro_record_optics *optics;
+    size_t n_optics;
 };
 
 /* Both overwrite *out; on failure nothing is left to finish. name stands in messages. */
@@ -94,7 +107,7 @@ void tro_record_finish(struct tro_record *r);
 
 /* Rewrites the model's graph and keeps the text. Inputs and outputs that the model lacks, or that
  * have not the form that the record says, are errors. Before a builder is made of the model. States
- * are checked: whoever runs the network frame after frame hands them on. */
+ * and optics are checked: whoever runs the network frame after frame hands them on. */
 int tro_record_apply(const struct tro_record *r, struct tro_model *m, struct tro_err *err);
 
 /* The same for a graph that is no model's; notes: what stands for the model's metadata. */

@@ -11,11 +11,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* An input of pictures, maps, boxes, scores. */
+/* An input of pictures, maps, boxes, scores, a fact of the camera. */
 static const char network[] = "graph \"g\"\n"
                               "input %x : f32[1,3,8,10]\n"
                               "input %a : f32[1,6,5]\n"
                               "input %s : f32[1,4]\n"
+                              "input %f : f32[1]\n"
                               "%y = neg(%x)\n"
                               "%b = neg(%a)\n"
                               "%z = neg(%s)\n"
