@@ -158,8 +158,8 @@ static void put_file(struct tro_json *j, const char *key, const char *name, cons
     tro_json_string(j, key, path);
 }
 
-static void put_line(struct set *set, const struct slice *slice, int64_t seed, int64_t index,
-                     const struct tro_endoscopy_truth *truth)
+static void put_line(struct set *set, const struct tro_endoscopy *e, const struct slice *slice,
+                     int64_t seed, int64_t index, const struct tro_endoscopy_truth *truth)
 {
     struct tro_json *const j = &set->lines;
     const struct sim *const s = set->sim;
@@ -176,6 +176,7 @@ static void put_line(struct set *set, const struct slice *slice, int64_t seed, i
     tro_json_int(j, "frame", index);
     tro_json_number(j, "seconds", (double)index / s->opts.fps);
     tro_json_string(j, "camera", tro_camera_makes[slice->make].name);
+    sim_put_focal_length(j, e);
     sim_put_disturbances(j, &slice->disturb);
     sim_put_truth(j, truth);
     tro_json_object_end(j);
@@ -234,7 +235,7 @@ static int write_slice(struct set *set, struct tro_endoscopy *e, const struct sl
         if (rc >= 0)
             rc = sim_write_picture(s, name, set->rgb, err);
         take_over_pixels(&p.truth, &truths[i]);
-        put_line(set, slice, seed, index, &p.truth);
+        put_line(set, e, slice, seed, index, &p.truth);
         tro_progress_at(&set->progress, ++set->n_done);
     }
     return rc;

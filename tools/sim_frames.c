@@ -155,6 +155,11 @@ void sim_put_truth(struct tro_json *j, const struct tro_endoscopy_truth *truth)
     tro_json_object_end(j);
 }
 
+void sim_put_focal_length(struct tro_json *j, const struct tro_endoscopy *e)
+{
+    tro_json_number(j, "focal_length", (double)tro_endoscopy_focal_length(e));
+}
+
 void sim_put_disturbances(struct tro_json *j, const struct tro_disturbances *d)
 {
     tro_json_object_begin(j, "disturbances");

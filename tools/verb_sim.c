@@ -63,8 +63,8 @@ static int check(struct sim *s, struct tro_err *err)
 
 /* ---- a row of frames ------------------------------------------------------------------------ */
 
-static int write_frame(const struct sim *s, int64_t i, struct sim_planes *p, struct tro_json *lines,
-                       struct tro_err *err)
+static int write_frame(const struct sim *s, const struct tro_endoscopy *e, int64_t i,
+                       struct sim_planes *p, struct tro_json *lines, struct tro_err *err)
 {
     const bool is_png = strcmp(s->format, "png") == 0;
     char name[64], path[4096];
@@ -76,6 +76,7 @@ static int write_frame(const struct sim *s, int64_t i, struct sim_planes *p, str
         return 0;
     tro_json_object_begin(lines, NULL);
     tro_json_int(lines, "frame", s->first + i);
+    sim_put_focal_length(lines, e);
     sim_put_disturbances(lines, &s->opts.disturb);
     sim_put_truth(lines, &p->truth);
     tro_json_object_end(lines);
@@ -91,7 +92,7 @@ static int write_frames(struct sim *s, struct tro_endoscopy *e, struct sim_plane
     for (int64_t i = 0; i < s->n_frames && rc >= 0; i++) {
         rc = sim_render(s, e, s->first + i, p, err);
         if (rc >= 0)
-            rc = write_frame(s, i, p, lines, err);
+            rc = write_frame(s, e, i, p, lines, err);
         tro_progress_at(&progress, i + 1);
     }
     tro_progress_end(&progress);

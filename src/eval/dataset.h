@@ -42,6 +42,7 @@ struct tro_truth_frame {
     const char *picture;                            /* path */
     const char *label, *depth;                      /* paths of planes; NULL: none */
     const char *split, *slice, *camera, *procedure; /* "" where not known */
+    float focal_length;                             /* in widths of the picture; 0: not known */
     int64_t index;                                  /* in its procedure */
     int width, height;                              /* of the picture; 0: not told */
     bool has_shapes;                                /* in place of label: over 0, the last on top */

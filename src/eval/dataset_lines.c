@@ -3,6 +3,7 @@
  * aside: others may add theirs. */
 #include "eval/dataset_kind.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -178,6 +179,19 @@ static int read_procedure(const struct line *l, const struct tro_field *f)
     return l->frame->procedure ? 1 : tro_fail_nomem(l->b->err);
 }
 
+static int read_focal_length(const struct line *l, const struct tro_field *f)
+{
+    double widths = 0;
+    const int rc = tro_field_number(f, "focal_length", &widths);
+    if (rc <= 0)
+        return rc;
+    l->frame->focal_length = (float)widths;
+    if (!(l->frame->focal_length > 0) || !isfinite(l->frame->focal_length))
+        return tro_field_fail(f, "focal_length: expected widths of the picture, above 0, found %g",
+                              widths);
+    return 1;
+}
+
 static int read_frame(struct line *l, const struct tro_field *f)
 {
     struct tro_field truth;
@@ -190,6 +204,7 @@ static int read_frame(struct line *l, const struct tro_field *f)
     TRO_TRY(tro_field_text(f, "split", &frame->split));
     TRO_TRY(tro_field_text(f, "slice", &frame->slice));
     TRO_TRY(tro_field_text(f, "camera", &frame->camera));
+    TRO_TRY(read_focal_length(l, f));
     TRO_TRY(tro_field_int(f, "frame", 0, INT64_MAX / 2, &frame->index));
     TRO_TRY(read_procedure(l, f));
     const int rc = tro_field_get(f, "truth", &truth);

@@ -158,8 +158,8 @@ struct tro_endoscopy *tro_endoscopy_create(const struct tro_endoscopy_opts *opts
                                            struct tro_err *err);
 void tro_endoscopy_destroy(struct tro_endoscopy *e);
 
-/* Of the endoscope, in widths of the picture: a thing of size s at distance z along the optical axis
- * takes s / z times it, in the middle of the picture. */
+/* Of the endoscope, in widths of the picture: in the middle of it, a thing of size s at distance z
+ * along the optical axis takes s / z times that. */
 float tro_endoscopy_focal_length(const struct tro_endoscopy *e);
 
 /* The same procedure through another camera or with other disturbances. */

@@ -59,6 +59,34 @@ def frames_with_truth():
         same_boxes(lines('a')[i]['truth'], instance)
 
 
+def same_focal_length(frame, width, height):
+    """Points in the picture lie where a lens of that focal length shows them, but for its barrel
+    distortion: 1 + k r^2 with k 0.05 to 0.2, r in focal lengths from the middle."""
+    truth, focal = frame['truth'], frame['focal_length'] * width
+    distortions = []
+    points = [t[part] for t in truth['instruments'] for part in ('tip', 'wrist')]
+    for p in points + list(truth['landmarks'].values()):
+        r = numpy.hypot(p['px'][0] - width / 2, p['px'][1] - height / 2)
+        straight = focal * numpy.hypot(*p['mm'][:2]) / p['mm'][2]
+        if p['visible'] and r > 0.15 * focal:
+            distortions.append((straight / r - 1) / (r / focal) ** 2)
+    if not (distortions and 0.049 < min(distortions) <= max(distortions) < 0.201
+            and max(distortions) - min(distortions) < 1e-3):
+        raise Mismatch(f'distortions of one lens, as its points have them: {distortions}')
+
+
+@test
+def focal_lengths_are_those_of_points():
+    trocar('sim', 'endoscopy', '-o', 'a', *SIZE, '--frames', 1, '--first', 900, '--truth')
+    trocar('sim', 'dataset', '-o', 'b', '--size', '64x36', '--procedures', 2, '--frames', 1,
+           '--first', 900, '--cameras')
+    same_focal_length(lines('a')[0], 96, 72)
+    for line in lines('b'):
+        same_focal_length(line, 64, 36)
+    found = {(line['procedure'], line['focal_length']) for line in lines('b')}
+    equal(len(found), 2, f'focal lengths of two procedures, in all slices: {found}')
+
+
 @test
 def data_set():
     command = ('sim', 'dataset', *SIZE, '--procedures', 2, '--frames', 2, '--strengths', '0.5',
