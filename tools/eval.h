@@ -35,6 +35,12 @@ struct eval_state {
     struct tro_tensor value;
 };
 
+/* An input that takes a fact of the camera. */
+struct eval_optics {
+    const struct tro_record_optics *of;
+    int input; /* of the engine's inputs */
+};
+
 /* Of a frame. */
 struct eval_energy {
     double mj;
@@ -52,6 +58,8 @@ struct eval_engine {
     struct tro_tensor *inputs;
     struct eval_state *states;
     int n_states;
+    struct eval_optics *optics;
+    int n_optics;
     int64_t state_frame; /* whose states those are; -1: none */
     int n_tasks;
     struct eval_task tasks[16];

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/dtype.h"
 #include "base/err.h"
 #include "inputs.h"
 #include "io/frame.h"
@@ -98,6 +99,18 @@ bool eval_is_same_take(const struct eval *e, int64_t a, int64_t b)
     return strcmp(x->procedure, y->procedure) == 0 && strcmp(x->slice, y->slice) == 0;
 }
 
+static int find_input(const struct eval_engine *x, const char *name, const char *part, int *index,
+                      struct tro_err *err)
+{
+    const int n = tro_side_n_inputs(&x->side);
+    for (*index = 0; *index < n; ++*index)
+        if (strcmp(input_info(x, *index).name, name) == 0)
+            return 0;
+    return tro_fail(err, TRO_E_INPUT,
+                    "%s: expected an input %s, which the record's %s speak of, found none", x->text,
+                    name, part);
+}
+
 /* Sizes that the engine leaves open are 1. */
 static int make_value(struct eval_engine *x, int input, struct tro_tensor *t, struct tro_err *err)
 {
@@ -109,41 +122,13 @@ static int make_value(struct eval_engine *x, int input, struct tro_tensor *t, st
     return t->data ? 0 : tro_fail_nomem(err);
 }
 
-static int find_state(struct eval_engine *x, const struct tro_record_state *from, int n_inputs,
-                      bool *is_state, struct tro_err *err)
+static int find_state(struct eval_engine *x, const struct tro_record_state *from,
+                      struct tro_err *err)
 {
     struct eval_state *const to = &x->states[x->n_states++];
-    to->input = 0;
-    while (to->input < n_inputs && strcmp(input_info(x, to->input).name, from->input) != 0)
-        to->input++;
-    if (to->input == n_inputs)
-        return tro_fail(err, TRO_E_INPUT,
-                        "%s: expected an input %s, which the record's states speak of, found none",
-                        x->text, from->input);
-    is_state[to->input] = true;
+    TRO_TRY(find_input(x, from->input, "states", &to->input, err));
     TRO_TRY(find_result(x, from->output, &to->output, err));
     return make_value(x, to->input, &to->value, err);
-}
-
-static int find_inputs(struct eval *e, struct eval_engine *x, struct tro_err *err)
-{
-    const int n = tro_side_n_inputs(&x->side);
-    bool *const is_state = TRO_NEW_N(&x->arena, bool, (size_t)n + 1);
-    x->inputs = TRO_NEW_N(&x->arena, struct tro_tensor, (size_t)n + 1);
-    x->states = TRO_NEW_N(&x->arena, struct eval_state, e->record.n_states + 1);
-    x->n_states = 0;
-    x->state_frame = -1;
-    if (!is_state || !x->inputs || !x->states)
-        return tro_fail_nomem(err);
-    for (size_t i = 0; i < e->record.n_states; i++)
-        TRO_TRY(find_state(x, &e->record.states[i], n, is_state, err));
-    if (n != 1 + x->n_states)
-        return tro_fail(err, TRO_E_UNSUPPORTED,
-                        "%s: expected one input besides the record's %d states, found %d inputs",
-                        x->text, x->n_states, n);
-    for (x->frame_input = 0; is_state[x->frame_input];)
-        x->frame_input++;
-    return 0;
 }
 
 static void clear_states(struct eval_engine *x)
@@ -166,6 +151,83 @@ static int keep_states(struct eval_engine *x, int64_t frame, struct tro_err *err
         memcpy(to->data, from.data, tro_tensor_n_bytes(to));
     }
     x->state_frame = frame;
+    return 0;
+}
+
+/* ---- optics --------------------------------------------------------------------------------- */
+
+static int find_optics(struct eval_engine *x, const struct tro_record_optics *of,
+                       struct tro_err *err)
+{
+    struct eval_optics *const o = &x->optics[x->n_optics++];
+    struct tro_tensor t;
+    o->of = of;
+    TRO_TRY(find_input(x, of->input, "optics", &o->input, err));
+    TRO_TRY(make_value(x, o->input, &t, err));
+    if (t.dtype != TRO_F32 || tro_tensor_n_elems(&t) != 1)
+        return tro_fail(err, TRO_E_INPUT,
+                        "%s: expected an input %s of one number, f32[1], found %lld of type %s",
+                        x->text, of->input, (long long)tro_tensor_n_elems(&t),
+                        tro_dtype_name(t.dtype));
+    x->inputs[o->input] = t;
+    return 0;
+}
+
+static int take_optics(const struct eval *e, struct eval_engine *x, int64_t frame,
+                       struct tro_err *err)
+{
+    const struct tro_truth_frame *const f = &e->data.frames[frame];
+    for (int i = 0; i < x->n_optics; i++) {
+        if (!f->focal_length)
+            return tro_fail(err, TRO_E_INPUT,
+                            "%s: expected the camera's focal length, which the input %s of %s "
+                            "takes, found none: add the key focal_length, in widths of the "
+                            "picture, to the frame's line in frames.jsonl",
+                            eval_frame_name(e, frame), x->optics[i].of->input, x->text);
+        memcpy(x->inputs[x->optics[i].input].data, &f->focal_length, sizeof f->focal_length);
+    }
+    return 0;
+}
+
+/* ---- inputs --------------------------------------------------------------------------------- */
+
+static int make_lists(const struct eval *e, struct eval_engine *x, struct tro_err *err)
+{
+    const size_t n = (size_t)tro_side_n_inputs(&x->side);
+    x->inputs = TRO_NEW_N(&x->arena, struct tro_tensor, n + 1);
+    x->states = TRO_NEW_N(&x->arena, struct eval_state, e->record.n_states + 1);
+    x->optics = TRO_NEW_N(&x->arena, struct eval_optics, e->record.n_optics + 1);
+    x->n_states = x->n_optics = 0;
+    x->state_frame = -1;
+    return x->inputs && x->states && x->optics ? 0 : tro_fail_nomem(err);
+}
+
+static bool takes_frames(const struct eval_engine *x, int input)
+{
+    for (int i = 0; i < x->n_states; i++)
+        if (x->states[i].input == input)
+            return false;
+    for (int i = 0; i < x->n_optics; i++)
+        if (x->optics[i].input == input)
+            return false;
+    return true;
+}
+
+static int find_inputs(const struct eval *e, struct eval_engine *x, struct tro_err *err)
+{
+    const int n = tro_side_n_inputs(&x->side);
+    TRO_TRY(make_lists(e, x, err));
+    for (size_t i = 0; i < e->record.n_states; i++)
+        TRO_TRY(find_state(x, &e->record.states[i], err));
+    for (size_t i = 0; i < e->record.n_optics; i++)
+        TRO_TRY(find_optics(x, &e->record.optics[i], err));
+    if (n != 1 + x->n_states + x->n_optics)
+        return tro_fail(err, TRO_E_UNSUPPORTED,
+                        "%s: expected one input besides the record's %d states and %d optics, "
+                        "found %d inputs",
+                        x->text, x->n_states, x->n_optics, n);
+    for (x->frame_input = 0; !takes_frames(x, x->frame_input);)
+        x->frame_input++;
     return 0;
 }
 
@@ -249,6 +311,7 @@ static int run_frame(struct eval *e, struct eval_engine *x, int64_t frame, struc
     TRO_TRY(read_picture(x, e->data.frames[frame].picture, arena, &x->inputs[x->frame_input], err));
     for (int i = 0; i < x->n_states; i++)
         x->inputs[x->states[i].input] = x->states[i].value;
+    TRO_TRY(take_optics(e, x, frame, err));
     TRO_TRY(x->around ? tro_around_run(x->around, x->inputs, err)
                       : tro_side_run(&x->side, x->inputs, n, err));
     return keep_states(x, frame, err);

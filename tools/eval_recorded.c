@@ -43,7 +43,7 @@ int eval_recorded_open(struct eval_engine *x, struct tro_err *err)
     if (!x->recorded)
         return tro_fail_nomem(err);
     x->recorded->folder = eval_recorded_folder(x->text);
-    x->n_states = 0;
+    x->n_states = x->n_optics = 0;
     x->n_tasks = 0;
     return 0;
 }

@@ -607,8 +607,111 @@ def states_that_do_not_fit():
     refused("states.h: expected an output that is not decoded, found 'd'", states={'h': 'd'})
     refused('states.h: expected a text, found an integer', states={'h': 3})
     refused('states: expected an object, found a list', states=['h'])
-    refused("expected one input besides the record's 1 states, found 3 inputs",
+    refused("expected one input besides the record's 1 states and 0 optics, found 3 inputs",
             states={'h': 'h2'})
+
+
+# ---- optics --------------------------------------------------------------------------------
+
+SEEN = [('p', 40, 0.5), ('p', 90, 0.75), ('q', 200, 2)]  # procedure, grey, focal length
+
+
+def write_seen(focal_length=lambda value: {'focal_length': value}):
+    """Grey frames, all with the same depth."""
+    os.makedirs('seen', exist_ok=True)
+    Image.fromarray(numpy.full((8, 10), DEPTH * 100, numpy.uint16)).save('seen/d.png')
+    with open('seen/frames.jsonl', 'w', encoding='utf-8') as f:
+        for i, (procedure, grey, focal) in enumerate(SEEN):
+            Image.fromarray(numpy.full((8, 10, 3), grey, numpy.uint8)).save(f'seen/{i}.png')
+            f.write(json.dumps({'picture': f'{i}.png', 'depth': 'd.png', 'procedure': procedure,
+                                'frame': i, **focal_length(focal)}) + '\n')
+
+
+def write_optical(dtype=TensorProto.FLOAT, shape=(1,), **record):
+    """Each depth is the mean of the picture times the focal length, plus how often h came round;
+    the picture is neither the first input nor the last one."""
+    nodes = [helper.make_node('ReduceMean', ['x'], ['m'], axes=[1, 2, 3], keepdims=1),
+             helper.make_node('Cast', ['focal'], ['f'], to=TensorProto.FLOAT),
+             helper.make_node('ReduceMax', ['f'], ['f1'], keepdims=0),
+             helper.make_node('Mul', ['m', 'f1'], ['mm']),
+             helper.make_node('Add', ['mm', 'h'], ['n']),
+             helper.make_node('Add', ['zeros', 'n'], ['d']),
+             helper.make_node('Add', ['h', 'one'], ['h2'])]
+    info, state = helper.make_tensor_value_info, [1, 1, 1, 1]
+    graph = helper.make_graph(
+        nodes, 'net', [info('focal', dtype, shape), info('x', TensorProto.FLOAT, [1, 3, 8, 10]),
+                       info('h', TensorProto.FLOAT, state)],
+        [info('d', TensorProto.FLOAT, [1, 1, 8, 10]), info('h2', TensorProto.FLOAT, state)],
+        [numpy_helper.from_array(numpy.float32(1), 'one'),
+         numpy_helper.from_array(numpy.zeros((1, 1, 8, 10), numpy.float32), 'zeros')])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    with open('net.onnx', 'wb') as f:
+        f.write(model.SerializeToString())
+    with open('net.json', 'w', encoding='utf-8') as f:
+        json.dump({'inputs': {'x': {'format': 'rgb8'}}, 'outputs': {'d': {'decode': 'linear'}},
+                   'states': {'h': 'h2'}, 'optics': {'focal': 'focal_length'}, **record}, f)
+
+
+def optics_on(engine, *options):
+    trocar('eval', 'seen', engine, '--json', 'eval.json', '--html', 'page.html', *options)
+    with open('eval.json', encoding='utf-8') as f:
+        result = json.load(f)
+    for procedure in 'pq':
+        found = metric(group(result, 'procedure', procedure), 'abs-rel', 'd')
+        want = [abs(grey * focal + i - DEPTH) / DEPTH for i, (grey, focal) in enumerate(
+            (grey, focal) for p, grey, focal in SEEN if p == procedure)]
+        near(found['mean'], numpy.mean(want), f'{engine}, procedure {procedure}', 1e-6)
+
+
+@test
+def optics_are_those_of_each_frame():
+    write_seen()
+    for shape in ((1,), (), (1, 1)):
+        write_optical(shape=shape)
+        for engine in ('net.onnx', 'ref:net.onnx'):
+            optics_on(engine, '--record', 'net.json')
+    trocar('build', 'net.onnx', '--record', 'net.json', '-o', 'net.plan', '--tune', 0)
+    trocar('verify', 'net.plan')
+    optics_on('net.plan')
+
+
+@test
+def optics_in_onnx_runtime():
+    need_ort()
+    write_seen()
+    write_optical()
+    optics_on('ort:net.onnx', '--record', 'net.json')
+
+
+@test
+def optics_that_do_not_fit():
+    def refused(says, **network):
+        write_optical(**network)
+        holds(trocar('eval', 'seen', 'net.onnx', '--record', 'net.json', code=2).err, says)
+
+    write_seen()
+    refused('optics.focal: expected an input of one number, f32[1], found f32[2]', shape=[2])
+    refused('optics.focal: expected an input of one number, f32[1], found f64[1]',
+            dtype=TensorProto.DOUBLE)
+    refused("expected one input besides the record's 1 states and 0 optics, found 3 inputs",
+            optics={})
+    refused('optics.focal: expected one of focal_length, found \'f\'', optics={'focal': 'f'})
+    write_optical(shape=[2])
+    trocar('build', 'net.onnx', '-o', 'two.plan', '--tune', 0)
+    holds(trocar('eval', 'seen', 'two.plan', '--record', 'net.json', code=2).err,
+          'two.plan: expected an input focal of one number, f32[1], found 2 of type f32')
+    write_optical(optics={'fokal': 'focal_length'})
+    holds(trocar('eval', 'seen', 'two.plan', '--record', 'net.json', code=2).err,
+          "two.plan: expected an input fokal, which the record's optics speak of, found none")
+    write_seen(lambda focal: {})
+    refused("0.png: expected the camera's focal length, which the input focal of net.onnx takes, "
+            'found none: add the key focal_length, in widths of the picture, to the frame')
+    for wrong, says in ((0, 'focal_length: expected widths of the picture, above 0, found 0'),
+                        (-0.75, 'focal_length: expected widths of the picture, above 0, found -0'),
+                        (1e300, 'focal_length: expected widths of the picture, above 0, found 1e'),
+                        ('0.75', 'focal_length: expected a number')):
+        write_seen(lambda focal, wrong=wrong: {'focal_length': wrong})
+        refused('frames.jsonl, line 1: ' + says)
 
 
 @test
