@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "inputs.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/dtype.h"
@@ -69,6 +70,42 @@ static bool raw_form(const struct tro_io_info *info, struct tro_tensor *t)
     return info->rank >= 0;
 }
 
+/* How many numbers the text is, with commas between them; 0: it is none. */
+static int64_t count_numbers(const char *text)
+{
+    for (int64_t n = 1;; n++) {
+        char *end;
+        strtod(text, &end);
+        if (end == text || (*end && *end != ','))
+            return 0;
+        if (!*end)
+            return n;
+        text = end + 1;
+    }
+}
+
+/* Open sizes are 1, a single one what is there. */
+static int read_numbers(const char *text, int64_t n, const struct tro_io_info *info,
+                        struct tro_arena *arena, struct tro_tensor *out, struct tro_err *err)
+{
+    *out = (struct tro_tensor){.dtype = info->dtype, .rank = info->rank};
+    for (int i = 0; i < info->rank; i++)
+        out->shape[i] = info->shape[i] >= 0 ? info->shape[i] : info->rank == 1 ? n : 1;
+    if (tro_tensor_n_elems(out) != n)
+        return tro_fail(err, TRO_E_INPUT,
+                        "expected a file or %lld numbers for input '%s', found %lld: '%s'",
+                        (long long)tro_tensor_n_elems(out), info->name, (long long)n, text);
+    out->data = tro_arena_alloc64(arena, tro_tensor_n_bytes(out) + 1);
+    if (!out->data)
+        return tro_fail_nomem(err);
+    for (int64_t i = 0; i < n; i++) {
+        char *end;
+        tro_store_f64(out->dtype, out->data, i, strtod(text, &end));
+        text = end + 1;
+    }
+    return 0;
+}
+
 int tro_input_read(const struct tro_side *s, const char *path, const struct tro_io_info *info,
                    struct tro_arena *arena, struct tro_tensor *out, struct tro_err *err)
 {
@@ -77,6 +114,9 @@ int tro_input_read(const struct tro_side *s, const char *path, const struct tro_
     if (tro_is_picture_path(path))
         return camera ? tro_picture_to_frame(path, info, camera, arena, out, err)
                       : tro_picture_to_tensor(path, info, &s->preprocess, arena, out, err);
+    const int64_t n_numbers = tro_file_exists(path) ? 0 : count_numbers(path);
+    if (n_numbers && info->rank >= 0)
+        return read_numbers(path, n_numbers, info, arena, out, err);
     TRO_TRY(tro_tensor_file_read(path, arena, raw_form(info, &raw) ? &raw : NULL, out, err));
     tro_reinterpret_raw(out, info->dtype);
     return 0;
@@ -102,7 +142,8 @@ int tro_inputs_read(const struct tro_side *s, const struct tro_list *specs, stru
     for (int i = 0; i < n; i++)
         if (!taken[i])
             return tro_fail(err, TRO_E_INPUT,
-                            "expected a file for input '%s', found none: add -i %s=FILE", names[i],
-                            names[i]);
+                            "expected a file or numbers for input '%s', found none: add -i %s=FILE "
+                            "or -i %s=NUMBER",
+                            names[i], names[i], names[i]);
     return 0;
 }

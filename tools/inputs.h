@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input files of run and compare: "[NAME=]FILE". */
+/* Inputs of run and compare: "[NAME=]FILE", or numbers in place of a file: "[NAME=]0.75,1". */
 #ifndef TRO_TOOLS_INPUTS_H
 #define TRO_TOOLS_INPUTS_H
 
@@ -12,7 +12,8 @@ int tro_match_name(const char *spec, const char *const *names, bool *taken, int 
                    const char **file, int *index, struct tro_err *err);
 
 /* Reads a tensor or a picture for an input of the side; a picture becomes a frame where the input
- * is that of a camera. .npy files of raw bits stand for types NumPy lacks. */
+ * is that of a camera. .npy files of raw bits stand for types NumPy lacks. A path that is a row of
+ * numbers with commas, and no file, stands for all elements. */
 int tro_input_read(const struct tro_side *s, const char *path, const struct tro_io_info *info,
                    struct tro_arena *arena, struct tro_tensor *out, struct tro_err *err);
 

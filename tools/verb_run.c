@@ -178,7 +178,7 @@ int tro_verb_run(int argc, char **argv)
     bool is_help;
     const struct tro_opt opts[] = {
         {"--input,-i", TRO_OPT_LIST, &r.inputs, "[NAME=]FILE",
-         "tensor (.npy, .pb, raw) or picture"},
+         "tensor (.npy, .pb, raw) or picture, or numbers: NAME=0.75,1"},
         {"--output,-o", TRO_OPT_STRING, &r.dir, "DIR",
          "write output_<i>.npy and outputs.tsv there"},
         {"--expect", TRO_OPT_LIST, &r.expected, "[NAME=]FILE",

@@ -40,6 +40,28 @@ def files_bind_by_name():
 
 
 @test
+def numbers_stand_for_files():
+    m = add_model()
+    trocar('run', m, '-i', 'b=10,2e1', '-i', 'a=1,2.5', '-o', 'out')
+    close(numpy.load('out/output_0.npy'), [11, 22.5])
+    trocar('run', m, '-i', '1,2', '-i', inputs()[1], '-o', 'out')
+    close(numpy.load('out/output_0.npy'), [11, 22])
+    write('0.5', numpy.array([3, 4], '<f4').tobytes())  # a file of that name goes first
+    trocar('run', m, '-i', 'a=0.5', '-i', 'b=0,-1', '-o', 'out')
+    close(numpy.load('out/output_0.npy'), [3, 3])
+    for shape, n in (([], 1), ([1, 1], 1), (['n'], 3), ([2, 2], 4)):
+        whole = model('i.onnx', [node('Identity', 'x', 'y')], [info('x', I64, shape)],
+                      [info('y', I64, shape)])
+        trocar('run', whole, '-i', 'x=' + ','.join('7' * n), '-o', 'out')
+        equal(numpy.load('out/output_0.npy').ravel().tolist(), [7] * n)
+    refused('run', m, '-i', 'a=1,2,3', '-i', 'b.npy',
+            says="expected a file or 2 numbers for input 'a', found 3: '1,2,3'")
+    refused('run', m, '-i', 'a=1,x', '-i', 'b.npy', says='1,x')
+    refused('run', m, '-i', 'a=1,2', says="expected a file or numbers for input 'b', found none: "
+            'add -i b=FILE or -i b=NUMBER')
+
+
+@test
 def initializers_take_no_file():
     m = model('bias.onnx', [node('Add', 'w x', 'y')], [info('w', F32, [2]), info('x', F32, [2])],
               [info('y', F32, [2])], [weight('w', [5, 6])])
