@@ -26,6 +26,7 @@ struct demo {
     int n_paths;
     int64_t seed, n_frames;
     double min_iou;
+    double focal_length; /* of the user's pictures, in their widths */
     char **pictures;
     int n_pictures; /* 0: synthetic frames */
     struct demo_network networks[DEMO_N_TASKS];
@@ -42,7 +43,7 @@ static const char *const default_names[] = {"endoscopy_unet", "endoscopy_detecto
 
 static const char usage[] =
     "usage: trocar-demo [--models DIR | --network FILE...] [-o DIR] [--seed S] [--frames N]\n"
-    "                   [--min-iou X] [PICTURE...]\n"
+    "                   [--min-iou X] [--focal-length X] [PICTURE...]\n"
     "\n"
     "Networks look at frames of a synthetic operation, or at the pictures given: as engines, "
     "which\n"
@@ -56,6 +57,8 @@ static const char usage[] =
     "  -o, --output DIR  where overlays go (build/demo)\n"
     "  --seed S          the procedure: anatomy, instruments, motion (4000003)\n"
     "  --frames N        how many frames of it, 10 seconds apart (12)\n"
+    "  --focal-length X  of the camera that gave the pictures, in their widths; depths are in\n"
+    "                    proportion to it (0.75)\n"
     "  --min-iou X       exit 1 when the mean IoU is below X (0)\n"
     "  --help            this text\n"
     "\n"
@@ -155,6 +158,11 @@ static int write_overlay(const struct demo *d, const struct tro_picture *frame,
     return rc;
 }
 
+static float focal_length_of(const struct demo *d)
+{
+    return d->n_pictures ? (float)d->focal_length : d->stage.focal_length;
+}
+
 static int run_networks(struct demo *d, const char *path, struct demo_findings *found,
                         struct demo_result *result, struct tro_err *err)
 {
@@ -162,7 +170,7 @@ static int run_networks(struct demo *d, const char *path, struct demo_findings *
         struct demo_run run;
         if (!d->by_task[i])
             continue;
-        TRO_TRY(demo_network_run(d->by_task[i], path, &run, err));
+        TRO_TRY(demo_network_run(d->by_task[i], path, focal_length_of(d), &run, err));
         TRO_TRY(demo_findings_add(found, d->by_task[i], &run, err));
         memcpy(result->ms[i], run.ms, sizeof run.ms);
         for (int k = 0; k < DEMO_N_ENGINES; k++) {
@@ -327,6 +335,18 @@ static int parse_share(const char *option, const char *text, double *out, struct
     return 0;
 }
 
+static int parse_focal_length(const char *option, const char *text, double *out,
+                              struct tro_err *err)
+{
+    char *end;
+    *out = strtod(text, &end);
+    if (end == text || *end || !(*out > 0 && *out <= 1000))
+        return tro_fail(err, TRO_E_INPUT,
+                        "%s: expected widths of a picture, above 0, such as 0.75, found '%s'",
+                        option, text);
+    return 0;
+}
+
 static int parse_option(struct demo *d, int option, char **argv, struct tro_err *err)
 {
     switch (option) {
@@ -348,6 +368,8 @@ static int parse_option(struct demo *d, int option, char **argv, struct tro_err 
         return parse_int("--frames", optarg, MAX_PICTURES, &d->n_frames, err);
     case 'i':
         return parse_share("--min-iou", optarg, &d->min_iou, err);
+    case 'f':
+        return parse_focal_length("--focal-length", optarg, &d->focal_length, err);
     default:
         return tro_fail(err, TRO_E_INPUT,
                         "expected a known option with its value, found '%s': see --help",
@@ -370,10 +392,15 @@ static int take_defaults(struct demo *d, struct tro_err *err)
 static int parse(struct demo *d, int argc, char **argv, bool *is_help, struct tro_err *err)
 {
     static const struct option options[] = {
-        {"network", required_argument, NULL, 'w'}, {"models", required_argument, NULL, 'm'},
-        {"output", required_argument, NULL, 'o'},  {"seed", required_argument, NULL, 's'},
-        {"frames", required_argument, NULL, 'n'},  {"min-iou", required_argument, NULL, 'i'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"network", required_argument, NULL, 'w'},
+        {"models", required_argument, NULL, 'm'},
+        {"output", required_argument, NULL, 'o'},
+        {"seed", required_argument, NULL, 's'},
+        {"frames", required_argument, NULL, 'n'},
+        {"min-iou", required_argument, NULL, 'i'},
+        {"focal-length", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "o:", options, NULL)) != -1;) {
@@ -414,7 +441,11 @@ static int exit_code(const struct demo *d, int rc, const struct tro_err *err)
 int main(int argc, char **argv)
 {
     static struct demo d;
-    d = (struct demo){.models = "models", .folder = "build/demo", .seed = 4000003, .n_frames = 12};
+    d = (struct demo){.models = "models",
+                      .folder = "build/demo",
+                      .seed = 4000003,
+                      .n_frames = 12,
+                      .focal_length = 0.75};
     struct tro_err err = {0};
     bool is_help = false;
     int rc = parse(&d, argc, argv, &is_help, &err);

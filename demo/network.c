@@ -91,14 +91,27 @@ static int check_space(const struct demo_network *n, struct tro_err *err)
                     n->output->name);
 }
 
+static int find_frame_input(struct demo_network *n, struct tro_err *err)
+{
+    const int n_inputs = tro_side_n_inputs(&n->engine);
+    if ((size_t)n_inputs != 1 + n->record.n_optics)
+        return tro_fail(err, TRO_E_INPUT,
+                        "expected one input besides the record's %zu optics, found %d inputs",
+                        n->record.n_optics, n_inputs);
+    while (strcmp(tro_side_input_info(&n->engine, n->frame_input).name, n->record.inputs[0].name) !=
+           0)
+        n->frame_input++;
+    return 0;
+}
+
 /* After the record was applied. */
 static int find_size(struct demo_network *n, struct tro_err *err)
 {
-    const struct tro_io_info info = tro_side_input_info(&n->engine, 0);
+    const struct tro_io_info info = tro_side_input_info(&n->engine, n->frame_input);
     const struct tro_attrs_camera *const attrs = tro_side_camera(&n->engine, info.name);
     struct tro_tensor frame = {.dtype = info.dtype, .rank = info.rank};
     struct tro_camera camera;
-    if (!attrs || tro_side_n_inputs(&n->engine) != 1)
+    if (!attrs)
         return tro_fail(err, TRO_E_INPUT, "expected one input, frames of a camera");
     memcpy(frame.shape, info.shape, sizeof frame.shape);
     frame.shape[0] = 1;
@@ -201,6 +214,7 @@ static int open_all(struct demo_network *n, const char *path, const char *folder
     TRO_TRY(tro_err_prefix(err, check_space(n, err), "%s: ", path));
     TRO_TRY(open_model(n, err));
     TRO_TRY(tro_side_open(&n->engine, n->plan_path, &opts, err));
+    TRO_TRY(tro_err_prefix(err, find_frame_input(n, err), "%s: ", path));
     TRO_TRY(tro_err_prefix(err, find_size(n, err), "%s: ", path));
     TRO_TRY(open_ort(n, err));
     for (int i = 0; i < DEMO_N_ENGINES; i++)
@@ -243,15 +257,48 @@ static double lesser_ms(double a, int64_t ns)
     return a == 0 || b < a ? b : a;
 }
 
+/* All but that of pictures are facts of the camera, of which there is one kind. */
+static int make_inputs(struct demo_network *n, const char *picture_path, float focal_length,
+                       struct tro_arena *arena, struct tro_tensor **out, struct tro_err *err)
+{
+    const int n_inputs = tro_side_n_inputs(&n->engine);
+    struct tro_tensor *const t = TRO_NEW_N(arena, struct tro_tensor, (size_t)n_inputs);
+    float *const value = TRO_NEW(arena, float);
+    if (!t || !value)
+        return tro_fail_nomem(err);
+    *value = focal_length;
+    for (int i = 0; i < n_inputs; i++) {
+        const struct tro_io_info info = tro_side_input_info(&n->engine, i);
+        t[i] = (struct tro_tensor){.dtype = info.dtype, .rank = info.rank, .data = value};
+        memcpy(t[i].shape, info.shape, sizeof info.shape);
+        if (i == n->frame_input)
+            TRO_TRY(tro_input_read(&n->engine, picture_path, &info, arena, &t[i], err));
+    }
+    *out = t;
+    return 0;
+}
+
+static int time_reference(struct demo_network *n, const struct tro_tensor *inputs, double *ms,
+                          struct tro_err *err)
+{
+    for (int i = 0; i < tro_session_n_inputs(n->reference); i++)
+        TRO_TRY(tro_session_bind(n->reference, tro_session_input_info(n->reference, i).name,
+                                 &inputs[i], err));
+    const int64_t start_ns = tro_clock_ns();
+    TRO_TRY(tro_session_run(n->reference, err));
+    *ms = (double)(tro_clock_ns() - start_ns) * 1e-6;
+    return 0;
+}
+
 /* The engines take turns, so that what the machine does besides meets both; a first turn is not
  * counted, since it prepares memory and threads. */
-static int time_engines(struct demo_network *n, const struct tro_tensor *frame,
+static int time_engines(struct demo_network *n, const struct tro_tensor *inputs,
                         struct demo_run *out, struct tro_err *err)
 {
     for (int turn = n->is_warm ? 1 : 0; turn <= TURNS; turn++) {
-        TRO_TRY(tro_side_run(&n->engine, frame, 1, err));
+        TRO_TRY(tro_side_run(&n->engine, inputs, tro_side_n_inputs(&n->engine), err));
         if (n->has_ort)
-            TRO_TRY(tro_around_run(n->around, frame, err));
+            TRO_TRY(tro_around_run(n->around, inputs, err));
         if (turn == 0)
             continue;
         out->ms[DEMO_ENGINE] = lesser_ms(out->ms[DEMO_ENGINE], n->engine.run_ns);
@@ -259,12 +306,7 @@ static int time_engines(struct demo_network *n, const struct tro_tensor *frame,
             out->ms[DEMO_ORT] = lesser_ms(out->ms[DEMO_ORT], n->ort.run_ns);
     }
     n->is_warm = true;
-    const char *const input = tro_session_input_info(n->reference, 0).name;
-    TRO_TRY(tro_session_bind(n->reference, input, frame, err));
-    const int64_t start_ns = tro_clock_ns();
-    TRO_TRY(tro_session_run(n->reference, err));
-    out->ms[DEMO_REFERENCE] = (double)(tro_clock_ns() - start_ns) * 1e-6;
-    return 0;
+    return time_reference(n, inputs, &out->ms[DEMO_REFERENCE], err);
 }
 
 static int result_of(const struct demo_network *n, enum demo_engine engine, int i,
@@ -316,16 +358,15 @@ static int compare(const struct demo_network *n, struct demo_run *out, struct tr
     return 0;
 }
 
-int demo_network_run(struct demo_network *n, const char *picture_path, struct demo_run *out,
-                     struct tro_err *err)
+int demo_network_run(struct demo_network *n, const char *picture_path, float focal_length,
+                     struct demo_run *out, struct tro_err *err)
 {
-    const struct tro_io_info info = tro_side_input_info(&n->engine, 0);
     struct tro_arena arena = {0};
-    struct tro_tensor frame;
+    struct tro_tensor *inputs = NULL;
     *out = (struct demo_run){0};
-    int rc = tro_input_read(&n->engine, picture_path, &info, &arena, &frame, err);
+    int rc = make_inputs(n, picture_path, focal_length, &arena, &inputs, err);
     if (rc >= 0)
-        rc = time_engines(n, &frame, out, err);
+        rc = time_engines(n, inputs, out, err);
     if (rc >= 0)
         rc = compare(n, out, err);
     for (int i = 0; i < n->n_results && rc >= 0; i++)

@@ -43,6 +43,7 @@ struct demo_network {
     struct tro_session *reference;
     struct tro_side engine, ort;
     struct tro_around *around; /* the record, for ONNX Runtime */
+    int frame_input; /* the one that takes pictures; the others take facts of the camera */
     char ort_text[4096];
     int n_results, first[DEMO_N_ENGINES]; /* of the output; where they begin in an engine's list */
     bool is_warm;
@@ -62,9 +63,10 @@ int demo_network_open(struct demo_network *n, const char *path, const char *fold
                       struct tro_err *err);
 void demo_network_close(struct demo_network *n);
 
-/* The picture in the file is resampled to the network's size. */
-int demo_network_run(struct demo_network *n, const char *picture_path, struct demo_run *out,
-                     struct tro_err *err);
+/* The picture in the file is resampled to the network's size; focal_length: of the camera that gave
+ * it, in widths of the picture. */
+int demo_network_run(struct demo_network *n, const char *picture_path, float focal_length,
+                     struct demo_run *out, struct tro_err *err);
 
 /* The page about where the engine's time goes, of a run on noise. */
 int demo_network_profile(const struct demo_network *n, struct tro_err *err);

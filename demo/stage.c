@@ -24,7 +24,10 @@ static int open_all(struct demo_stage *s, uint64_t seed, struct tro_err *err)
     TRO_TRY(demo_findings_init(&s->truth, DEMO_STAGE_WIDTH, DEMO_STAGE_HEIGHT, s->networks,
                                &s->arena, err));
     s->procedure = tro_endoscopy_create(&opts, err);
-    return s->procedure ? 0 : err->status;
+    if (!s->procedure)
+        return err->status;
+    s->focal_length = tro_endoscopy_focal_length(s->procedure);
+    return 0;
 }
 
 int demo_stage_open(struct demo_stage *s, uint64_t seed, struct demo_network *const *networks,

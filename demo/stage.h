@@ -13,8 +13,9 @@
 struct demo_stage {
     struct tro_picture frame; /* the last one, and */
     struct demo_findings truth;
-    const char *step; /* what the surgeon does */
-    char moment[96];  /* and what else is the case: "dissection, current flows" */
+    float focal_length; /* of the endoscope, in widths of the frame */
+    const char *step;   /* what the surgeon does */
+    char moment[96];    /* and what else is the case: "dissection, current flows" */
     /* private */
     struct demo_network *const *networks; /* by task; NULL: none */
     struct tro_endoscopy *procedure;

@@ -99,6 +99,27 @@ def depths():
     return constant('depth', 'cm', plane, decode='linear', scale=10)
 
 
+def depths_by_focal_length(optics):
+    """100 mm times the focal length; the picture is the second input."""
+    nodes = [helper.make_node('ReduceMean', ['image'], ['mean'], axes=[1, 2, 3], keepdims=0),
+             helper.make_node('Mul', ['mean', 'zero'], ['nothing']),
+             helper.make_node('Mul', ['focal', 'values'], ['seen']),
+             helper.make_node('Add', ['nothing', 'seen'], ['mm'])]
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes, 'optical', [info('focal', TensorProto.FLOAT, [1]),
+                           info('image', TensorProto.FLOAT, [1, 3, *INPUT])],
+        [info('mm', TensorProto.FLOAT, [1, 1, *INPUT])],
+        [numpy_helper.from_array(numpy.zeros(1, numpy.float32), 'zero'),
+         numpy_helper.from_array(numpy.full((1, 1, *INPUT), 100, numpy.float32), 'values')])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8),
+              'optical.onnx')
+    with open('optical.json', 'w', encoding='utf-8') as f:
+        json.dump({'inputs': {'image': {'format': 'rgb8'}}, 'optics': optics,
+                   'outputs': {'mm': {'decode': 'linear'}}}, f)
+    return 'optical.onnx'
+
+
 LANDMARKS = ['gallbladder-neck', 'gallbladder-fundus']
 
 
@@ -184,6 +205,12 @@ def sim(i):
         truth = json.loads(f.readline())['truth']
     return (pixels('sim/frame_0000.png'), names[pixels('sim/label_0000.png')],
             pixels('sim/frame_0000.depth.png') / 100, truth)
+
+
+def focal_length():
+    """Of what sim drew."""
+    with open('sim/frames.jsonl', encoding='utf-8') as f:
+        return json.loads(f.readline())['focal_length']
 
 
 FRAMES_APART = 250
@@ -298,11 +325,32 @@ def what_is_found_is_drawn():
 
 
 @test
+def a_network_is_told_the_focal_length():
+    _, _, depth, _ = sim(0)
+    network = depths_by_focal_length({'focal': 'focal_length'})
+    out = demo('--frames', 1, networks=[network], env=NO_ORT).stdout
+    seen = depth > 0
+    want = numpy.abs(100 * focal_length() / depth[seen] - 1).mean() * 100
+    found = float(figures(out)['mean of |depth - true| / true'].split()[0])
+    if abs(found - want) > 0.06:
+        raise Mismatch(f'depth: expected {want:.2f} % off, found {found}')
+    Image.new('RGB', (64, 36)).save('p.png')
+    demo('p.png', '--focal-length', '2', networks=[network], env=NO_ORT)
+    near = pixels('out/overlay_000_p.png')
+    demo('p.png', '--focal-length', '0.4', networks=[network], env=NO_ORT)
+    if (near == pixels('out/overlay_000_p.png')).all():
+        raise Mismatch('--focal-length changes no depth')
+    refused('--frames', '1', networks=[depths_by_focal_length({})],
+            says="expected one input besides the record's 0 optics, found 2 inputs")
+
+
+@test
 def another_engine_agrees():
     need_ort()
     cells = {'gallbladder-fundus': (20, 9)}
     out = demo('--frames', 1, networks=[
-        MODEL, detector([((9, 9, 99, 99), 'hook', 0.75)]), depths(), landmarks(cells)]).stdout
+        MODEL, detector([((9, 9, 99, 99), 'hook', 0.75)]),
+        depths_by_focal_length({'focal': 'focal_length'}), landmarks(cells)]).stdout
     holds(out, ', ONNX Runtime ')
     for name, unit, most in (('segmentation', '% of pixels', 0.1), ('instruments', 'px', 1e-3),
                              ('depth', 'mm', 1e-3), ('landmarks', 'px', 1e-3)):
@@ -391,6 +439,7 @@ def bad_use():
     refused('--frames', 'x', says="--frames: expected a whole number up to 1000, found 'x'")
     refused('--seed', '1.5', says='--seed: ')
     refused('--min-iou', '2', says='--min-iou: ')
+    refused('--focal-length', '0', says='--focal-length: expected widths of a picture, above 0')
     refused('--bogus', says="'--bogus'")
     refused('--seed', says="'--seed'")
     refused('--frames', '1', networks=['nowhere.onnx'], says='nowhere.json: ')
