@@ -105,6 +105,7 @@ FIGURES = (('pooled-miou', 'mean IoU'), ('map50', 'mAP50'), ('map', 'mAP'),
 # Of single things, by the metric's name.
 OF_THINGS = {'iou': 'IoU', 'point-error': 'error, px', 'point-recall': 'recall',
              'box-recall': 'recall', 'box-precision': 'precision'}
+OPTICS = {'focal_length': "the camera's focal length in widths of its picture"}
 PRINCIPAL = ('mean-iou', 'abs-rel', 'point-error', 'box-recall')
 
 USE = """For trying out and testing this project's tools. The network learned from synthetic
@@ -154,6 +155,8 @@ def describe_file(path, record):
         rows.append((f'output `{value.name}`', f'float32, {shape_of(value)}{decoded}'))
     for state, after in record.get('states', {}).items():
         rows.append((f'state `{state}`', f'takes `{after}` of the frame before, zeros at first'))
+    for name, fact in record.get('optics', {}).items():
+        rows.append((f'optics `{name}`', f'takes {OPTICS[fact]}'))
     n_parameters = sum(math.prod(w.dims) for w in graph.initializer if w.data_type == 1)
     kinds = sorted({n.op_type for n in graph.node} - {'Constant', 'Identity'})
     rows.append(('size', f'{n_parameters:,} numbers, {os.path.getsize(path):,} bytes'))
@@ -271,8 +274,9 @@ def write_card(folder, name):
 INTRODUCTION = """Small networks that learned from `src/sim` alone. They are there so that every
 tool of this project has something real to run; they know nothing of patients and must not be
 used on them. Each has a [record](../docs/record.md) beside it, and a card that says what it is,
-how it was trained and how it fails. All take RGB pictures of 256x144. Those named small learned
-from the larger ones."""
+how it was trained and how it fails. All take RGB pictures of 256x144; those of depth the camera's
+focal length as well, without which a picture does not tell how far things are. Those named small
+learned from the larger ones."""
 FIGURES_TEXT = """Figures are of `make failure-modes`: of undisturbed frames, and the mean over
 disturbances at half strength, those included that show another moment or nothing at all (frozen,
 dropped and black frames)."""

@@ -37,13 +37,14 @@ def all_are_small():
 
 @test
 def records_fit():
-    """Inputs, outputs and states of a record are those of the file, and states keep their form."""
+    """Inputs, outputs, states and optics of a record are those of the file; states keep their
+    form."""
     for name in NAMES:
         graph, record = onnx.load(file_of(name, '.onnx')).graph, record_of(name)
         inputs = {v.name: v.type for v in graph.input}
         outputs = {v.name: v.type for v in graph.output}
-        states = record.get('states', {})
-        equal(set(record['inputs']) | set(states), set(inputs), f'{name}: inputs')
+        states, optics = record.get('states', {}), record.get('optics', {})
+        equal({*record['inputs'], *states, *optics}, set(inputs), f'{name}: inputs')
         equal(set(record['outputs']) | set(states.values()), set(outputs), f'{name}: outputs')
         for state, after in states.items():
             equal(outputs[after], inputs[state], f'{name}: {state}')
