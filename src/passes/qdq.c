@@ -7,7 +7,7 @@
  *     move(D(x)), max_pool(D(x))     D(move(x)), so that D meets a Q or an anchor
  *     max(D(x), 0)                   D(max(x, zero))
  *     Q(move(x)), Q(concat(x, y))    move(Q(x)), so that an anchor meets its Q
- *     conv(D(x), D(w), b) ..         qdq_int.c
+ *     conv(D(x), D(w), b) ..         qdq_int.c, as conv_transpose and matmul
  *
  * A tensor that something else needs in floating point is dequantized for that as well.
  */
