@@ -65,4 +65,78 @@ static inline void kit_put_region(struct tro_buf *b, const struct int_shape *s, 
     tro_buf_printf(b, "%s\noutput %%r\n}\noutput %%y", tail);
 }
 
+/* ---- transposed convolutions whose windows meet, with something after them ---- */
+
+struct up_shape {
+    const char *x, *zeros, *args, *attrs, *y;
+    int64_t w[5];
+    int rank;
+    const char *w_type;
+};
+
+static const struct up_shape kit_up_shapes[] = {
+    {"u8[1,24,5,7]",
+     "const %z : u8[] = 9",
+     ", %z",
+     "strides = [2,2], dilations = [1,1], "
+     "pads = [0,0,0,0], group = 1, output_padding = [0,0]",
+     "[1,16,10,14]",
+     {24, 16, 2, 2},
+     4,
+     "i8"},
+    {"i8[2,33,4,9]",
+     "const %z : i8[] = -3\nconst %zw : i8[45] = splat 5",
+     ", %z, %zw",
+     "strides = [2,3], dilations = [1,1], pads = [0,0,0,0], group = 1, output_padding = [0,0]",
+     "[2,45,8,27]",
+     {33, 45, 2, 3},
+     4,
+     "i8"},
+    {"u8[1,16,7,6]",
+     "",
+     "",
+     "strides = [1,1], dilations = [1,1], pads = [0,0,0,0], group = 1, "
+     "output_padding = [0,0]",
+     "[1,5,7,6]",
+     {16, 5, 1, 1},
+     4,
+     "u8"},
+    {"u8[2,6,9]",
+     "const %z : u8[] = 128",
+     ", %z",
+     "strides = [4], dilations = [1], "
+     "pads = [0,0], group = 1, output_padding = [0]",
+     "[2,20,36]",
+     {6, 20, 4},
+     3,
+     "u8"},
+    {"i8[1,8,2,3,4]",
+     "",
+     "",
+     "strides = [2,2,2], dilations = [1,1,1], pads = [0,0,0,0,0,0], "
+     "group = 1, output_padding = [0,0,0]",
+     "[1,3,4,6,8]",
+     {8, 3, 2, 2, 2},
+     5,
+     "i8"},
+};
+
+static inline void kit_put_up(struct tro_buf *b, const struct up_shape *s, const char *tail)
+{
+    tro_buf_printf(b, "graph \"g\"\ninput %%x : %s\n%s\n", s->x, s->zeros);
+    kit_const(b, "w", tro_dtype_from_name(s->w_type), s->rank, s->w, 17);
+    kit_const(b, "bias", TRO_I32, s->rank - 1, (const int64_t[]){s->w[1], 1, 1, 1}, 21);
+    tro_buf_printf(b,
+                   "const %%s : f32[] = 0.0031\nconst %%o : i8[] = 7\n"
+                   "%%y = fused(%%x) {\ninput %%a : %s\n"
+                   "%%c = conv_transpose_int(%%a, %%w%s) {%s}\n%s\noutput %%r\n}\noutput %%y",
+                   s->x, s->args, s->attrs, tail);
+}
+
+static const char *const kit_up_tails[] = {
+    "%r = add(%c, %bias)",
+    "%d = add(%c, %bias)\n%r = requantize(%d, %s, %o)",
+    "%d = dequantize(%c, %s)\n%r = quantize(%d, %s, %o) {to = i8}",
+};
+
 #endif

@@ -136,6 +136,30 @@ TEST(conv_int_into_a_concatenation)
               "output %r\n}\n%n = max(%x, %z)\n%t = concat(%n, %y, %x) {axis = 1}\noutput %t");
 }
 
+/* ---- transposed convolutions ---------------------------------------------------------------- */
+
+TEST(conv_transpose_int_into_its_windows)
+{
+    for (size_t i = 0; i < sizeof kit_up_shapes / sizeof kit_up_shapes[0]; i++)
+        for (size_t k = 0; k < sizeof kit_up_tails / sizeof kit_up_tails[0]; k++) {
+            struct tro_buf b = {0};
+            kit_put_up(&b, &kit_up_shapes[i], kit_up_tails[k]);
+            CHECK(kit_run(&b, 0));
+            CHECK_HAS(engine_kernels(), "conv_int8");
+        }
+}
+
+/* The reference alone does what windows that overlap need. */
+TEST(conv_transpose_int_of_windows_that_overlap)
+{
+    struct tro_buf b = {0};
+    tro_buf_str(&b, "graph \"g\"\ninput %x : u8[1,4,5,5]\nconst %z : u8[] = 3\n");
+    kit_const(&b, "w", TRO_I8, 4, (const int64_t[]){4, 2, 3, 3}, 17);
+    tro_buf_str(&b, "%c = conv_transpose_int(%x, %w, %z) {strides = [2,2], dilations = [1,1], "
+                    "pads = [1,1,0,0], group = 2, output_padding = [0,0]}\noutput %c");
+    CHECK(kit_run(&b, 0));
+}
+
 /* ---- products ------------------------------------------------------------------------------ */
 
 static void check_matmul(const char *a, const char *b_type, int64_t k, int64_t n, const char *zeros,

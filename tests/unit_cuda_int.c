@@ -197,6 +197,16 @@ TEST(cuda_conv_int_at_fp16)
     CHECK(!cuda_kit_device() || cuda_has("conv_int_mma"));
 }
 
+TEST(cuda_conv_transpose_int_into_its_windows)
+{
+    for (size_t i = 0; i < sizeof kit_up_shapes / sizeof kit_up_shapes[0]; i++)
+        for (size_t k = 0; k < sizeof kit_up_tails / sizeof kit_up_tails[0]; k++) {
+            struct tro_buf b = {0};
+            kit_put_up(&b, &kit_up_shapes[i], kit_up_tails[k]);
+            check_text(&b, 0, "conv_transpose_int_mma");
+        }
+}
+
 /* The zero point may come with the picture. */
 TEST(cuda_conv_int_of_a_zero_made_at_run_time)
 {

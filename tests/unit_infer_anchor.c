@@ -88,6 +88,22 @@ TEST(infer_conv_int)
     INFER(TRO_OP_CONV_INT, &plain, "i32[1,8,9,9]; i8[4,8,3,3]", "!expected type");
 }
 
+TEST(infer_conv_transpose_int)
+{
+    const struct tro_attrs_conv_transpose two = {.strides = INTS(2, 2),
+                                                 .dilations = INTS(1, 1),
+                                                 .pads = INTS(0, 0, 0, 0),
+                                                 .group = 1,
+                                                 .output_padding = INTS(0, 0)};
+    INFER(TRO_OP_CONV_TRANSPOSE_INT, &two, "u8[1,8,9,9]; i8[8,4,2,2]; u8[]; i8[4]",
+          "i32[1,4,18,18]");
+    INFER(TRO_OP_CONV_TRANSPOSE_INT, &two, "u8[1,8,N,9]; u8[8,4,2,3]; -; u8[]", "i32[1,4,N*2,19]");
+    INFER(TRO_OP_CONV_TRANSPOSE_INT, &two, "u8[*]; u8[8,4,2,2]", "i32[?,?,?,?]");
+    INFER(TRO_OP_CONV_TRANSPOSE_INT, &two, "u8[1,8,9,9]; i8[8,4,2,2]; i8[]", "!expected type u8");
+    INFER(TRO_OP_CONV_TRANSPOSE_INT, &two, "u8[1,8,9,9]; i8[8,4,2,2]; u8[]; i8[8]", "!zero of w");
+    INFER(TRO_OP_CONV_TRANSPOSE_INT, &two, "f32[1,8,9,9]; i8[8,4,2,2]", "!expected type");
+}
+
 TEST(infer_conv_transpose)
 {
     struct tro_attrs_conv_transpose two = {.strides = INTS(2, 2),

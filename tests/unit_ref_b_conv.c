@@ -130,6 +130,22 @@ TEST(ref_conv_int)
              "u8[1,1,1] 255; i8[1,1,3] -128 127 1; u8[] 255", "i32[1,1,1] 0");
 }
 
+TEST(ref_conv_transpose_int)
+{
+    const struct tro_attrs_conv_transpose two = {.strides = INTS(2),
+                                                 .dilations = INTS(1),
+                                                 .pads = INTS(0, 0),
+                                                 .group = 1,
+                                                 .output_padding = INTS(0)};
+    EVAL(TRO_OP_CONV_TRANSPOSE_INT, &two, "u8[1,1,2] 3 255; i8[1,2,2] 2 -1 127 -128; u8[] 1",
+         "i32[1,2,4] 4 -2 508 -254 254 -256 32258 -32512");
+    EVAL(TRO_OP_CONV_TRANSPOSE_INT, &two,
+         "i8[1,1,2] -128 5; u8[1,2,2] 255 0 3 200; i8[] -3; u8[2] 1 255",
+         "i32[1,2,4] -31750 125 2032 -8 31500 6875 -2016 -440");
+    EVAL(TRO_OP_CONV_TRANSPOSE_INT, &two, "i8[1,1,2] 10 5; i8[1,1,3] 1 2 3",
+         "i32[1,1,5] 10 20 35 10 15");
+}
+
 TEST(ref_conv_transpose)
 {
     CONV_TRANSPOSE(INTS(2), INTS(1), INTS(1, 1), 1, explicit, INTS(1), NONE,

@@ -146,6 +146,7 @@ static int64_t macs_of(const struct costing *c)
     case TRO_OP_DEFORM_CONV:
         return product(out_elems(c), quotient(in_elems(c, 1), in_size(c, 1, 0)));
     case TRO_OP_CONV_TRANSPOSE:
+    case TRO_OP_CONV_TRANSPOSE_INT:
         return product(in_elems(c, 0), quotient(in_elems(c, 1), in_size(c, 1, 0)));
     case TRO_OP_MATMUL:
     case TRO_OP_MATMUL_INT:

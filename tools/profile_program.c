@@ -14,6 +14,7 @@ static enum tro_profile_group group_of_op(enum tro_op op)
     switch (op) {
     case TRO_OP_CONV:
     case TRO_OP_CONV_TRANSPOSE:
+    case TRO_OP_CONV_TRANSPOSE_INT:
     case TRO_OP_CONV_INT:
     case TRO_OP_DEFORM_CONV:
         return TRO_PROFILE_CONV;

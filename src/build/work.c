@@ -88,6 +88,7 @@ static double node_work(const struct costing *c)
     case TRO_OP_CONV_INT:
         return n_out * in_elems(c, 1) / size_of(c, n->in[1], 0);
     case TRO_OP_CONV_TRANSPOSE:
+    case TRO_OP_CONV_TRANSPOSE_INT:
         return in_elems(c, 0) * in_elems(c, 1) / size_of(c, n->in[1], 0);
     case TRO_OP_EINSUM:
         return product_of_inputs(c);

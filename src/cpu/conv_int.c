@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Emitter of conv_int as products: rows of a are what windows see, tap by tap, channels last. */
+/* Emitters of conv_int and conv_transpose_int as products: rows of a are what windows see, tap by
+ * tap, channels last. */
 #include "cpu/cpu.h"
 #include "cpu/int8.h"
 
@@ -150,6 +151,7 @@ static bool describe(struct tro_lowering *l, const struct tro_lower_node *n,
     s->w = (struct tro_int8_weights){.n_groups = a->group,
                                      .k = n_taps * v->channels,
                                      .n = w.shape[0] / a->group,
+                                     .n_each = w.shape[0] / a->group,
                                      .group_step = w.shape[0] / a->group * n_taps * v->channels,
                                      .col_step = n_taps * v->channels,
                                      .inner = v->channels,
@@ -157,25 +159,22 @@ static bool describe(struct tro_lowering *l, const struct tro_lower_node *n,
                                      .outer_step = 1};
     s->m = s->y.shape[0];
     s->row_axes[s->n_row_axes++] = 0;
+    s->each[0] = 1;
     for (int i = 2; i < s->y.rank; i++) {
         s->m *= s->y.shape[i];
         s->row_axes[s->n_row_axes++] = i;
+        s->each[i] = 1;
     }
     s->col_axis = 1;
     s->out_form = TRO_FORM_CHANNELS_LAST;
     return true;
 }
 
-int tro_cpu_emit_conv_int(struct tro_lowering *l, const struct tro_lower_node *n)
+static int emit(struct tro_lowering *l, const struct tro_lower_node *n,
+                const struct tro_int8_shape *s, struct conv *v)
 {
     struct tro_int8 at;
-    struct tro_int8_shape s = {0};
-    struct conv *const v = TRO_NEW(tro_lower_arena(l), struct conv);
-    if (!v)
-        return tro_fail_nomem(tro_lower_err(l));
-    if (!describe(l, n, &s, v))
-        return 0;
-    const int rc = tro_int8_begin(l, n, &s, &at);
+    const int rc = tro_int8_begin(l, n, s, &at);
     if (rc <= 0)
         return rc;
     TRO_TRY(tro_lower_in(l, n->node->in[0], TRO_FORM_CHANNELS_LAST, &at.a));
@@ -184,4 +183,61 @@ int tro_cpu_emit_conv_int(struct tro_lowering *l, const struct tro_lower_node *n
     at.ctx = v;
     at.direct_pitch = direct_pitch(&at, v);
     return tro_int8_emit(l, n, at.level->conv_name, &at);
+}
+
+int tro_cpu_emit_conv_int(struct tro_lowering *l, const struct tro_lower_node *n)
+{
+    struct tro_int8_shape s = {0};
+    struct conv *const v = TRO_NEW(tro_lower_arena(l), struct conv);
+    if (!v)
+        return tro_fail_nomem(tro_lower_err(l));
+    return describe(l, n, &s, v) ? emit(l, n, &s, v) : 0;
+}
+
+/* ---- conv_transpose_int --------------------------------------------------------------------- */
+
+static bool describe_transpose(struct tro_lowering *l, const struct tro_lower_node *n,
+                               struct tro_int8_shape *s, struct conv *v)
+{
+    const struct tro_node *const node = n->node;
+    struct tro_tensor x, w;
+    if (!tro_lower_type(l, node->in[0], &x) || !tro_lower_const(l, node->in[1], &w) ||
+        !tro_lower_type(l, node->out[0], &s->y) ||
+        !tro_win_init_tiles(&v->win, n->attrs, &x, &w, &s->y))
+        return false;
+    const int64_t n_taps = tro_tensor_n_elems(&w) / (w.shape[0] * w.shape[1]);
+    v->last = v->win.out[TRO_W];
+    v->channels = w.shape[0];
+    s->a_dtype = x.dtype;
+    s->b = node->in[1];
+    s->zero_a = node->n_in > 2 ? node->in[2] : TRO_VALUE_NONE;
+    s->zero_b = node->n_in > 3 ? node->in[3] : TRO_VALUE_NONE;
+    s->w = (struct tro_int8_weights){.n_groups = 1,
+                                     .k = v->channels,
+                                     .n = n_taps * w.shape[1],
+                                     .n_each = w.shape[1],
+                                     .col_step = n_taps,
+                                     .tap_step = 1,
+                                     .inner = v->channels,
+                                     .inner_step = n_taps * w.shape[1]};
+    s->m = x.shape[0];
+    s->row_axes[s->n_row_axes++] = 0;
+    s->each[0] = 1;
+    for (int i = 2; i < x.rank; i++) {
+        s->m *= x.shape[i];
+        s->row_axes[s->n_row_axes++] = i;
+        s->each[i] = w.shape[i];
+    }
+    s->col_axis = 1;
+    s->out_form = TRO_FORM_CHANNELS_LAST;
+    return true;
+}
+
+int tro_cpu_emit_conv_transpose_int(struct tro_lowering *l, const struct tro_lower_node *n)
+{
+    struct tro_int8_shape s = {0};
+    struct conv *const v = TRO_NEW(tro_lower_arena(l), struct conv);
+    if (!v)
+        return tro_fail_nomem(tro_lower_err(l));
+    return describe_transpose(l, n, &s, v) ? emit(l, n, &s, v) : 0;
 }

@@ -120,8 +120,9 @@ static int64_t split_row(const struct tro_int8 *p, int64_t row, int64_t *index)
     const int last = p->s.n_row_axes - 1;
     int64_t left = 1;
     for (int i = last; i >= 0; i--) {
-        const int64_t n = p->s.y.shape[p->s.row_axes[i]];
-        index[p->s.row_axes[i]] = row % n;
+        const int axis = p->s.row_axes[i];
+        const int64_t n = p->s.y.shape[axis] / p->s.each[axis];
+        index[axis] = row % n * p->s.each[axis];
         if (i == last)
             left = n - row % n;
         row /= n;
@@ -129,17 +130,22 @@ static int64_t split_row(const struct tro_int8 *p, int64_t row, int64_t *index)
     return left;
 }
 
-/* Columns are numbered over all groups here. */
-static void finish(const struct tro_int8 *p, const struct tro_step_run *r, int64_t row, int64_t n,
-                   int64_t col, int64_t n_cols, int64_t scale_at, const int32_t *acc)
+/* Columns of one tap, numbered over all groups. */
+static void finish_tap(const struct tro_int8 *p, const struct tro_step_run *r, int64_t row,
+                       int64_t n, int64_t tap, int64_t col, int64_t n_cols, int64_t scale_at,
+                       const int32_t *acc)
 {
     const int row_axis = p->s.row_axes[p->s.n_row_axes - 1];
     struct tro_requant q = p->requant;
     if (!p->tile)
         q.scale = (const float *)tro_arg_ptr(r, &p->scale) + scale_at;
     for (int64_t i = 0, each; i < n; i += each) {
-        int64_t index[TRO_MAX_RANK] = {0};
+        int64_t index[TRO_MAX_RANK] = {0}, rest = tap;
         each = least(split_row(p, row + i, index), n - i);
+        for (int k = p->s.n_row_axes - 1; k >= 0; k--) {
+            index[p->s.row_axes[k]] += rest % p->s.each[p->s.row_axes[k]];
+            rest /= p->s.each[p->s.row_axes[k]];
+        }
         index[p->s.col_axis] = col;
         if (p->tile) {
             tro_tile_run(p->tile, r, index, each, n_cols, acc + i * p->n_acc, p->n_acc, r->scratch);
@@ -149,7 +155,22 @@ static void finish(const struct tro_int8 *p, const struct tro_step_run *r, int64
         for (int d = 0; d < p->s.y.rank; d++)
             at += index[d] * p->out.stride[d];
         p->level->requant(&q, acc + i * p->n_acc, p->n_acc, each, n_cols,
-                          (uint8_t *)tro_arg_ptr(r, &p->out) + at, p->out.stride[row_axis]);
+                          (uint8_t *)tro_arg_ptr(r, &p->out) + at,
+                          p->out.stride[row_axis] * p->s.each[row_axis]);
+    }
+}
+
+/* Columns [col, col + n_cols) of a group. */
+static void finish(const struct tro_int8 *p, const struct tro_step_run *r, int64_t row, int64_t n,
+                   int64_t group, int64_t col, int64_t n_cols, const int32_t *acc)
+{
+    const struct tro_int8_weights *const w = &p->s.w;
+    const int64_t scale_at = group * tro_int8_n_cols(w) + col;
+    for (int64_t j = 0, some; j < n_cols; j += some) {
+        const int64_t at = (col + j) % w->n_each;
+        some = least(w->n_each - at, n_cols - j);
+        finish_tap(p, r, row, n, (col + j) / w->n_each, group * w->n + at, some, scale_at + j,
+                   acc + j);
     }
 }
 
@@ -192,8 +213,7 @@ static void run_unit(const struct tro_int8 *p, const struct tro_step_run *r, con
         if (m->row_sums || m->row_zeros)
             p->level->correct(m->acc, p->n_acc, n_rows, n_cols, m->row_sums,
                               zeros ? zeros + col : NULL, m->row_zeros, m->by_zero + col);
-        finish(p, r, row, n_rows, g * w->n + col, least(n_cols, w->n - col),
-               g * tro_int8_n_cols(w) + col, m->acc);
+        finish(p, r, row, n_rows, g, col, least(n_cols, w->n - col), m->acc);
     }
 }
 
@@ -251,11 +271,10 @@ static bool read_zeros_b(struct tro_lowering *l, const struct tro_int8_shape *s,
     if (is_given && (!tro_lower_const(l, s->zero_b, &t) || !is_8bit(t.dtype)))
         return false;
     const int64_t n_given = is_given ? tro_tensor_n_elems(&t) : 1;
-    if (n_given != 1 && n_given != n)
+    if (n_given != 1 && n_given != s->w.n_groups * s->w.n_each)
         return false;
     for (int64_t j = 0; j < n; j++) {
-        const int64_t at = n_given == 1 ? 0 : j;
-        zeros[j] = (is_given ? (int32_t)tro_load_i64(t.dtype, t.data, at) : 0) - less;
+        zeros[j] = (is_given ? (int32_t)tro_load_i64(t.dtype, t.data, j % n_given) : 0) - less;
         *is_any = *is_any || zeros[j] != 0;
     }
     return true;
@@ -296,15 +315,24 @@ static void cut(struct tro_int8 *p, int n_threads)
 static int add_epilogue(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int8 *p)
 {
     const struct tro_int8_shape *const s = &p->s;
-    const int64_t n_cols = s->w.n_groups * s->w.n;
+    const int row_axis = s->row_axes[s->n_row_axes - 1];
+    const int64_t n_all = s->w.n_groups * s->w.n, n_cols = s->w.n_groups * s->w.n_each;
     struct tro_arena *const arena = tro_lower_arena(l);
-    int32_t *const bias = TRO_NEW_N(arena, int32_t, (size_t)n_cols);
-    float *const scale = TRO_NEW_N(arena, float, (size_t)n_cols);
+    int32_t *const bias = TRO_NEW_N(arena, int32_t, (size_t)n_all);
+    float *const scale = TRO_NEW_N(arena, float, (size_t)n_all);
     if (!bias || !scale)
         return tro_fail_nomem(tro_lower_err(l));
-    if (!tro_requant_match(l, n, s->y.rank - 1 - s->col_axis, n_cols, bias, scale, &p->requant))
-        return tro_tile_compile(l, n, TRO_I32, s->row_axes[s->n_row_axes - 1], s->col_axis,
-                                s->out_form, &p->tile);
+    if (!tro_requant_match(l, n, s->y.rank - 1 - s->col_axis, n_cols, bias, scale, &p->requant)) {
+        const int rc = tro_tile_compile(l, n, TRO_I32, row_axis, s->col_axis, s->out_form,
+                                        &p->tile);
+        if (rc > 0)
+            tro_tile_spread_rows(p->tile, s->each[row_axis]);
+        return rc;
+    }
+    for (int64_t j = n_cols; j < n_all; j++) {
+        bias[j] = bias[j - n_cols];
+        scale[j] = scale[j - n_cols];
+    }
     p->has_bias = true;
     TRO_TRY(tro_lower_out(l, n, 0, s->out_form, false, &p->out));
     TRO_TRY(add_columns(l, &s->w, bias, &p->bias));

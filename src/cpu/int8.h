@@ -67,11 +67,12 @@ TRO_INT8_LEVELS(TRO_INT8_LEVEL)
 
 /* ---- packed weights ------------------------------------------------------------------------ */
 
-/* Element (k, j) of group g is w[g * group_step + j * col_step + k / inner * outer_step +
- * k % inner * inner_step]. */
+/* Element (k, j) of group g is w[g * group_step + j % n_each * col_step + j / n_each * tap_step +
+ * k / inner * outer_step + k % inner * inner_step]. */
 struct tro_int8_weights {
     int64_t n_groups, k, n; /* of one group */
-    int64_t group_step, col_step, inner, inner_step, outer_step;
+    int64_t n_each; /* columns of one tap of the result's windows: n but for conv_transpose */
+    int64_t group_step, col_step, tap_step, inner, inner_step, outer_step;
     int cols;
 };
 int tro_int8_pack(struct tro_lowering *l, tro_value_id v, const struct tro_int8_weights *w,
@@ -91,12 +92,19 @@ typedef void tro_int8_gather_fn(const struct tro_int8 *p, const struct tro_step_
                                 int64_t group, int64_t first, int64_t n, uint8_t *to,
                                 int64_t to_pitch);
 
-/* A product as the emitter describes it. Rows of the result are counted over row_axes, outermost
- * first; its columns, over all groups, are those of col_axis. */
+/*
+ * A product as the emitter describes it. Rows of the result are counted over row_axes, outermost
+ * first; its columns, over all groups, are those of col_axis. Where each row makes a window of the
+ * result (conv_transpose), `each` is its size along the axes of y and columns are counted over the
+ * taps of the window, then along col_axis:
+ *
+ *     row (h, w), column (kh, kw, c)  ->  y at h * each + kh, w * each + kw, c
+ */
 struct tro_int8_shape {
     struct tro_int8_weights w;
     int64_t m;
     int n_row_axes, row_axes[TRO_MAX_RANK], col_axis;
+    int64_t each[TRO_MAX_RANK]; /* 1 but for conv_transpose */
     struct tro_tensor y;
     tro_value_id b, zero_a, zero_b; /* zeros: none when absent */
     enum tro_dtype a_dtype;

@@ -60,7 +60,7 @@ static void pack(void *dst, const struct tro_tensor *t, const void *ctx)
     for (int64_t g = 0; g < w->n_groups; g++) {
         for (int64_t j = 0; j < w->n; j++) {
             const uint8_t *const from = (const uint8_t *)t->data + g * w->group_step +
-                                        j * w->col_step;
+                                        j % w->n_each * w->col_step + j / w->n_each * w->tap_step;
             int8_t *const to = panels + g * group_bytes(w) + j / w->cols * panel_bytes(w) +
                                j % w->cols * 4;
             pack_column(w, from, flip, to, &sums[g * n_cols + j]);
@@ -72,8 +72,8 @@ int tro_int8_pack(struct tro_lowering *l, tro_value_id v, const struct tro_int8_
                   struct tro_arg *out)
 {
     char form[96];
-    snprintf(form, sizeof form, "int8_g%lld_k%lld_i%lld_n%d", (long long)w->n_groups,
-             (long long)w->k, (long long)w->inner, w->cols);
+    snprintf(form, sizeof form, "int8_g%lld_k%lld_i%lld_t%lld_n%d", (long long)w->n_groups,
+             (long long)w->k, (long long)w->inner, (long long)(w->n / w->n_each), w->cols);
     const size_t n_bytes = (size_t)round_up(w->n_groups * group_bytes(w), 64) +
                            (size_t)(w->n_groups * tro_int8_n_cols(w)) * sizeof(int32_t);
     return tro_lower_pack(l, v, form, n_bytes, pack, w, out);

@@ -42,12 +42,18 @@ static bool describe(struct tro_lowering *l, const struct tro_lower_node *n,
     s->b = node->in[1];
     s->zero_a = node->n_in > 2 ? node->in[2] : TRO_VALUE_NONE;
     s->zero_b = node->n_in > 3 ? node->in[3] : TRO_VALUE_NONE;
-    s->w = (struct tro_int8_weights){
-        .n_groups = 1, .k = k, .n = n_cols, .col_step = 1, .inner = k, .inner_step = n_cols};
+    s->w = (struct tro_int8_weights){.n_groups = 1,
+                                     .k = k,
+                                     .n = n_cols,
+                                     .n_each = n_cols,
+                                     .col_step = 1,
+                                     .inner = k,
+                                     .inner_step = n_cols};
     s->m = 1;
     for (int i = 0; i < a.rank - 1; i++) {
         s->m *= a.shape[i];
         s->row_axes[s->n_row_axes++] = i;
+        s->each[i] = 1;
     }
     s->col_axis = a.rank - 1;
     s->out_form = TRO_FORM_ROWS;

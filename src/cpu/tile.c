@@ -7,6 +7,11 @@
 /* ---- questions --------------------------------------------------------------------------------
  * */
 
+void tro_tile_spread_rows(struct tro_tile *t, int64_t every)
+{
+    t->row_every = every;
+}
+
 enum tro_tile_kind tro_tile_kind(const struct tro_tile *t)
 {
     return t->kind;
@@ -89,7 +94,7 @@ static void set_memory(const struct tro_tile *t, const struct tro_tile_place *p,
     for (int i = 0; i < t->rank; i++)
         base += index[i] * p->stride[i];
     v->origin = base;
-    v->row_step = t->row_axis < 0 ? 0 : p->stride[t->row_axis];
+    v->row_step = t->row_axis < 0 ? 0 : p->stride[t->row_axis] * (t->row_every ? t->row_every : 1);
     v->col_step = t->shape[t->col_axis] == 1 ? size : p->stride[t->col_axis];
 }
 

@@ -38,6 +38,9 @@ int tro_tile_compile(struct tro_lowering *l, const struct tro_lower_node *n,
                      enum tro_dtype acc_dtype, int row_axis, int col_axis, enum tro_form out_form,
                      struct tro_tile **out);
 
+/* Rows of a block stand `every` elements apart along the row axis (1 at first). */
+void tro_tile_spread_rows(struct tro_tile *t, int64_t every);
+
 enum tro_tile_kind tro_tile_kind(const struct tro_tile *t);
 /* lo and hi of the first two kinds. */
 void tro_tile_clamp(const struct tro_tile *t, float *lo, float *hi);

@@ -49,6 +49,7 @@ struct tro_tile {
     int rank; /* of the space: the result's axes, or what they were merged to */
     int64_t shape[TRO_MAX_RANK];
     int row_axis, col_axis;
+    int64_t row_every; /* elements from row to row of a block, 0 = 1 */
     struct tro_tile_place *places;
     size_t n_places, cap_places;
     struct tro_tile_instr *instrs;

@@ -52,7 +52,7 @@ bool tro_int_mma_can_zeros(struct tro_lowering *l, const struct tro_int_mma *d, 
         (!d->is_b_live && !tro_lower_const(l, d->zero_b, &t)))
         return false;
     const int64_t n = tro_tensor_n_elems(&t);
-    return n == 1 || n == (int64_t)d->p.n * d->p.n_groups;
+    return n == 1 || n == (d->is_windows ? d->weights.n_each : (int64_t)d->p.n * d->p.n_groups);
 }
 
 uint8_t tro_int_weight(enum tro_dtype d, uint8_t w)
@@ -64,8 +64,7 @@ int32_t tro_int_weight_zero(enum tro_dtype d, const struct tro_tensor *zeros, in
 {
     int32_t v = d == TRO_U8 ? -128 : 0;
     if (zeros)
-        v += (int32_t)tro_load_i64(zeros->dtype, zeros->data,
-                                   tro_tensor_n_elems(zeros) == 1 ? 0 : col);
+        v += (int32_t)tro_load_i64(zeros->dtype, zeros->data, col % tro_tensor_n_elems(zeros));
     return v;
 }
 
@@ -74,8 +73,8 @@ int32_t tro_int_weight_zero(enum tro_dtype d, const struct tro_tensor *zeros, in
 static uint8_t weight_at(const struct tro_int_weights *w, const struct tro_tensor *t, int64_t col,
                          int64_t k)
 {
-    const int64_t at = col * w->col_step + k / w->inner * w->outer_step +
-                       k % w->inner * w->inner_step;
+    const int64_t at = col % w->n_each * w->col_step + col / w->n_each * w->tap_step +
+                       k / w->inner * w->outer_step + k % w->inner * w->inner_step;
     return tro_int_weight(t->dtype, ((const uint8_t *)t->data)[at]);
 }
 
@@ -93,8 +92,8 @@ static int add_weights(struct tro_lowering *l, struct tro_int_mma *d, struct tro
 {
     const struct tro_int_weights *const w = &d->weights;
     char form[96];
-    snprintf(form, sizeof form, "int_mma_n%" PRId64 "_k%" PRId64 "_i%" PRId64, w->n_cols, w->k,
-             w->inner);
+    snprintf(form, sizeof form, "int_mma_n%" PRId64 "_e%" PRId64 "_k%" PRId64 "_i%" PRId64,
+             w->n_cols, w->n_each, w->k, w->inner);
     const int64_t pitch = round_up(w->k, W_ALIGN);
     d->p.w_pitch = (uint32_t)pitch;
     return tro_lower_pack(l, d->b_value, form, (size_t)(w->n_cols * pitch), pack, w, out);
@@ -257,7 +256,8 @@ static int find_vector(const struct tro_int_mma *d, const struct tile *t)
 {
     int n = t->m * t->n / n_threads(t);
     n = n < 16 ? n : 16;
-    while (n > d->point->vector || (d->p.n_groups > 1 && d->p.n % n != 0))
+    while (n > d->point->vector || (d->p.n_groups > 1 && d->p.n % n != 0) ||
+           (d->is_windows && d->p.n_each.d % (uint32_t)n != 0))
         n /= 2;
     return n;
 }
@@ -281,10 +281,11 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n, stru
         "#define BM %d\n#define BN %d\n#define BK %d\n#define STAGES %d\n#define WARPS_M %d\n"
         "#define WARPS_N %d\n#define WARPS_K %d\n#define POINT_N %d\n#define CHUNK %d\n"
         "#define IS_A_SIGNED %d\n#define IS_B_LIVE %d\n#define IS_B_SIGNED %d\n"
-        "#define HAS_ZERO_A %d\n#define IS_ZERO_A_LIVE %d\n#define HAS_ZERO_B %d\n",
+        "#define HAS_ZERO_A %d\n#define IS_ZERO_A_LIVE %d\n#define HAS_ZERO_B %d\n"
+        "#define IS_WINDOWS %d\n",
         t->m, t->n, t->k, t->stages, t->warps_m, t->warps_n, t->warps_k, find_vector(d, t), chunk,
         d->a_dtype == TRO_I8, d->is_b_live, d->b_dtype == TRO_I8, zeros.has_a, zeros.is_a_live,
-        zeros.has_b);
+        zeros.has_b, d->is_windows);
     if (!defines)
         return tro_lower_err(l)->status;
     const struct tro_cuda_source source = {"int_mma", defines, d->point, &d->p, sizeof d->p};

@@ -7,11 +7,12 @@
 #include "cuda/kernels/int_mma.h"
 #include "lower/window.h"
 
-/* Where element (k, col) of constant weights lies, columns of all groups:
- * col * col_step + k / inner * outer_step + k % inner * inner_step. */
+/* Where element (k, col) of constant weights lies, columns of all groups: col % n_each * col_step +
+ * col / n_each * tap_step + k / inner * outer_step + k % inner * inner_step. */
 struct tro_int_weights {
     int64_t n_cols, k;
-    int64_t col_step, inner, inner_step, outer_step;
+    int64_t n_each; /* columns of a tap of the result's windows; n_cols but for conv_transpose */
+    int64_t col_step, tap_step, inner, inner_step, outer_step;
 };
 
 /* A product as its emitter describes it. */
@@ -20,6 +21,7 @@ struct tro_int_mma {
     struct tro_int_mma_params p; /* but for zeros and w_pitch, which tro_int_mma_emit fills in */
     struct tro_arg a;
     struct tro_int_weights weights; /* constant b */
+    bool is_windows;                /* each row makes a window of the result: p.n_each, p.each */
     bool is_b_live;
     struct tro_arg b; /* of live b */
     int64_t n_batches;

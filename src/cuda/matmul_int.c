@@ -49,8 +49,12 @@ static bool describe(struct tro_lowering *l, const struct tro_lower_node *n, str
     d->p.n_groups = 1;
     d->p.channels = tro_div_make(q->k);
     d->p.kernel_h = d->p.kernel_w = tro_div_make(1);
-    d->weights = (struct tro_int_weights){
-        .n_cols = q->n, .k = q->k, .col_step = 1, .inner = q->k, .inner_step = q->n};
+    d->weights = (struct tro_int_weights){.n_cols = q->n,
+                                          .k = q->k,
+                                          .n_each = q->n,
+                                          .col_step = 1,
+                                          .inner = q->k,
+                                          .inner_step = q->n};
     for (int i = 0; i < 3; i++) {
         d->p.out[i] = tro_div_make(1);
         d->p.in[i] = d->p.stride[i] = d->p.dilation[i] = 1;

@@ -147,19 +147,18 @@ int tro_infer_conv(struct tro_infer_call *c)
     return want_bias(c, 2, c->in[1].shape.dim[0]);
 }
 
-/* Zero of x: a scalar. Zero of w: a scalar or [m]. */
-static int want_zeros(const struct tro_infer_call *c)
+/* Zero of x: a scalar. Zero of w: a scalar or [n]. */
+static int want_zeros(const struct tro_infer_call *c, tro_dim n)
 {
     if (tro_has(c, 2))
         TRO_TRY(tro_want_one(c, 2, "zero of x"));
     if (!tro_has(c, 3) || c->in[3].shape.rank == 0)
         return 0;
     TRO_TRY(tro_want_rank(c, 3, 0, 1));
-    return tro_want_broadcast(c, c->in[3].shape.dim[0], c->in[1].shape.dim[0],
-                              "zero of w and outputs of w");
+    return tro_want_broadcast(c, c->in[3].shape.dim[0], n, "zero of w and outputs of w");
 }
 
-int tro_infer_conv_int(struct tro_infer_call *c)
+static int set_int_types(struct tro_infer_call *c)
 {
     TRO_TRY(tro_want_type(c, 0, TRO_T_8BIT));
     TRO_TRY(tro_want_type(c, 1, TRO_T_8BIT));
@@ -167,12 +166,18 @@ int tro_infer_conv_int(struct tro_infer_call *c)
         if (tro_has(c, i))
             TRO_TRY(tro_want_same_type(c, i, i - 2));
     c->out[0].dtype = TRO_I32;
+    return 0;
+}
+
+int tro_infer_conv_int(struct tro_infer_call *c)
+{
+    TRO_TRY(set_int_types(c));
     if (!tro_ranks_known(c)) {
         set_open_pictures(c, c->in[1].shape.rank > 2, c->in[1].shape.dim[0]);
         return 0;
     }
     TRO_TRY(set_conv_shape(c));
-    return want_zeros(c);
+    return want_zeros(c, c->in[1].shape.dim[0]);
 }
 
 /* ---- conv_transpose -------------------------------------------------------------------- */
@@ -225,20 +230,15 @@ static int want_transpose_channels(const struct tro_infer_call *c, int64_t group
     return 0;
 }
 
-int tro_infer_conv_transpose(struct tro_infer_call *c)
+/* Everything but types and further inputs; m: channels of the result. */
+static int set_transpose_shape(struct tro_infer_call *c, tro_dim *m)
 {
     const struct tro_attrs_conv_transpose *const a = c->attrs;
     struct tro_shape *const y = &c->out[0].shape;
-    TRO_TRY(set_conv_types(c));
-    if (!tro_ranks_known(c)) {
-        set_open_pictures(c, false, tro_dim_const(0));
-        return 0;
-    }
     int n;
     TRO_TRY(want_pictures(c, &n));
     TRO_TRY(want_transpose_channels(c, a->group));
-    const tro_dim m = tro_dim_mul(c->dims, c->in[1].shape.dim[1], tro_dim_const(a->group));
-    TRO_TRY(want_bias(c, 2, m));
+    *m = tro_dim_mul(c->dims, c->in[1].shape.dim[1], tro_dim_const(a->group));
     const struct windows windows = {.strides = &a->strides,
                                     .dilations = &a->dilations,
                                     .pads = &a->pads,
@@ -249,10 +249,34 @@ int tro_infer_conv_transpose(struct tro_infer_call *c)
         TRO_TRY(tro_want_list(c, &a->output_shape, n, 1, MAX_PARAM, "output_shape"));
     y->rank = n + 2;
     y->dim[0] = c->in[0].shape.dim[0];
-    y->dim[1] = m;
+    y->dim[1] = *m;
     for (int i = 0; i < n; i++)
         TRO_TRY(transpose_axis(c, &windows, i, n, &y->dim[2 + i]));
     return 0;
+}
+
+int tro_infer_conv_transpose(struct tro_infer_call *c)
+{
+    tro_dim m;
+    TRO_TRY(set_conv_types(c));
+    if (!tro_ranks_known(c)) {
+        set_open_pictures(c, false, tro_dim_const(0));
+        return 0;
+    }
+    TRO_TRY(set_transpose_shape(c, &m));
+    return want_bias(c, 2, m);
+}
+
+int tro_infer_conv_transpose_int(struct tro_infer_call *c)
+{
+    tro_dim m;
+    TRO_TRY(set_int_types(c));
+    if (!tro_ranks_known(c)) {
+        set_open_pictures(c, false, tro_dim_const(0));
+        return 0;
+    }
+    TRO_TRY(set_transpose_shape(c, &m));
+    return want_zeros(c, c->in[1].shape.dim[1]);
 }
 
 /* ---- deform_conv ----------------------------------------------------------------------- */

@@ -10,6 +10,7 @@ static bool is_spatial(enum tro_op op)
     case TRO_OP_CONV:
     case TRO_OP_CONV_TRANSPOSE:
     case TRO_OP_CONV_INT:
+    case TRO_OP_CONV_TRANSPOSE_INT:
     case TRO_OP_POOL:
     case TRO_OP_RESIZE:
         return true;

@@ -33,6 +33,23 @@ bool tro_win_init(struct tro_win *w, const struct tro_tensor *x, const struct tr
     return true;
 }
 
+bool tro_win_init_tiles(struct tro_win *w, const struct tro_attrs_conv_transpose *a,
+                        const struct tro_tensor *x, const struct tro_tensor *weights,
+                        const struct tro_tensor *y)
+{
+    struct tro_ints ones = {.n = x->rank - 2}, zeros = {.n = 2 * (x->rank - 2)};
+    if (a->group != 1 || x->rank < 3)
+        return false;
+    for (int i = 0; i < ones.n; i++) {
+        const int64_t size = weights->shape[i + 2];
+        ones.v[i] = 1;
+        if (a->strides.v[i] != size || y->shape[i + 2] != x->shape[i + 2] * size ||
+            (a->dilations.v[i] != 1 && size != 1) || a->pads.v[i] != 0)
+            return false;
+    }
+    return tro_win_init(w, x, x, ones.v, &ones, &ones, &zeros, tro_auto_pad_explicit);
+}
+
 struct tro_pitch tro_pitch_of(const struct tro_arg *a)
 {
     struct tro_pitch p = {.n = a->stride[0]};

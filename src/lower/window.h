@@ -31,6 +31,13 @@ bool tro_win_init(struct tro_win *w, const struct tro_tensor *x, const struct tr
                   const struct tro_ints *dilations, const struct tro_ints *pads,
                   enum tro_auto_pad auto_pad);
 
+/* Windows of single elements of x, each of which makes a window of y: of a conv_transpose whose
+ * windows meet and do not overlap (one group, kernel as large as stride, no padding), with weights
+ * of shape w. False for any other. */
+bool tro_win_init_tiles(struct tro_win *w, const struct tro_attrs_conv_transpose *a,
+                        const struct tro_tensor *x, const struct tro_tensor *weights,
+                        const struct tro_tensor *y);
+
 struct tro_pitch tro_pitch_of(const struct tro_arg *a);
 
 /* Taps [*first, *last) of window o along an axis that lie inside of the input. */

@@ -96,6 +96,7 @@ double tro_import_work(enum tro_op op, const void *attrs, int n_in, const struct
     case TRO_OP_CONV_INT:
         return n + n_elems(&out[0]) * n_row(&in[1]);
     case TRO_OP_CONV_TRANSPOSE:
+    case TRO_OP_CONV_TRANSPOSE_INT:
         return n + n_elems(&in[0]) * n_row(&in[1]);
     case TRO_OP_EINSUM:
         return n + product;

@@ -32,7 +32,7 @@ static bool is_anchor(const struct tro_node *n)
     static const enum tro_op anchors[] = {
         TRO_OP_CONV,       TRO_OP_CONV_TRANSPOSE, TRO_OP_CONV_INT,  TRO_OP_MATMUL,
         TRO_OP_MATMUL_INT, TRO_OP_POOL,           TRO_OP_NORMALIZE, TRO_OP_SOFTMAX,
-        TRO_OP_REDUCE,     TRO_OP_RESIZE,         TRO_OP_CAMERA,
+        TRO_OP_REDUCE,     TRO_OP_RESIZE,         TRO_OP_CAMERA,    TRO_OP_CONV_TRANSPOSE_INT,
     };
     for (size_t i = 0; i < sizeof(anchors) / sizeof(anchors[0]); i++)
         if (n->op == anchors[i])

@@ -20,7 +20,8 @@ bool tro_is_per_tensor(const struct tro_pass *p, const struct tro_qvalue *q);
 bool tro_is_same_quant(const struct tro_pass *p, const struct tro_qvalue *a,
                        const struct tro_qvalue *b);
 
-/* conv and matmul of dequantized operands become conv_int and matmul_int; true when it was done. */
+/* conv, conv_transpose and matmul of dequantized operands become those of integers; true when it
+ * was done. */
 bool tro_make_int_anchor(struct tro_pass *p, tro_node_id n);
 
 #endif

@@ -5,12 +5,12 @@
  *     conv(D(x), D(w), b) ─► + t ─► clamp ─► Q        conv_int(x, w) ─► + i32 ─► requantize ─►
  *     clamp
  *     conv(D(x), D(w), b)                             D(conv_int(x, w)) ─► + b
- *     conv_transpose(D(x), D(w), b) ..                conv_int(x, w of all taps) .. ─► moves
+ *     conv_transpose, matmul                          as conv
  *
- * A transposed convolution is one whose windows meet without overlapping (kernel as large as its
- * stride, no padding): each element makes a window of the result, that is, a column for each tap and
- * output channel. All that follows works on these columns; then they move to their places. Other
- * transposed convolutions stay in floating point and take D(x).
+ * Of transposed convolutions only those whose windows meet without overlapping (kernel as large as
+ * stride, no padding, one group), as U-Nets upsample: backends have integer kernels for these. The
+ * others stay in floating point and take D(x).
+ *
  * The factor of requantize is sx * sw / sy in float32 as in QLinearConv; terms become integers in
  * units of sx * sw. A clamp is one of quantized values, since Q grows with x; what the saturation
  * of Q does anyway is left out.
@@ -39,10 +39,10 @@ struct chain {
 struct anchor {
     tro_node_id id;
     struct tro_node n;
+    enum tro_op op; /* of integers */
     struct tro_qvalue x, w;
     int rank, channel_axis;
     tro_value_id bias;
-    int64_t n_taps; /* columns for each output channel: 1, or those of a window's elements */
 };
 
 /* ---- operands -------------------------------------------------------------------------- */
@@ -95,42 +95,53 @@ static bool is_all(const struct tro_ints *v, int64_t value)
     return true;
 }
 
-/* Windows of the result meet and do not overlap; the number of their elements. */
-static bool match_windows(const struct tro_pass *p, struct anchor *a)
+/* Windows of the result meet and do not overlap. */
+static bool is_tiling(const struct tro_pass *p, const struct tro_node *n)
 {
-    const struct tro_attrs_conv_transpose *const t = a->n.attrs;
-    const struct tro_value *const w = tro_value_get(p->g, a->n.in[1]);
-    if (a->n.op != TRO_OP_CONV_TRANSPOSE)
-        return true;
-    if (t->group != 1 || t->auto_pad != tro_auto_pad_explicit || t->output_shape.n > 0 ||
-        !is_all(&t->dilations, 1) || !is_all(&t->pads, 0) || !is_all(&t->output_padding, 0) ||
-        !tro_is_const(p->g, a->w.x) || 2 * a->rank - 2 > TRO_MAX_RANK)
+    const struct tro_attrs_conv_transpose *const a = n->attrs;
+    const struct tro_shape *const w = &tro_value_get(p->g, n->in[1])->shape;
+    if (a->group != 1 || a->auto_pad != tro_auto_pad_explicit || a->output_shape.n > 0 ||
+        !is_all(&a->dilations, 1) || !is_all(&a->pads, 0) || !is_all(&a->output_padding, 0))
         return false;
-    for (int i = 2; i < a->rank; i++) {
-        if (!tro_dim_is(w->shape.dim[i], t->strides.v[i - 2]))
+    for (int i = 0; i < a->strides.n; i++)
+        if (!tro_dim_is(w->dim[2 + i], a->strides.v[i]))
             return false;
-        a->n_taps *= t->strides.v[i - 2];
-    }
     return true;
+}
+
+/* What becomes of the operator; TRO_N_OPS: nothing. */
+static enum tro_op int_op(const struct tro_pass *p, const struct tro_node *n)
+{
+    switch (n->op) {
+    case TRO_OP_CONV:
+        return TRO_OP_CONV_INT;
+    case TRO_OP_CONV_TRANSPOSE:
+        return is_tiling(p, n) ? TRO_OP_CONV_TRANSPOSE_INT : TRO_N_OPS;
+    case TRO_OP_MATMUL:
+        return TRO_OP_MATMUL_INT;
+    default:
+        return TRO_N_OPS;
+    }
 }
 
 static bool match_anchor(struct tro_pass *p, tro_node_id id, struct anchor *a)
 {
-    *a = (struct anchor){.id = id, .n = *tro_node_get(p->g, id), .n_taps = 1};
-    const bool is_conv = a->n.op == TRO_OP_CONV, is_windows = a->n.op == TRO_OP_CONV_TRANSPOSE;
-    if ((!is_conv && !is_windows && a->n.op != TRO_OP_MATMUL) || a->n.n_in < 2)
+    a->id = id;
+    a->n = *tro_node_get(p->g, id);
+    a->op = int_op(p, &a->n);
+    if (a->op == TRO_N_OPS || a->n.n_in < 2)
         return false;
     a->rank = tro_value_get(p->g, a->n.out[0])->shape.rank;
     if (!tro_match_dequantize(p, a->n.in[0], &a->x) || !is_8bit(p, a->x.x) ||
-        !tro_is_per_tensor(p, &a->x) || a->rank < 2 || !match_weights(p, id, a->n.in[1], &a->w) ||
-        !match_windows(p, a))
+        !tro_is_per_tensor(p, &a->x) || a->rank < 2 || !match_weights(p, id, a->n.in[1], &a->w))
         return false;
     const int w_rank = tro_value_get(p->g, a->w.x)->shape.rank;
-    const int w_axis = is_conv ? 0 : is_windows ? 1 : w_rank - 1;
-    a->channel_axis = is_conv || is_windows ? 1 : a->rank - 1;
-    a->bias = a->n.op != TRO_OP_MATMUL && a->n.n_in > 2 ? a->n.in[2] : TRO_VALUE_NONE;
-    return is_along(p, a->w.scale, w_axis, w_rank) && is_along(p, a->w.zero, w_axis, w_rank) &&
-           (is_conv || w_rank >= 2);
+    const bool is_conv = a->op != TRO_OP_MATMUL_INT;
+    const int axis = !is_conv ? w_rank - 1 : a->op == TRO_OP_CONV_TRANSPOSE_INT ? 1 : 0;
+    a->channel_axis = is_conv ? 1 : a->rank - 1;
+    a->bias = is_conv && a->n.n_in > 2 ? a->n.in[2] : TRO_VALUE_NONE;
+    return is_along(p, a->w.scale, axis, w_rank) && is_along(p, a->w.zero, axis, w_rank) &&
+           w_rank >= 2;
 }
 
 /* ---- what follows ---------------------------------------------------------------------- */
@@ -186,18 +197,7 @@ static void match_chain(struct tro_pass *p, const struct anchor *a, struct chain
 
 /* ---- integers -------------------------------------------------------------------------- */
 
-/* One element for each output channel, as one for each column; rank: axes of v. */
-static tro_value_id each_tap(struct tro_pass *p, const struct anchor *a, tro_value_id v, int rank)
-{
-    int64_t repeats[TRO_MAX_RANK] = {a->n_taps};
-    if (a->n_taps == 1 || rank == 0)
-        return v;
-    for (int i = 1; i < rank; i++)
-        repeats[i] = 1;
-    return tro_pass_emit2(p, a->id, TRO_OP_TILE, v, tro_pass_const_ints(p, repeats, rank));
-}
-
-/* A constant in the weights' axes as one that broadcasts against the columns. */
+/* A constant in the weights' axes as one that broadcasts against the result. */
 static tro_value_id along_result(struct tro_pass *p, const struct anchor *a, tro_value_id v)
 {
     const int64_t n = tro_value_max_elems(p->g, v);
@@ -205,7 +205,7 @@ static tro_value_id along_result(struct tro_pass *p, const struct anchor *a, tro
     const int rank = n == 1 ? 0 : a->rank - a->channel_axis;
     for (int i = 1; i < rank; i++)
         dims[i] = tro_dim_const(1);
-    return each_tap(p, a, tro_pass_emit_reshape(p, a->id, v, dims, rank), rank);
+    return tro_pass_emit_reshape(p, a->id, v, dims, rank);
 }
 
 static tro_value_id float_term(struct tro_pass *p, const struct anchor *a, tro_value_id v)
@@ -216,69 +216,15 @@ static tro_value_id float_term(struct tro_pass *p, const struct anchor *a, tro_v
     return p->rc < 0 ? v : along_result(p, a, v);
 }
 
-/* [channels, results, taps] -> [taps * results, channels, 1 ..] */
-static tro_value_id weights_of_taps(struct tro_pass *p, const struct anchor *a)
-{
-    const struct tro_shape w = tro_value_get(p->g, a->w.x)->shape;
-    struct tro_attrs_transpose perm = {.perm.n = a->rank};
-    for (int i = 0; i < a->rank; i++)
-        perm.perm.v[i] = (i + 2) % a->rank;
-    perm.perm.v[a->rank - 2] = 1;
-    perm.perm.v[a->rank - 1] = 0;
-    const tro_value_id t = tro_pass_emit(p, a->id, TRO_OP_TRANSPOSE, &perm, &a->w.x, 1);
-    const int64_t n_columns = tro_value_max_elems(p->g, a->w.x) / tro_dim_value(w.dim[0]);
-    tro_dim dims[TRO_MAX_RANK] = {tro_dim_const(n_columns), w.dim[0]};
-    for (int i = 2; i < a->rank; i++)
-        dims[i] = tro_dim_const(1);
-    return tro_pass_emit_reshape(p, a->id, t, dims, a->rank);
-}
-
-/* The result as columns: [n, taps * results, in ..] of a transposed convolution. */
 static tro_value_id emit_anchor(struct tro_pass *p, const struct anchor *a)
 {
     tro_value_id zero = a->w.zero;
     if (zero.i) {
         const tro_dim n = tro_dim_const(tro_value_max_elems(p->g, zero));
-        const int rank = tro_dim_is(n, 1) ? 0 : 1;
-        zero = each_tap(p, a, tro_pass_emit_reshape(p, a->id, zero, &n, rank), rank);
+        zero = tro_pass_emit_reshape(p, a->id, zero, &n, tro_dim_is(n, 1) ? 0 : 1);
     }
-    tro_value_id in[4] = {a->x.x, a->w.x, a->x.zero, zero};
-    if (a->n.op == TRO_OP_MATMUL)
-        return tro_pass_emit(p, a->id, TRO_OP_MATMUL_INT, NULL, in, 4);
-    if (a->n.op == TRO_OP_CONV)
-        return tro_pass_emit(p, a->id, TRO_OP_CONV_INT, a->n.attrs, in, 4);
-    struct tro_attrs_conv each = {.group = 1};
-    each.strides.n = each.dilations.n = a->rank - 2;
-    each.pads.n = 2 * (a->rank - 2);
-    for (int i = 0; i < a->rank - 2; i++)
-        each.strides.v[i] = each.dilations.v[i] = 1;
-    in[1] = weights_of_taps(p, a);
-    return tro_pass_emit(p, a->id, TRO_OP_CONV_INT, &each, in, 4);
-}
-
-/* Columns to where they belong. Of a transposed convolution:
- * [n, taps * results, in ..] -> [n, tap .., results, in ..] -> [n, results, in, tap, ..] -> [n,
- * results, out ..] */
-static tro_value_id place_columns(struct tro_pass *p, const struct anchor *a, tro_value_id y)
-{
-    const int d = a->rank - 2, rank = 2 * d + 2;
-    if (a->n.op != TRO_OP_CONV_TRANSPOSE || p->rc < 0)
-        return y;
-    const struct tro_shape x = tro_value_get(p->g, a->n.in[0])->shape;
-    const struct tro_shape w = tro_value_get(p->g, a->n.in[1])->shape;
-    const struct tro_shape out = tro_value_get(p->g, a->n.out[0])->shape;
-    tro_dim dims[TRO_MAX_RANK] = {x.dim[0]};
-    struct tro_attrs_transpose perm = {.perm = {.n = rank, .v = {0, d + 1}}};
-    dims[d + 1] = w.dim[1];
-    for (int i = 0; i < d; i++) {
-        dims[1 + i] = w.dim[2 + i];
-        dims[d + 2 + i] = x.dim[2 + i];
-        perm.perm.v[2 + 2 * i] = d + 2 + i;
-        perm.perm.v[3 + 2 * i] = 1 + i;
-    }
-    y = tro_pass_emit_reshape(p, a->id, y, dims, rank);
-    y = tro_pass_emit(p, a->id, TRO_OP_TRANSPOSE, &perm, &y, 1);
-    return tro_pass_emit_reshape(p, a->id, y, out.dim, out.rank);
+    const tro_value_id in[4] = {a->x.x, a->w.x, a->x.zero, zero};
+    return tro_pass_emit(p, a->id, a->op, a->n.attrs, in, 4);
 }
 
 /* round(v / unit) as i32; none when one does not fit, so that sums cannot overflow unnoticed. */
@@ -340,7 +286,7 @@ static bool make_requantized(struct tro_pass *p, const struct anchor *a, const s
                                   : tro_pass_const_f64(p, tro_value_get(p->g, c->last)->dtype, 0);
     const tro_value_id in[3] = {y, tro_pass_emit2(p, a->id, TRO_OP_DIV, unit, c->q.scale), zero};
     y = tro_pass_emit(p, a->id, TRO_OP_REQUANTIZE, NULL, in, 3);
-    tro_pass_replace(p, c->last, place_columns(p, a, emit_clamps(p, a, c, y)));
+    tro_pass_replace(p, c->last, emit_clamps(p, a, c, y));
     return true;
 }
 
@@ -352,7 +298,7 @@ static void make_dequantized(struct tro_pass *p, const struct anchor *a)
     tro_value_id y = tro_pass_emit2(p, a->id, TRO_OP_DEQUANTIZE, emit_anchor(p, a), unit);
     if (a->bias.i)
         y = tro_pass_emit2(p, a->id, TRO_OP_ADD, y, float_term(p, a, a->bias));
-    tro_pass_replace(p, a->n.out[0], place_columns(p, a, y));
+    tro_pass_replace(p, a->n.out[0], y);
 }
 
 bool tro_make_int_anchor(struct tro_pass *p, tro_node_id id)

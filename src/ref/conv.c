@@ -100,8 +100,7 @@ int tro_ref_conv(struct tro_ref_call *c)
     return tro_conv_run(&v, load_columns, &v, c->err);
 }
 
-/* Input i less its zero (one, or one for each slice of the first axis) as float: 9 bits, exact. */
-static int less_zero(struct tro_ref_call *c, int i, int i_zero, struct tro_reals *out)
+int tro_conv_less_zero(struct tro_ref_call *c, int i, int i_zero, int axis, struct tro_reals *out)
 {
     const struct tro_tensor *const t = &c->in[i], *const zero = &c->in[i_zero];
     const int64_t n = tro_tensor_n_elems(t);
@@ -112,12 +111,12 @@ static int less_zero(struct tro_ref_call *c, int i, int i_zero, struct tro_reals
     tro_load_row_f32(t->dtype, t->data, 0, n, all);
     if (zero->dtype == TRO_DTYPE_NONE || n == 0)
         return 0;
-    const int64_t n_zeros = tro_tensor_n_elems(zero), n_each = n / n_zeros;
-    for (int64_t z = 0; z < n_zeros; z++) {
-        const float less = (float)tro_load_i64(zero->dtype, zero->data, z);
-        for (int64_t k = z * n_each; k < (z + 1) * n_each; k++)
-            all[k] -= less;
-    }
+    const int64_t n_zeros = tro_tensor_n_elems(zero);
+    int64_t n_each = 1;
+    for (int k = axis + 1; k < t->rank; k++)
+        n_each *= t->shape[k];
+    for (int64_t k = 0; k < n; k++)
+        all[k] -= (float)tro_load_i64(zero->dtype, zero->data, k / n_each % n_zeros);
     return 0;
 }
 
@@ -127,7 +126,7 @@ int tro_ref_conv_int(struct tro_ref_call *c)
 {
     struct tro_conv v = {0};
     begin(&v, c);
-    TRO_TRY(less_zero(c, 0, 2, &v.x));
-    TRO_TRY(less_zero(c, 1, 3, &v.w));
+    TRO_TRY(tro_conv_less_zero(c, 0, 2, 0, &v.x));
+    TRO_TRY(tro_conv_less_zero(c, 1, 3, 0, &v.w));
     return tro_conv_run(&v, load_columns, &v, c->err);
 }

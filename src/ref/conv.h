@@ -24,6 +24,9 @@ struct tro_conv {
 void tro_conv_sizes(struct tro_conv *v, const struct tro_ref_call *c, int64_t group);
 /* Input i as double, NULL in out when it is absent. */
 int tro_conv_bias(struct tro_ref_call *c, int i, const double **out);
+/* Input i less its zero, input i_zero, as float: 9 bits, exact. A zero is absent, one, or one for
+ * each index of the axis. */
+int tro_conv_less_zero(struct tro_ref_call *c, int i, int i_zero, int axis, struct tro_reals *out);
 /* Row `row` of w: a tro_gemm_load, as load_b is. */
 tro_gemm_load tro_conv_load_w;
 /* Adds the bias and rounds. */

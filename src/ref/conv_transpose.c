@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conv_transpose. Output o takes tap k of input i where o + pad = i * stride + k * dilation. The
- * outputs of one phase, o = phase + t * stride, all have the same taps, at i = t + delta, so that
- * each phase is a convolution of stride 1 whose result lies apart.
+ * conv_transpose and conv_transpose_int. Output o takes tap k of input i where o + pad = i * stride
+ * + k * dilation. The outputs of one phase, o = phase + t * stride, all have the same taps, at i = t
+ * + delta, so that each phase is a convolution of stride 1 whose result lies apart.
  */
 #include "ref/conv.h"
 #include "ref/kernels.h"
@@ -235,6 +235,18 @@ int tro_ref_conv_transpose(struct tro_ref_call *c)
     TRO_TRY(tro_conv_bias(c, 2, &p.conv.bias));
     TRO_TRY(tro_ref_reals(c, &c->in[0], &p.conv.x));
     TRO_TRY(tro_ref_reals(c, &c->in[1], &p.conv.w));
+    fill_with_bias(&p.conv);
+    return run_phases(&p, c);
+}
+
+/* Exact in double, as conv_int. */
+int tro_ref_conv_transpose_int(struct tro_ref_call *c)
+{
+    struct phase p = {0};
+    begin(&p, c);
+    TRO_TRY(alloc_taps(&p, c));
+    TRO_TRY(tro_conv_less_zero(c, 0, 2, 0, &p.conv.x));
+    TRO_TRY(tro_conv_less_zero(c, 1, 3, 1, &p.conv.w));
     fill_with_bias(&p.conv);
     return run_phases(&p, c);
 }

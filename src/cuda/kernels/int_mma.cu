@@ -2,7 +2,7 @@
 /*
  * Definitions: BM BN BK STAGES WARPS_M WARPS_N WARPS_K, POINT_N;
  * CHUNK: bytes of k that lie together in a and at a multiple of that, 4, 8 or 16, or 1: none;
- * IS_A_SIGNED IS_B_LIVE IS_B_SIGNED HAS_ZERO_A IS_ZERO_A_LIVE HAS_ZERO_B.
+ * IS_A_SIGNED IS_B_LIVE IS_B_SIGNED HAS_ZERO_A IS_ZERO_A_LIVE HAS_ZERO_B IS_WINDOWS.
  */
 #define THREADS (32 * WARPS_M * WARPS_N * WARPS_K)
 #define PIECES (BK / 16)
@@ -367,6 +367,23 @@ static __device__ __forceinline__ void take_off_zeros(const tro_params &p, const
     }
 }
 
+/* Row of the epilogue that a row has for a tap of its window. */
+static __device__ __forceinline__ uint32_t row_of(const tro_int_mma_params &o, uint32_t row,
+                                                  uint32_t tap)
+{
+#if IS_WINDOWS
+    uint32_t w = row, kw = tap;
+    uint32_t h = tro_div_rest(w, o.out[2]), kh = tro_div_rest(kw, o.each[2]);
+    uint32_t d = tro_div_rest(h, o.out[1]);
+    const uint32_t kd = tro_div_rest(kh, o.each[1]), n = tro_div_rest(d, o.out[0]);
+    const uint32_t to_d = (n * o.out[0].d + d) * o.each[0].d + kd;
+    const uint32_t to_h = (to_d * o.out[1].d + h) * o.each[1].d + kh;
+    return (to_h * o.out[2].d + w) * o.each[2].d + kw;
+#else
+    return row;
+#endif
+}
+
 static __device__ __forceinline__ void finish(const tro_params &p, const part &t,
                                               const block_sums &b)
 {
@@ -378,6 +395,9 @@ static __device__ __forceinline__ void finish(const tro_params &p, const part &t
     const int n_cols = p.own.n - col < POINT_N ? (int)(p.own.n - col) : POINT_N;
     columns cols;
     find_columns(p, t, b, c, n_cols, cols);
+    uint32_t to_col = col0 + col, tap = 0;
+    if (IS_WINDOWS)
+        tap = tro_div_rest(to_col, p.own.n_each);
 #pragma unroll 1
     for (uint32_t r = threadIdx.x / CHUNKS; r < BM && t.row + r < p.own.m; r += ROWS * ROW_STEP) {
         uint32_t row[ROWS];
@@ -391,8 +411,9 @@ static __device__ __forceinline__ void finish(const tro_params &p, const part &t
             row[i] = row0 + (is_real ? t.row + at : t.row);
             tro_load<POINT_N, POINT_N>(acc[i], &b.c[at * SUMS_PITCH + c]);
             take_off_zeros(p, b, cols, at, row[i], acc[i]);
+            row[i] = row_of(p.own, row[i], tap);
         }
-        tro_point_rows<POINT_N, ROWS>(p, row, col0 + col, n, acc);
+        tro_point_rows<POINT_N, ROWS>(p, row, to_col, n, acc);
     }
 }
 

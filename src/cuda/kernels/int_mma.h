@@ -16,6 +16,9 @@
  *                 less k times its zero, and the zero; where there is a zero
  *              live b: its zeros as bytes, where they are given
  *
+ * With IS_WINDOWS each row makes a window of the result (conv_transpose): columns are counted over
+ * its taps (d, h, w), then channels, and go to row (n, d * each + tap, ..) of the epilogue.
+ *
  * A block makes BM x BN results of a group or batch; k is taken in steps of BK, of which STAGES are
  * in shared memory. Of its warps WARPS_M x WARPS_N share the results and WARPS_K each step.
  *
@@ -42,7 +45,8 @@ struct tro_int_mma_params {
     int32_t a_batch[3], b_batch[3]; /* strides */
     uint32_t zero_a;                /* a byte, 0 where there is none, unless IS_ZERO_A_LIVE */
     struct tro_div n_zeros_a;
-    uint32_t n_zeros_b; /* IS_B_LIVE: 1 or n */
+    uint32_t n_zeros_b;             /* IS_B_LIVE: 1 or n */
+    struct tro_div n_each, each[3]; /* IS_WINDOWS: columns of a tap; sizes of a window */
 };
 
 #endif
