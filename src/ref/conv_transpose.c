@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conv_transpose and conv_transpose_int. Output o takes tap k of input i where o + pad = i * stride
- * + k * dilation. The outputs of one phase, o = phase + t * stride, all have the same taps, at i = t
- * + delta, so that each phase is a convolution of stride 1 whose result lies apart.
+ * conv_transpose and conv_transpose_int. Output o takes tap k of input i where
+ * o + pad = i * stride + k * dilation. The outputs of one phase, o = phase + t * stride, all have
+ * the same taps, at i = t + delta, so that each phase is a convolution of stride 1 whose result lies
+ * apart.
  */
 #include "ref/conv.h"
 #include "ref/kernels.h"
