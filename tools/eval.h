@@ -65,6 +65,9 @@ struct eval_engine {
     struct eval_task tasks[16];
     struct eval_planes planes;
     struct eval_energy energy;
+    /* Sees what a run will take, before it; NULL: nobody. */
+    int (*look)(void *ctx, const struct tro_tensor *inputs, struct tro_err *err);
+    void *look_ctx;
 };
 
 /* One group of frames: all, of a slice, a camera or a procedure. */

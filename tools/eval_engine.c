@@ -312,6 +312,8 @@ static int run_frame(struct eval *e, struct eval_engine *x, int64_t frame, struc
     for (int i = 0; i < x->n_states; i++)
         x->inputs[x->states[i].input] = x->states[i].value;
     TRO_TRY(take_optics(e, x, frame, err));
+    if (x->look)
+        TRO_TRY(x->look(x->look_ctx, x->inputs, err));
     TRO_TRY(x->around ? tro_around_run(x->around, x->inputs, err)
                       : tro_side_run(&x->side, x->inputs, n, err));
     return keep_states(x, frame, err);

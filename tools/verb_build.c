@@ -12,17 +12,20 @@
 #include "build_report.h"
 #include "memory_use.h"
 #include "progress.h"
+#include "quantize.h"
 #include "record/record.h"
 #include "verbs.h"
 
 #define N_GOLDEN_DEFAULT (-1)
+#define N_PROBES 12
 
 struct verb {
-    struct tro_list args, shapes, buckets, states;
+    struct tro_list args, shapes, buckets, states, calib;
     const char *output, *json_path, *record_path;
     struct tro_build_opts opts;
     int64_t tune, n_wide, n_threads, n_golden;
     bool has_no_libraries;
+    struct tro_quantize quantize;
     struct tro_model *model;
     struct tro_plan *plan;
     struct tro_plan_report report;
@@ -168,6 +171,31 @@ static int apply_record(struct verb *v, struct tro_err *err)
     return tro_err_prefix(err, rc, "%s: ", v->args.v[0]);
 }
 
+/* Integers of a model that brings none. */
+static int quantize(struct verb *v, struct tro_err *err)
+{
+    const bool is_int8 = v->opts.precision && strcmp(v->opts.precision, "int8") == 0;
+    if (!is_int8 && v->calib.n == 0)
+        return 0;
+    if (!is_int8)
+        return tro_fail(err, TRO_E_INPUT, "--calib: expected --precision int8 with it");
+    if (v->calib.n == 0)
+        return tro_fail(err, TRO_E_INPUT,
+                        "--precision int8: expected --calib DATA, what the network sees in use, "
+                        "found none: without data there are no integers");
+    v->opts.precision = NULL;
+    v->quantize.model_path = v->args.v[0];
+    v->quantize.record_path = v->record_path;
+    v->quantize.calib = &v->calib;
+    v->quantize.n_probes = N_PROBES;
+    v->quantize.n_threads = v->opts.n_threads;
+    TRO_TRY(tro_err_prefix(err, tro_quantize_calibrate(&v->quantize, v->model, err),
+                           "%s: ", v->args.v[0]));
+    TRO_TRY(tro_quantize_apply(&v->quantize, v->model, err));
+    tro_quantize_print(&v->quantize);
+    return 0;
+}
+
 static int build(struct verb *v, struct tro_err *err)
 {
     TRO_TRY(check(v, err));
@@ -177,6 +205,7 @@ static int build(struct verb *v, struct tro_err *err)
     if (!v->model)
         return err->status;
     TRO_TRY(apply_record(v, err));
+    TRO_TRY(quantize(v, err));
     v->n_nodes_before = (int64_t)tro_block_get(tro_model_graph(v->model), TRO_MAIN_BLOCK)->n_nodes;
     TRO_TRY(tro_err_prefix(err, write_plan(v, err), "%s: ", v->args.v[0]));
     v->seconds = (double)(tro_clock_ns() - begin) * 1e-9;
@@ -190,6 +219,7 @@ static void finish(struct verb *v)
     tro_plan_report_close(&v->report);
     tro_plan_close(v->plan);
     tro_model_close(v->model);
+    tro_quantize_finish(&v->quantize);
 }
 
 static const char about[] =
@@ -217,6 +247,8 @@ int tro_verb_build(int argc, char **argv)
          "cpu (the default), cuda, cuda:N, sm_80, sm_87, sm_90 ..."},
         {"--precision", TRO_OPT_STRING, &v.opts.precision, "P",
          "on GPUs: fp32 (the default), tf32, fp16, bf16"},
+        {"--calib", TRO_OPT_LIST, &v.calib, "DATA",
+         "of int8: a data set (docs/dataset.md), or a folder of tensors or pictures"},
         {"--fp32-first", TRO_OPT_INT, &v.n_wide, "N",
          "of fp16 and bf16: the first N nodes stay at fp32"},
         {"--shapes", TRO_OPT_LIST, &v.shapes, "IN=SHAPE", "SHAPE, or MIN:OPT:MAX"},

@@ -10,7 +10,7 @@
 
 struct tro_model {
     struct tro_onnx_model *onnx; /* constants of the graph view its bytes */
-    struct tro_graph *graph;
+    struct tro_graph *graph, *before; /* before: what it replaced, or NULL */
 };
 
 static struct tro_model *import_model(struct tro_onnx_model *onnx, const char *name,
@@ -48,6 +48,7 @@ void tro_model_close(struct tro_model *m)
     if (!m)
         return;
     tro_graph_destroy(m->graph);
+    tro_graph_destroy(m->before);
     tro_onnx_free(m->onnx);
     tro_free(m);
 }
@@ -70,6 +71,12 @@ struct tro_graph *tro_model_edit_graph(struct tro_model *m)
 struct tro_onnx_model *tro_model_edit_onnx(struct tro_model *m)
 {
     return m->onnx;
+}
+
+void tro_model_replace_graph(struct tro_model *m, struct tro_graph *g)
+{
+    m->before = m->graph;
+    m->graph = g;
 }
 
 int tro_model_n_inputs(const struct tro_model *m)

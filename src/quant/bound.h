@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bounds: the magnitude that the greatest quantized value stands for. What is greater is cut off.
+ *
+ *   max          nothing is cut off
+ *   percentile   0.01 % of the elements are
+ *   mse          the least mean of (x - quantized x)^2
+ *   kl           the least relative entropy of the histogram to the one of its quantized values, as
+ *                TensorRT's calibrator had it (S. Migacz, 8-bit inference with TensorRT, GTC 2017)
+ */
+#ifndef TRO_QUANT_BOUND_H
+#define TRO_QUANT_BOUND_H
+
+#include "quant/stats.h"
+
+#define TRO_BOUNDS(X)           \
+    X(MAX, "max")               \
+    X(PERCENTILE, "percentile") \
+    X(MSE, "mse")               \
+    X(KL, "kl")
+
+enum tro_bound {
+#define TRO_BOUND_ENUM(id, name) TRO_BOUND_##id,
+    TRO_BOUNDS(TRO_BOUND_ENUM)
+#undef TRO_BOUND_ENUM
+        TRO_N_BOUNDS
+};
+extern const char *const tro_bound_names[TRO_N_BOUNDS];
+
+/* n_levels: quantized magnitudes, 127 or 255. Each is above 0, unless all elements are 0: then they
+ * are 1. */
+void tro_bounds_find(const struct tro_stats *s, int n_levels, double out[TRO_N_BOUNDS]);
+
+/* Mean of (x - quantized x)^2 at a bound, from the histogram. */
+double tro_bound_mse(const struct tro_stats *s, int n_levels, double bound);
+
+#endif

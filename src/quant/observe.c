@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Statistics of the tensors that may be quantized, and the bounds that follow from them. */
+#include "quant/quant.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "quant/watch.h"
+
+/* Parts of a concatenation share a scale where none reaches more than so many times as far as
+ * another: it costs a part at most one bit. */
+#define MAX_RATIO 2.0f
+
+/* ---- statistics ----------------------------------------------------------------------------- */
+
+static bool is_wanted(const struct tro_quant *q, const struct tro_quant_source *s)
+{
+    return q->groups[s->group].is_wanted;
+}
+
+static int watch_sources(struct tro_quant *q, struct tro_err *err)
+{
+    tro_value_id *const values = tro_calloc((size_t)q->n_sources + 1, sizeof(*values));
+    int n = 0;
+    if (!values)
+        return tro_fail_nomem(err);
+    for (int i = 0; i < q->n_sources; i++)
+        if (is_wanted(q, &q->sources[i]))
+            values[n++] = q->sources[i].value;
+    q->watch = tro_quant_watch_create(q->graph, values, n, err);
+    tro_free(values);
+    return q->watch ? 0 : err->status;
+}
+
+static int observe(struct tro_quant *q, const struct tro_quant_source *s, int at,
+                   struct tro_err *err)
+{
+    struct tro_quant_group *const g = &q->groups[s->group];
+    struct tro_tensor t;
+    TRO_TRY(tro_quant_watch_value(q->watch, at, &t, err));
+    tro_stats_add(&g->stats, &t, t.rank >= 4 ? 1 : t.rank - 1);
+    if (g->stats.n_bad > 0)
+        return tro_fail(err, TRO_E_INPUT,
+                        "expected finite values, found %" PRId64 " of '%s' that are NaN or "
+                        "infinite, in sample %" PRId64 ": look at it with trocar run",
+                        g->stats.n_bad, tro_value_get(q->graph, s->value)->name, q->n_observed);
+    return 0;
+}
+
+int tro_quant_observe(struct tro_quant *q, const struct tro_tensor *inputs, struct tro_err *err)
+{
+    int at = 0;
+    if (!q->watch)
+        TRO_TRY(watch_sources(q, err));
+    TRO_TRY(tro_quant_watch_run(q->watch, inputs, err));
+    for (int i = 0; i < q->n_sources; i++)
+        if (is_wanted(q, &q->sources[i]))
+            TRO_TRY(observe(q, &q->sources[i], at++, err));
+    q->n_observed++;
+    return 0;
+}
+
+/* ---- concatenations ------------------------------------------------------------------------- */
+
+static void join_groups(struct tro_quant *q, int to, int from)
+{
+    if (to == from)
+        return;
+    tro_stats_join(&q->groups[to].stats, &q->groups[from].stats);
+    q->groups[to].is_wanted |= q->groups[from].is_wanted;
+    q->groups[from].is_wanted = false;
+    for (size_t i = 0; i < q->graph->n_values; i++)
+        q->group_of[i] = q->group_of[i] == from ? to : q->group_of[i];
+    for (int i = 0; i < q->n_sources; i++)
+        q->sources[i].group = q->sources[i].group == from ? to : q->sources[i].group;
+    for (int i = 0; i < q->n_layers; i++)
+        q->layers[i].group = q->layers[i].group == from ? to : q->layers[i].group;
+}
+
+static bool reach_alike(const struct tro_quant *q, const struct tro_node *n)
+{
+    float least = INFINITY, greatest = 0;
+    bool has_negative = false, has_positive = false;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const int group = q->group_of[n->in[i].i];
+        if (group < 0)
+            return false;
+        const struct tro_stats *const s = &q->groups[group].stats;
+        const float peak = tro_stats_peak(s);
+        least = peak < least ? peak : least;
+        greatest = peak > greatest ? peak : greatest;
+        has_negative |= s->min < 0;
+        has_positive |= s->min >= 0;
+    }
+    return greatest <= MAX_RATIO * least && !(has_negative && has_positive);
+}
+
+static void join_concats(struct tro_quant *q)
+{
+    const struct tro_block *const b = tro_block_get(q->graph, TRO_MAIN_BLOCK);
+    for (size_t i = 0; i < b->n_nodes; i++) {
+        const struct tro_node *const n = tro_node_get(q->graph, b->nodes[i]);
+        if (n->op != TRO_OP_CONCAT || q->group_of[n->out[0].i] < 0 ||
+            !q->groups[q->group_of[n->out[0].i]].is_wanted || !reach_alike(q, n))
+            continue;
+        const int group = q->group_of[n->out[0].i];
+        for (uint32_t k = 0; k < n->n_in; k++)
+            join_groups(q, group, q->group_of[n->in[k].i]);
+    }
+}
+
+/* ---- bounds --------------------------------------------------------------------------------- */
+
+int tro_quant_bound(struct tro_quant *q, struct tro_err *err)
+{
+    if (q->n_observed == 0)
+        return tro_fail(
+            err, TRO_E_INPUT,
+            "expected samples to calibrate with, found none: int8 needs data (--calib)");
+    join_concats(q);
+    for (int i = 0; i < q->n_groups; i++) {
+        struct tro_quant_group *const g = &q->groups[i];
+        if (!g->is_wanted)
+            continue;
+        g->is_unsigned = g->stats.min >= 0;
+        tro_bounds_find(&g->stats, tro_quant_levels(g), g->bounds);
+        for (int k = 0; k < TRO_N_BOUNDS; k++)
+            g->errors[k] = NAN;
+        g->chosen = TRO_BOUND_MSE;
+        g->scale = (float)(g->bounds[g->chosen] / tro_quant_levels(g));
+    }
+    return 0;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Q and D nodes around the layers that are to be integers. */
+#include "quant/quant.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "quant/watch.h"
+#include "quant/weights.h"
+
+struct place {
+    const struct tro_quant *q;
+    struct tro_graph *g; /* a clone of q's */
+    bool *is_used;       /* groups: a layer of integers takes it */
+    struct tro_err *err;
+};
+
+static tro_value_id here(const struct place *p, tro_value_id v)
+{
+    return tro_quant_find(p->g, tro_value_get(p->q->graph, v)->name);
+}
+
+/* ---- which tensors -------------------------------------------------------------------------- */
+
+static void use_groups(struct place *p)
+{
+    const struct tro_quant *const q = p->q;
+    const struct tro_block *const b = tro_block_get(q->graph, TRO_MAIN_BLOCK);
+    for (int i = 0; i < q->n_layers; i++)
+        p->is_used[q->layers[i].group] |= q->layers[i].is_int;
+    for (size_t i = b->n_nodes; i-- > 0;) {
+        const struct tro_node *const n = tro_node_get(q->graph, b->nodes[i]);
+        const int group = q->group_of[n->out[0].i];
+        if (n->op != TRO_OP_CONCAT || group < 0 || !p->is_used[group])
+            continue;
+        for (uint32_t k = 0; k < n->n_in; k++)
+            if (q->group_of[n->in[k].i] >= 0)
+                p->is_used[q->group_of[n->in[k].i]] = true;
+    }
+}
+
+/* Takes quantized values as well as those they stand for: what it computes is sent on to layers of
+ * integers, or is as coarse as what it adds to. */
+static bool is_fine(const struct place *p, const struct tro_node *n)
+{
+    switch (n->op) {
+    case TRO_OP_ADD:
+    case TRO_OP_SUB:
+    case TRO_OP_MUL:
+    case TRO_OP_MAX:
+    case TRO_OP_MIN:
+    case TRO_OP_CONCAT:
+        return true;
+    case TRO_OP_CONV:
+    case TRO_OP_CONV_TRANSPOSE:
+    case TRO_OP_MATMUL:
+        for (int i = 0; i < p->q->n_layers; i++)
+            if (strcmp(p->q->layers[i].name, tro_value_get(p->g, n->out[0])->name) == 0)
+                return p->q->layers[i].is_int;
+        return false;
+    default: {
+        /* moves within a group that is used */
+        const tro_value_id out = tro_quant_find(p->q->graph, tro_value_get(p->g, n->out[0])->name);
+        const tro_value_id in = tro_quant_find(p->q->graph, tro_value_get(p->g, n->in[0])->name);
+        const int group = out.i ? p->q->group_of[out.i] : -1;
+        return group >= 0 && in.i && p->q->group_of[in.i] == group;
+    }
+    }
+}
+
+/* ---- nodes ---------------------------------------------------------------------------------- */
+
+static int add_const(struct place *p, const char *of, const char *what, const struct tro_tensor *t,
+                     tro_value_id *out)
+{
+    char name[512];
+    snprintf(name, sizeof name, "%.400s_%s", of, what);
+    return tro_graph_add_const_copy(p->g, name, t, out, p->err);
+}
+
+static int add_node(struct place *p, enum tro_op op, const void *attrs, const tro_value_id *in,
+                    uint32_t n_in, const char *of, const char *what, tro_node_id before,
+                    tro_value_id *out)
+{
+    char name[512];
+    const char *const names[] = {name};
+    snprintf(name, sizeof name, "%.400s_%s", of, what);
+    const struct tro_node_spec spec = {.op = op,
+                                       .name = name,
+                                       .attrs = attrs,
+                                       .in = in,
+                                       .n_in = n_in,
+                                       .n_out = 1,
+                                       .out_names = names,
+                                       .before = before};
+    return tro_graph_add_node(p->g, TRO_MAIN_BLOCK, &spec, out, p->err);
+}
+
+/* The node after the one that makes a value; the first one after inputs. */
+static tro_node_id after(const struct tro_graph *g, tro_value_id v)
+{
+    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
+    const tro_node_id def = tro_value_get(g, v)->def;
+    size_t at = 0;
+    while (def.i && at < b->n_nodes && b->nodes[at].i != def.i)
+        at++;
+    at += def.i ? 1 : 0;
+    return at < b->n_nodes ? b->nodes[at] : TRO_NODE_NONE;
+}
+
+/* Uses of v by nodes that may take what is quantized. */
+static void replace_uses(struct place *p, tro_value_id v, tro_value_id to, tro_node_id except)
+{
+    const struct tro_block *const b = tro_block_get(p->g, TRO_MAIN_BLOCK);
+    for (size_t i = 0; i < b->n_nodes; i++) {
+        const struct tro_node *const n = tro_node_get(p->g, b->nodes[i]);
+        if (b->nodes[i].i == except.i || !is_fine(p, n))
+            continue;
+        for (uint32_t k = 0; k < n->n_in; k++)
+            if (tro_value_eq(n->in[k], v))
+                tro_graph_set_input(p->g, b->nodes[i], k, to);
+    }
+}
+
+static int place_source(struct place *p, const struct tro_quant_source *s)
+{
+    const struct tro_quant_group *const group = &p->q->groups[s->group];
+    const struct tro_attrs_cast to = {.to = group->is_unsigned ? TRO_U8 : TRO_I8};
+    const tro_value_id v = here(p, s->value);
+    const char *const name = tro_value_get(p->g, v)->name;
+    const tro_node_id before = after(p->g, v);
+    float scale = group->scale;
+    const struct tro_tensor t = {.dtype = TRO_F32, .data = &scale};
+    tro_value_id in[2] = {v}, d;
+    TRO_TRY(add_const(p, name, "scale", &t, &in[1]));
+    TRO_TRY(add_node(p, TRO_OP_QUANTIZE, &to, in, 2, name, "quantized", before, &in[0]));
+    const tro_node_id quantize = tro_value_get(p->g, in[0])->def;
+    TRO_TRY(add_node(p, TRO_OP_DEQUANTIZE, NULL, in, 2, name, "dequantized", before, &d));
+    replace_uses(p, v, d, quantize);
+    return 0;
+}
+
+/* ---- layers --------------------------------------------------------------------------------- */
+
+static int place_weights(struct place *p, tro_node_id id, const char *name)
+{
+    const struct tro_node n = *tro_node_get(p->g, id);
+    const struct tro_tensor t = tro_const_tensor(p->g, n.in[1]);
+    struct tro_arena arena = {0};
+    struct tro_quant_weights w;
+    tro_value_id in[2], d;
+    int rc = tro_quant_weights_init(&w, &t, tro_quant_weight_axis(p->g, &n), &arena, p->err);
+    if (rc >= 0)
+        rc = add_const(p, name, "weights", &w.values, &in[0]);
+    if (rc >= 0)
+        rc = add_const(p, name, "weights_scale", &w.scales, &in[1]);
+    if (rc >= 0)
+        rc = add_node(p, TRO_OP_DEQUANTIZE, NULL, in, 2, name, "weights_dequantized", id, &d);
+    if (rc >= 0)
+        tro_graph_set_input(p->g, id, 1, d);
+    tro_arena_finish(&arena);
+    return rc;
+}
+
+/* What the integers' results are too small by on average, in the form of a term. */
+static int add_shift(struct place *p, const struct tro_quant_layer *l, tro_node_id id)
+{
+    const struct tro_node n = *tro_node_get(p->g, id);
+    const double *const shift = l->shift +
+                                (size_t)p->q->groups[l->group].chosen * (size_t)l->n_channels;
+    const int axis = tro_quant_result_axis(p->g, &n);
+    const int rank = tro_value_get(p->g, n.out[0])->shape.rank;
+    struct tro_tensor t = {.dtype = TRO_F32, .rank = rank - axis, .shape = {l->n_channels}};
+    float *const v = tro_calloc((size_t)l->n_channels + 1, sizeof(*v));
+    tro_value_id in[2] = {n.out[0]}, sum;
+    if (!v)
+        return tro_fail_nomem(p->err);
+    for (int i = 1; i < t.rank; i++)
+        t.shape[i] = 1;
+    for (int c = 0; c < l->n_channels; c++)
+        v[c] = (float)shift[c];
+    t.data = v;
+    const tro_node_id before = after(p->g, n.out[0]);
+    int rc = add_const(p, l->name, "shift", &t, &in[1]);
+    if (rc >= 0)
+        rc = add_node(p, TRO_OP_ADD, NULL, in, 2, l->name, "shifted", before, &sum);
+    if (rc >= 0) {
+        tro_graph_replace_uses(p->g, n.out[0], sum);
+        tro_graph_set_input(p->g, tro_value_get(p->g, sum)->def, 0, n.out[0]);
+        rc = tro_graph_take_name(p->g, sum, n.out[0], p->err);
+    }
+    tro_free(v);
+    return rc;
+}
+
+static int place_layer(struct place *p, const struct tro_quant_layer *l)
+{
+    const tro_value_id out = tro_quant_find(p->g, l->name);
+    const tro_node_id id = tro_value_get(p->g, out)->def;
+    TRO_TRY(place_weights(p, id, l->name));
+    return p->q->n_probed > 0 && l->n_channels > 0 ? add_shift(p, l, id) : 0;
+}
+
+static int place(struct place *p)
+{
+    use_groups(p);
+    for (int i = 0; i < p->q->n_sources; i++)
+        if (p->is_used[p->q->sources[i].group])
+            TRO_TRY(place_source(p, &p->q->sources[i]));
+    for (int i = 0; i < p->q->n_layers; i++)
+        if (p->q->layers[i].is_int)
+            TRO_TRY(place_layer(p, &p->q->layers[i]));
+    return tro_graph_verify(p->g, p->err);
+}
+
+struct tro_graph *tro_quant_make(const struct tro_quant *q, struct tro_err *err)
+{
+    struct place p = {.q = q, .err = err};
+    p.is_used = tro_calloc((size_t)q->n_groups + 1, sizeof(*p.is_used));
+    p.g = p.is_used ? tro_graph_clone(q->graph, NULL, err) : NULL;
+    if (!p.is_used)
+        tro_fail_nomem(err);
+    if (p.g && tro_err_prefix(err, place(&p), "quantization: ") < 0) {
+        tro_graph_destroy(p.g);
+        p.g = NULL;
+    }
+    tro_free(p.is_used);
+    return p.g;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Quantization of a graph to 8 bits (docs/quantization.md): what the builder asks for, one call for
+ * each stage.
+ *
+ *     create ── observe each sample ── bound ── probe some samples ── choose ── make
+ *
+ * Samples are inputs of the graph in their order, dense. All names are those of the graph.
+ */
+#ifndef TRO_QUANT_QUANT_H
+#define TRO_QUANT_QUANT_H
+
+#include "graph/graph.h"
+#include "quant/bound.h"
+
+/* Tensors that share scale and zero. */
+struct tro_quant_group {
+    const char *name; /* of its first source */
+    bool is_wanted;   /* a layer takes one of them */
+    struct tro_stats stats;
+    bool is_unsigned; /* never negative: u8 from 0, else i8 around 0 */
+    double bounds[TRO_N_BOUNDS];
+    double errors[TRO_N_BOUNDS]; /* of the layers that take it, summed; NaN: not probed */
+    enum tro_bound chosen;
+    float scale;
+};
+
+/* A value that is not a move of others of its group: quantize stands behind it. */
+struct tro_quant_source {
+    tro_value_id value;
+    int group;
+};
+
+/* A convolution or matrix product with constant weights. */
+struct tro_quant_layer {
+    tro_node_id node;
+    const char *name;            /* of its result */
+    int group;                   /* of what it takes */
+    double n_macs;               /* of a sample */
+    bool is_int;                 /* the caller may change it before make */
+    const char *why;             /* it is not; NULL: it is */
+    double errors[TRO_N_BOUNDS]; /* |y - y of integers|^2 / |y|^2 over the probed samples */
+    double *shift; /* for each bound and channel: mean of y - y of integers. NULL: no bias */
+    int n_channels;
+};
+
+struct tro_quant {
+    struct tro_arena arena;
+    struct tro_graph *graph; /* prepared: floats, not fused */
+    struct tro_quant_group *groups;
+    struct tro_quant_source *sources;
+    struct tro_quant_layer *layers;
+    int n_groups, n_sources, n_layers;
+    int *group_of; /* of each value of the graph; -1: none */
+    int64_t n_observed, n_probed;
+    /* private */
+    struct tro_quant_watch *watch; /* of sources that are wanted */
+    struct tro_quant_probes *probes;
+};
+
+/* The graph must outlive it. NULL with err filled. */
+struct tro_quant *tro_quant_create(const struct tro_graph *g, struct tro_err *err);
+void tro_quant_destroy(struct tro_quant *q);
+
+/* Adds a sample to the statistics. A value that is not finite is an error that names it. */
+int tro_quant_observe(struct tro_quant *q, const struct tro_tensor *inputs, struct tro_err *err);
+
+/* The bounds of each group. Concatenations whose parts reach about as far become one group. */
+int tro_quant_bound(struct tro_quant *q, struct tro_err *err);
+
+/* Computes each layer of a sample with each bound of its group. */
+int tro_quant_probe(struct tro_quant *q, const struct tro_tensor *inputs, struct tro_err *err);
+
+/* The bound with the least error of each group; the one of least squared error where none was
+ * probed. */
+void tro_quant_choose(struct tro_quant *q);
+
+/* The graph with its layers in integers, those that say so: a new one, whose constants are its own
+ * and the graph's of create. */
+struct tro_graph *tro_quant_make(const struct tro_quant *q, struct tro_err *err);
+
+/* Greatest quantized magnitude of a group: 127, or 255 where it is unsigned. */
+int tro_quant_levels(const struct tro_quant_group *g);
+
+/* Axis of the channels of weights, of what a layer takes, of its result. */
+int tro_quant_weight_axis(const struct tro_graph *g, const struct tro_node *n);
+int tro_quant_input_axis(const struct tro_graph *g, const struct tro_node *n);
+int tro_quant_result_axis(const struct tro_graph *g, const struct tro_node *n);
+
+#endif
