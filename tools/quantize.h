@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A model's graph becomes one of integers (docs/quantization.md): calibration on the user's data. */
+/* A model's graph becomes one of integers (docs/quantization.md), calibrated on the user's data. */
 #ifndef TRO_TOOLS_QUANTIZE_H
 #define TRO_TOOLS_QUANTIZE_H
 

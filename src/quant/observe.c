@@ -9,8 +9,9 @@
 #include "base/err.h"
 #include "quant/watch.h"
 
-/* Parts of a concatenation share a scale where none reaches more than so many times as far as
- * another: it costs a part at most one bit. */
+/* A part of a concatenation has the scale of the whole for its other uses as well, unless the whole
+ * reaches more than so many times as far: that costs it at most one bit, and one more where it is
+ * never negative and the whole is. */
 #define MAX_RATIO 2.0f
 
 /* ---- statistics ----------------------------------------------------------------------------- */
@@ -79,22 +80,37 @@ static void join_groups(struct tro_quant *q, int to, int from)
         q->layers[i].group = q->layers[i].group == from ? to : q->layers[i].group;
 }
 
-static bool reach_alike(const struct tro_quant *q, const struct tro_node *n)
+/* Something else than this node wants it quantized: a layer, or another concatenation. */
+static bool has_other_use(const struct tro_quant *q, int group, const struct tro_node *concat)
 {
-    float least = INFINITY, greatest = 0;
-    bool has_negative = false, has_positive = false;
+    const struct tro_block *const b = tro_block_get(q->graph, TRO_MAIN_BLOCK);
+    for (int i = 0; i < q->n_layers; i++)
+        if (q->layers[i].group == group)
+            return true;
+    for (size_t i = 0; i < b->n_nodes; i++) {
+        const struct tro_node *const n = tro_node_get(q->graph, b->nodes[i]);
+        for (uint32_t k = 0; k < n->n_in && n->op == TRO_OP_CONCAT && n != concat; k++)
+            if (q->group_of[n->in[k].i] == group)
+                return true;
+    }
+    return false;
+}
+
+static void join_parts(struct tro_quant *q, const struct tro_node *n)
+{
+    float peak = 0;
     for (uint32_t i = 0; i < n->n_in; i++) {
         const int group = q->group_of[n->in[i].i];
         if (group < 0)
-            return false;
-        const struct tro_stats *const s = &q->groups[group].stats;
-        const float peak = tro_stats_peak(s);
-        least = peak < least ? peak : least;
-        greatest = peak > greatest ? peak : greatest;
-        has_negative |= s->min < 0;
-        has_positive |= s->min >= 0;
+            return;
+        peak = fmaxf(peak, tro_stats_peak(&q->groups[group].stats));
     }
-    return greatest <= MAX_RATIO * least && !(has_negative && has_positive);
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const int group = q->group_of[n->in[i].i];
+        if (MAX_RATIO * tro_stats_peak(&q->groups[group].stats) >= peak ||
+            !has_other_use(q, group, n))
+            join_groups(q, q->group_of[n->out[0].i], group);
+    }
 }
 
 static void join_concats(struct tro_quant *q)
@@ -102,12 +118,9 @@ static void join_concats(struct tro_quant *q)
     const struct tro_block *const b = tro_block_get(q->graph, TRO_MAIN_BLOCK);
     for (size_t i = 0; i < b->n_nodes; i++) {
         const struct tro_node *const n = tro_node_get(q->graph, b->nodes[i]);
-        if (n->op != TRO_OP_CONCAT || q->group_of[n->out[0].i] < 0 ||
-            !q->groups[q->group_of[n->out[0].i]].is_wanted || !reach_alike(q, n))
-            continue;
-        const int group = q->group_of[n->out[0].i];
-        for (uint32_t k = 0; k < n->n_in; k++)
-            join_groups(q, group, q->group_of[n->in[k].i]);
+        if (n->op == TRO_OP_CONCAT && q->group_of[n->out[0].i] >= 0 &&
+            q->groups[q->group_of[n->out[0].i]].is_wanted)
+            join_parts(q, n);
     }
 }
 

@@ -150,7 +150,7 @@ static int place_weights(struct place *p, tro_node_id id, const char *name)
     const struct tro_tensor t = tro_const_tensor(p->g, n.in[1]);
     struct tro_arena arena = {0};
     struct tro_quant_weights w;
-    tro_value_id in[2], d;
+    tro_value_id in[2], d = TRO_VALUE_NONE;
     int rc = tro_quant_weights_init(&w, &t, tro_quant_weight_axis(p->g, &n), &arena, p->err);
     if (rc >= 0)
         rc = add_const(p, name, "weights", &w.values, &in[0]);
@@ -164,35 +164,64 @@ static int place_weights(struct place *p, tro_node_id id, const char *name)
     return rc;
 }
 
-/* What the integers' results are too small by on average, in the form of a term. */
+/* What the integers' results are too small by on average. */
+static const double *shift_of(const struct place *p, const struct tro_quant_layer *l)
+{
+    return l->shift + (size_t)p->q->groups[l->group].chosen * (size_t)l->n_channels;
+}
+
+static int shift_bias(struct place *p, const struct tro_quant_layer *l, tro_node_id id)
+{
+    struct tro_tensor t = tro_const_tensor(p->g, tro_node_get(p->g, id)->in[2]);
+    const float *const from = t.data;
+    float *const v = tro_calloc((size_t)l->n_channels + 1, sizeof(*v));
+    tro_value_id bias;
+    if (!v)
+        return tro_fail_nomem(p->err);
+    for (int c = 0; c < l->n_channels; c++)
+        v[c] = (float)((double)from[c] + shift_of(p, l)[c]);
+    t.data = v;
+    const int rc = add_const(p, l->name, "bias", &t, &bias);
+    if (rc >= 0)
+        tro_graph_set_input(p->g, id, 2, bias);
+    tro_free(v);
+    return rc;
+}
+
+/* A layer without a bias gets a term behind it. */
 static int add_shift(struct place *p, const struct tro_quant_layer *l, tro_node_id id)
 {
-    const struct tro_node n = *tro_node_get(p->g, id);
-    const double *const shift = l->shift +
-                                (size_t)p->q->groups[l->group].chosen * (size_t)l->n_channels;
-    const int axis = tro_quant_result_axis(p->g, &n);
-    const int rank = tro_value_get(p->g, n.out[0])->shape.rank;
+    const tro_value_id y = tro_node_get(p->g, id)->out[0];
+    const int axis = tro_quant_result_axis(p->g, tro_node_get(p->g, id));
+    const int rank = tro_value_get(p->g, y)->shape.rank;
     struct tro_tensor t = {.dtype = TRO_F32, .rank = rank - axis, .shape = {l->n_channels}};
     float *const v = tro_calloc((size_t)l->n_channels + 1, sizeof(*v));
-    tro_value_id in[2] = {n.out[0]}, sum;
+    tro_value_id in[2] = {y}, sum = TRO_VALUE_NONE;
     if (!v)
         return tro_fail_nomem(p->err);
     for (int i = 1; i < t.rank; i++)
         t.shape[i] = 1;
     for (int c = 0; c < l->n_channels; c++)
-        v[c] = (float)shift[c];
+        v[c] = (float)shift_of(p, l)[c];
     t.data = v;
-    const tro_node_id before = after(p->g, n.out[0]);
+    const tro_node_id before = after(p->g, y);
     int rc = add_const(p, l->name, "shift", &t, &in[1]);
     if (rc >= 0)
         rc = add_node(p, TRO_OP_ADD, NULL, in, 2, l->name, "shifted", before, &sum);
     if (rc >= 0) {
-        tro_graph_replace_uses(p->g, n.out[0], sum);
-        tro_graph_set_input(p->g, tro_value_get(p->g, sum)->def, 0, n.out[0]);
-        rc = tro_graph_take_name(p->g, sum, n.out[0], p->err);
+        tro_graph_replace_uses(p->g, y, sum);
+        tro_graph_set_input(p->g, tro_value_get(p->g, sum)->def, 0, y);
+        rc = tro_graph_take_name(p->g, sum, y, p->err);
     }
     tro_free(v);
     return rc;
+}
+
+static bool has_bias(const struct place *p, const struct tro_quant_layer *l, tro_node_id id)
+{
+    const struct tro_node *const n = tro_node_get(p->g, id);
+    return n->n_in > 2 && tro_is_const(p->g, n->in[2]) &&
+           tro_value_max_elems(p->g, n->in[2]) == l->n_channels;
 }
 
 static int place_layer(struct place *p, const struct tro_quant_layer *l)
@@ -200,7 +229,9 @@ static int place_layer(struct place *p, const struct tro_quant_layer *l)
     const tro_value_id out = tro_quant_find(p->g, l->name);
     const tro_node_id id = tro_value_get(p->g, out)->def;
     TRO_TRY(place_weights(p, id, l->name));
-    return p->q->n_probed > 0 && l->n_channels > 0 ? add_shift(p, l, id) : 0;
+    if (p->q->n_probed == 0 || l->n_channels == 0)
+        return 0;
+    return has_bias(p, l, id) ? shift_bias(p, l, id) : add_shift(p, l, id);
 }
 
 static int place(struct place *p)

@@ -55,7 +55,7 @@ static bool is_layer(const struct tro_graph *g, const struct tro_node *n)
 
 static double macs_of(const struct tro_graph *g, const struct tro_node *n)
 {
-    /* a weight is used once for each place of the result, of a transposed convolution of the input */
+    /* a weight is used at each place of the result; transposed, of the input */
     const tro_value_id places = n->op == TRO_OP_CONV_TRANSPOSE ? n->in[0] : n->out[0];
     const int axis = n->op == TRO_OP_MATMUL ? tro_quant_result_axis(g, n) : 1;
     const struct tro_shape *const s = &tro_value_get(g, places)->shape;
