@@ -183,6 +183,7 @@ def look(trainers, last_steps, validation, log, n_frames):
     """Losses since the last look; accuracy on so many frames of validation."""
     import torch
     torch.cuda.synchronize()
+    validation.load()
     for trainer in trainers:
         losses = trainer.take_losses(trainer.n_steps - last_steps.get(trainer, 0))
         last_steps[trainer] = trainer.n_steps
