@@ -53,8 +53,11 @@ static inline void kit_put_region(struct tro_buf *b, const struct int_shape *s, 
 {
     kit_put_head(b, s);
     kit_const(b, "bias", TRO_I32, 3, (const int64_t[]){s->m, 1, 1}, 21);
+    kit_const(b, "table", TRO_I8, 1, (const int64_t[]){256}, 22);
+    kit_const(b, "between", TRO_I32, 1, (const int64_t[]){513}, 23);
     tro_buf_printf(b,
-                   "const %%s : f32[%lld,1,1] = splat 0.00173\nconst %%s1 : f32[] = 0.0021\n"
+                   "const %%zw16 : i16[] = 5\nconst %%s16 : f32[] = 0.5\nconst %%s : f32[%lld,1,1] "
+                   "= splat 0.00173\nconst %%s1 : f32[] = 0.0021\n"
                    "const %%big : f32[] = 1e38\n"
                    "const %%z : u8[] = 9\nconst %%zi : i8[] = -3\nconst %%lo : u8[] = 9\n"
                    "const %%hi : u8[] = 140\nconst %%f : f32[] = 0.5\n"

@@ -96,6 +96,45 @@ TEST(tile_quantized)
              "requantize(%x, %s, %z)", 0);
 }
 
+TEST(tile_tables)
+{
+    static const char *const bytes[] = {"i8", "u8"}, *const words[] = {"i16", "u16"};
+    static const char *const entries[] = {"i8", "u8", "f32", "i32"};
+    char text[512];
+    for (int i = 0; i < 8; i++) {
+        snprintf(text, sizeof text, "input %%x : %s[3,67]\ninput %%t : %s[256]\n", bytes[i % 2],
+                 entries[i / 2]);
+        check_op(text, "table(%x, %t)", 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        snprintf(text, sizeof text,
+                 "graph \"g\"\ninput %%x : %s[3,67]\ninput %%t : i32[513]\nconst %%k : %s[] = 257\n"
+                 "const %%l : i32[] = 400\n%%a = mul(%%x, %%k)\n%%b = mul(%%t, %%l)\n"
+                 "%%y = table(%%a, %%b) {to = %s}\noutput %%y\n",
+                 words[i % 2], words[i % 2], bytes[i / 2]);
+        CHECK(engine_check(text, 0));
+        CHECK_HAS(engine_kernels(), "pointwise");
+    }
+}
+
+TEST(tile_quantized_to_words)
+{
+    static const char *const types[] = {"i16", "u16"};
+    char text[512], op[64];
+    for (int i = 0; i < 2; i++) {
+        snprintf(text, sizeof text,
+                 "input %%x : f32[2,50]\nconst %%s : f32[] = 0.00003\nconst %%z : %s[] = 7\n",
+                 types[i]);
+        snprintf(op, sizeof op, "quantize(%%x, %%s, %%z) {to = %s}", types[i]);
+        check_op(text, op, 0);
+        snprintf(text, sizeof text,
+                 "input %%x : i32[2,50]\ninput %%s : f32[50]\nconst %%z : %s[] = 100\n", types[i]);
+        check_op(text, "requantize(%x, %s, %z)", 0);
+        snprintf(text, sizeof text, "input %%x : %s[2,50]\ninput %%s : f32[2,1]\n", types[i]);
+        check_op(text, "dequantize(%x, %s)", 0);
+    }
+}
+
 TEST(tile_broadcast)
 {
     check_op("input %x : f32[2,3,5,7]\ninput %z : f32[3,1,1]\n", "add(%x, %z)", 0);

@@ -166,6 +166,9 @@ TEST(cuda_conv_int_epilogues)
         "%r = requantize(%c, %big, %zi)",
         "%t = dequantize(%c, %s)\n%u = max(%t, %f)\n%r = quantize(%u, %s1, %z) {to = u8}",
         "%q = requantize(%c, %s, %z)\n%t = dequantize(%q, %s1, %z)\n%r = sigmoid(%t)",
+        "%t = add(%c, %bias)\n%q = requantize(%t, %s, %zi)\n%r = table(%q, %table)",
+        "%q = requantize(%c, %s, %z)\n%m = min(%q, %hi)\n%r = table(%m, %table)",
+        "%q = requantize(%c, %s16, %zw16)\n%r = table(%q, %between) {to = i8}",
     };
     const struct int_shape shapes[] = {
         {TRO_U8, TRO_I8, 4, 2, 24, {9, 20}, 45, 1, 3, 1, 1, 1, "128", ""},

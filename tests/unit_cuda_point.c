@@ -189,6 +189,26 @@ TEST(quantized)
              "requantize(%x, %s, %z)", 0);
 }
 
+TEST(tables)
+{
+    static const char *const bytes[] = {"i8", "u8"}, *const words[] = {"i16", "u16"};
+    static const char *const entries[] = {"i8", "u8", "f32", "i32"};
+    char text[512];
+    for (int i = 0; i < 8; i++) {
+        snprintf(text, sizeof text, "input %%x : %s[3,67]\ninput %%t : %s[256]\n", bytes[i % 2],
+                 entries[i / 2]);
+        check_op(text, "table(%x, %t)", 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        snprintf(text, sizeof text,
+                 "graph \"g\"\ninput %%x : %s[3,67]\ninput %%t : i32[513]\nconst %%k : %s[] = 257\n"
+                 "const %%l : i32[] = 400\n%%a = mul(%%x, %%k)\n%%b = mul(%%t, %%l)\n"
+                 "%%y = table(%%a, %%b) {to = %s}\noutput %%y\n",
+                 words[i % 2], words[i % 2], bytes[i / 2]);
+        CHECK(cuda_check(text, 0, TRO_PRECISION_FP32));
+    }
+}
+
 /* Quotients near halves, where a product with the reciprocal rounds the other way. */
 TEST(quantized_ties)
 {

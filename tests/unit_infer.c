@@ -111,6 +111,20 @@ TEST(infer_quantize)
     INFER(TRO_OP_REQUANTIZE, NULL, "i64[8]; f32[]; i8[]", "!expected type i32");
 }
 
+TEST(infer_table)
+{
+    const struct tro_attrs_cast u8 = {.to = TRO_U8}, i16 = {.to = TRO_I16};
+    INFER(TRO_OP_TABLE, NULL, "u8[N,3]; f32[256]", "f32[N,3]");
+    INFER(TRO_OP_TABLE, NULL, "i8[*]; u8[256]", "u8[*]");
+    INFER(TRO_OP_TABLE, &u8, "i16[2,256]; i32[513]", "u8[2,256]");
+    INFER(TRO_OP_TABLE, NULL, "u8[4]; u8[255]", "!table has 255 entries: expected 256");
+    INFER(TRO_OP_TABLE, &u8, "u16[4]; i32[256]", "!table has 256 entries: expected 513");
+    INFER(TRO_OP_TABLE, &u8, "u16[4]; f32[513]", "!expected type i32");
+    INFER(TRO_OP_TABLE, &i16, "u16[4]; i32[513]", "!to is i16");
+    INFER(TRO_OP_TABLE, NULL, "i32[4]; u8[256]", "!expected type");
+    INFER(TRO_OP_TABLE, NULL, "u8[4]; u8[1,256]", "!rank");
+}
+
 /* ---- reduce ---------------------------------------------------------------------------- */
 
 TEST(infer_reduce)

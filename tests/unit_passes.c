@@ -237,3 +237,57 @@ TEST(passes_without_memory)
     }
     CHECK_INT(rc, 0);
 }
+
+/* Tables of 16-bit tensors are at most a quantum off, for every value of the tensor. */
+static void check_wide(const char *f, const char *x_type, const char *scale, const char *y_type,
+                       const char *y_scale)
+{
+    struct tro_err err = {0};
+    char text[1024];
+    snprintf(text, sizeof text,
+             "graph \"g\"\ninput %%x : %s[65536]\nconst %%s : f32[] = %s\nconst %%t : f32[] = %s\n"
+             "const %%three : f32[] = 3\nconst %%six : f32[] = 6\nconst %%zero : f32[] = 0\n"
+             "const %%half : f32[] = 0.5\nconst %%one : f32[] = 1\nconst %%leak : f32[] = 0.1\n"
+             "const %%root : f32[] = 0.70710678\n"
+             "%%d = dequantize(%%x, %%s)\n%s\n%%q = quantize(%%y, %%t) {to = %s}\noutput %%q\n",
+             x_type, scale, y_scale, f, y_type);
+    struct tro_graph *const g = parse((struct tro_str){text, strlen(text)}, "wide");
+    struct tro_graph *const exact = parse((struct tro_str){text, strlen(text)}, "wide");
+    const struct tro_passes_opts opts = {.select = "qdq"};
+    CHECK_INT(tro_passes_run(g, &opts, NULL, &err), 0);
+    const tro_value_id out = tro_block_get(g, TRO_MAIN_BLOCK)->outputs[0];
+    CHECK(tro_node_get(g, tro_value_get(g, out)->def)->op == TRO_OP_TABLE);
+    struct passes_kit kit;
+    CHECK(passes_kit_begin(&kit, exact, 1, 1, &err) == 0);
+    for (int i = 0; i < 65536; i++)
+        ((uint16_t *)kit.in[0].data)[i] = (uint16_t)i;
+    passes_kit_free(kit.out, kit.n_out);
+    CHECK(tro_ref_run(exact, kit.in, kit.out, NULL, NULL, &err) >= 0);
+    const double worst = passes_kit_check(&kit, g, &err);
+    test_check(worst >= 0 && worst <= 1, __FILE__, __LINE__, "%s: %g quanta off", f, worst);
+    passes_kit_end(&kit);
+    tro_graph_destroy(g);
+    tro_graph_destroy(exact);
+}
+
+TEST(wide_tables_are_within_a_quantum)
+{
+    static const char *const functions[] = {
+        "%y = sigmoid(%d)",
+        "%y = tanh(%d)",
+        "%a = sigmoid(%d)\n%y = mul(%d, %a)",
+        "%a = add(%d, %three)\n%b = max(%a, %zero)\n%c = min(%b, %six)\n%e = mul(%d, %c)\n"
+        "%y = div(%e, %six)",
+        "%a = mul(%d, %root)\n%b = erf(%a)\n%c = add(%b, %one)\n%e = mul(%d, %c)\n"
+        "%y = mul(%e, %half)",
+        "%a = lt(%d, %zero)\n%b = mul(%d, %leak)\n%y = select(%a, %b, %d)",
+        "%y = max(%d, %zero)",
+    };
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        const char *const fine = i < 2 ? "0.0078" : "0.06", *const fine_u8 = i < 2 ? "0.004"
+                                                                                   : "0.03";
+        check_wide(functions[i], "i16", "0.00025", "i8", fine);
+        check_wide(functions[i], "i16", "0.0002", "u8", fine_u8);
+        check_wide(functions[i], "u16", "0.0001", "u8", fine_u8);
+    }
+}

@@ -82,3 +82,18 @@ TEST(ref_requantize)
     REQUANTIZE("i32[2] 70000 -1; f32[] 1; u16[] 3", "u16[2] 65535 2");
     REQUANTIZE("i32[2] 9 -9; f32[] 1; i4[] 1", "i4[2] 7 -8");
 }
+
+TEST(ref_table)
+{
+    EVAL(TRO_OP_TABLE, NULL, "u8[4] 0 127 128 255; f32[256] 128*0.5 128*-7",
+         "f32[4] 0.5 0.5 -7 -7");
+    /* Of i8 the negative half comes last. */
+    EVAL(TRO_OP_TABLE, NULL, "i8[4] 0 127 -128 -1; u8[256] 128*9 128*200", "u8[4] 9 9 200 200");
+    EVAL(TRO_OP_TABLE, (&(struct tro_attrs_cast){.to = TRO_I8}),
+         "i16[6] -32768 -128 -64 -1 0 32767; i32[513] 256*0 257*25600", "i8[6] 0 0 50 99 100 100");
+    EVAL(TRO_OP_TABLE, (&(struct tro_attrs_cast){.to = TRO_U8}),
+         "u16[4] 0 64 128 65535; i32[513] -300 512*4194304", "u8[4] 0 255 255 255");
+    /* Halves go up. */
+    EVAL(TRO_OP_TABLE, (&(struct tro_attrs_cast){.to = TRO_I8}),
+         "u16[4] 0 1 128 256; i32[513] 128 -128 127 510*0", "i8[4] 1 0 0 0");
+}

@@ -50,7 +50,7 @@ struct params {
     const struct level *level;
     struct form form;
     uint8_t flip;
-    struct tro_arg x, w, init, zero, out, scale;
+    struct tro_arg x, w, init, zero, out, scale, table;
     bool has_zero, has_w_zero;
     struct tro_tile *tile; /* NULL: requantized here */
     struct tro_requant requant;
@@ -174,6 +174,8 @@ static void finish(const struct params *p, const struct tro_step_run *r, int64_t
     else {
         struct tro_requant q = p->requant;
         q.scale = tro_arg_ptr(r, &p->scale);
+        if (q.by_table.i)
+            q.table = tro_arg_ptr(r, &p->table);
         p->store(&q, acc, p->form.pitch, n_windows, p->form.c,
                  (uint8_t *)tro_arg_ptr(r, &p->out) + at, p->out.stride[p->rank - 1]);
     }
@@ -302,6 +304,8 @@ static int add_epilogue(struct tro_lowering *l, const struct tro_lower_node *n, 
     }
     TRO_TRY(tro_lower_out(l, n, 0, TRO_FORM_CHANNELS_LAST, false, &p->out));
     TRO_TRY(tro_lower_table(l, scale, (size_t)p->form.pitch * sizeof(*scale), &p->scale));
+    if (p->requant.by_table.i)
+        TRO_TRY(tro_lower_in(l, p->requant.by_table, TRO_FORM_DENSE, &p->table));
     return 1;
 }
 
@@ -321,7 +325,7 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n, stru
 {
     struct params *p;
     const int n_own = 3 + at->has_zero;
-    const int n_in = n_own + (at->tile ? tro_tile_n_in(at->tile) : 1);
+    const int n_in = n_own + (at->tile ? tro_tile_n_in(at->tile) : at->requant.by_table.i ? 2 : 1);
     struct tro_step *const s = tro_lower_step(
         l, n, at->level->name, run, n_in, at->tile ? tro_tile_n_out(at->tile) : 1, sizeof(*p), &p);
     if (!s)
@@ -340,6 +344,8 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n, stru
         tro_tile_list(at->tile, s->in + n_own, s->out);
     } else {
         s->in[n_own] = at->scale;
+        if (at->requant.by_table.i)
+            s->in[n_own + 1] = at->table;
         s->out[0] = at->out;
     }
     const int64_t n_rows = at->win.n * at->win.out[TRO_D] * at->win.out[TRO_H];

@@ -139,6 +139,8 @@ static void finish_tap(const struct tro_int8 *p, const struct tro_step_run *r, i
     struct tro_requant q = p->requant;
     if (!p->tile)
         q.scale = (const float *)tro_arg_ptr(r, &p->scale) + scale_at;
+    if (q.by_table.i)
+        q.table = tro_arg_ptr(r, &p->table);
     for (int64_t i = 0, each; i < n; i += each) {
         int64_t index[TRO_MAX_RANK] = {0}, rest = tap;
         each = least(split_row(p, row + i, index), n - i);
@@ -337,6 +339,8 @@ static int add_epilogue(struct tro_lowering *l, const struct tro_lower_node *n, 
     TRO_TRY(tro_lower_out(l, n, 0, s->out_form, false, &p->out));
     TRO_TRY(add_columns(l, &s->w, bias, &p->bias));
     TRO_TRY(add_columns(l, &s->w, scale, &p->scale));
+    if (p->requant.by_table.i)
+        TRO_TRY(tro_lower_in(l, p->requant.by_table, TRO_FORM_DENSE, &p->table));
     return 1;
 }
 
@@ -385,6 +389,8 @@ static void list_args(const struct tro_int8 *p, struct tro_step *s)
     }
     s->in[n++] = p->bias;
     s->in[n++] = p->scale;
+    if (p->requant.by_table.i)
+        s->in[n++] = p->table;
     s->out[0] = p->out;
 }
 
@@ -393,7 +399,8 @@ int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, const 
 {
     struct tro_int8 *p;
     const struct tro_int8_weights *const w = &at->s.w;
-    const int n_in = 2 + at->has_zero_a + at->has_zero_b + (at->tile ? tro_tile_n_in(at->tile) : 2);
+    const int n_end = at->tile ? tro_tile_n_in(at->tile) : at->requant.by_table.i ? 3 : 2;
+    const int n_in = 2 + at->has_zero_a + at->has_zero_b + n_end;
     const int n_out = at->tile ? tro_tile_n_out(at->tile) : 1;
     struct tro_step *const s = tro_lower_step(l, n, kernel, run, n_in, n_out, sizeof(*p), &p);
     if (!s)

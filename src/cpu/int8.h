@@ -26,10 +26,13 @@ typedef void tro_int8_gemm_fn(const uint8_t *a, int64_t a_pitch, const int8_t *b
 typedef void tro_int8_copy_fn(uint8_t *to, int64_t to_pitch, const uint8_t *from,
                               int64_t from_pitch, int64_t n_rows, int64_t n, uint8_t flip);
 
-/* out = saturate(round_half_even(float(acc) * scale[col]) + zero), then lo .. hi; NaN gives lo. */
+/* out = saturate(round_half_even(float(acc) * scale[col]) + zero), then lo .. hi; NaN gives lo; then
+ * the entry of its byte, where there is a table. */
 struct tro_requant {
     const float *scale;
+    const uint8_t *table;
     int32_t zero, lo, hi;
+    tro_value_id by_table; /* the table's value, none where there is none */
 };
 typedef void tro_int8_requant_fn(const struct tro_requant *q, const int32_t *acc, int64_t acc_pitch,
                                  int64_t n_rows, int64_t n_cols, uint8_t *out, int64_t out_pitch);
@@ -120,7 +123,7 @@ struct tro_int8 {
     int64_t direct_pitch; /* not 0: rows of a lie so that the kernel can read them in place */
 
     uint8_t flip_a; /* sign bit, where the kernel wants the other sign */
-    struct tro_arg packed, zero_a, zero_b, bias, scale, out;
+    struct tro_arg packed, zero_a, zero_b, bias, scale, table, out;
     bool has_zero_a, has_zero_b, has_bias, is_zero_a_by_row;
     struct tro_tile *tile; /* NULL: requantized here */
     struct tro_requant requant;
@@ -143,7 +146,7 @@ int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, const 
 
 /* ---- requantize ------------------------------------------------------------------------------ */
 
-/* An epilogue of a bias, requantize and limits, in this order, with constants that are one or one
+/* An epilogue of a bias, requantize, limits and a table, in this order, with constants that are one or one
  * for each of n_cols columns; of one result. bias and scale get n_cols elements each. */
 bool tro_requant_match(struct tro_lowering *l, const struct tro_lower_node *n, int cols_behind,
                        int64_t n_cols, int32_t *bias, float *scale, struct tro_requant *q);

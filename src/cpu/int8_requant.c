@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recognizes the common end of integer layers: a bias, requantize, limits of what comes out. */
+/* Recognizes the common end of integer layers: a bias, requantize, limits of what comes out, a
+ * table. */
 #include "cpu/int8.h"
 
 #include "base/dtype.h"
@@ -75,6 +76,17 @@ static bool add_scale(struct tro_lowering *l, const struct tro_node *n, tro_valu
     return true;
 }
 
+static bool add_table(struct tro_lowering *l, const struct tro_node *n, tro_value_id last,
+                      struct tro_requant *q)
+{
+    struct tro_tensor t;
+    if (n->op != TRO_OP_TABLE || !tro_value_eq(n->in[0], last) ||
+        !tro_lower_type(l, n->in[1], &t) || tro_dtype_size(t.dtype) != 1)
+        return false;
+    q->by_table = n->in[1];
+    return true;
+}
+
 bool tro_requant_match(struct tro_lowering *l, const struct tro_lower_node *n, int cols_behind,
                        int64_t n_cols, int32_t *bias, float *scale, struct tro_requant *q)
 {
@@ -91,8 +103,10 @@ bool tro_requant_match(struct tro_lowering *l, const struct tro_lower_node *n, i
         !add_scale(l, n->epilogue[i], last, cols_behind, n_cols, scale, q))
         return false;
     last = n->epilogue[i++]->out[0];
+    q->by_table = TRO_VALUE_NONE;
     for (; i < n->n_epilogue; i++) {
-        if (!add_limit(l, n->epilogue[i], last, q))
+        if (q->by_table.i ||
+            (!add_limit(l, n->epilogue[i], last, q) && !add_table(l, n->epilogue[i], last, q)))
             return false;
         last = n->epilogue[i]->out[0];
     }

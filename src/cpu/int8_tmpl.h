@@ -8,7 +8,7 @@
  */
 #include "cpu/int8.h"
 
-#include "cpu/simd.h"
+#include "cpu/lookup.h"
 
 enum { ROWS = INT8_ROWS, VECTORS = INT8_VECTORS };
 
@@ -339,5 +339,7 @@ void INT8_FN(requant)(const struct tro_requant *q, const int32_t *acc, int64_t a
             const vf whole = vf_round(vf_min(vf_max(v, lo), hi));
             store_bytes(out + j, vf_to_vi(whole) + zero, n);
         }
+        if (q->table)
+            lookup_bytes(out, out, n_cols, q->table);
     }
 }

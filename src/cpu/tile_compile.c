@@ -70,7 +70,7 @@ static int find(const struct scope *s, tro_value_id v)
 static bool is_known_type(enum tro_dtype d)
 {
     return d == TRO_F32 || d == TRO_I32 || d == TRO_I64 || d == TRO_I8 || d == TRO_U8 ||
-           d == TRO_BOOL;
+           d == TRO_I16 || d == TRO_U16 || d == TRO_BOOL;
 }
 
 /* Strides of a tensor, in bytes, that broadcasts to the space; false when it does not. */
@@ -128,6 +128,19 @@ static int operand(struct scope *s, tro_value_id v)
     return place < 0 ? place : bind(s, v, place);
 }
 
+/* The table of a node lies as a whole where every element of the space reads it. */
+static int table_operand(struct scope *s, tro_value_id v)
+{
+    struct tro_tile *const t = s->t;
+    struct tro_tile_place p = {.kind = TRO_PLACE_IN, .index = t->n_in};
+    struct tro_arg a;
+    TRO_TRY(tro_lower_in(s->l, v, TRO_FORM_DENSE, &a));
+    p.dtype = a.dtype;
+    TRO_TRY(grow(t, &t->in, (size_t)t->n_in, &t->cap_in, sizeof(*t->in)));
+    t->in[t->n_in++] = a;
+    return tro_tile_add_place(t, &p);
+}
+
 /* ---- nodes ------------------------------------------------------------------------------- */
 
 static int add_node(struct scope *s, const struct tro_node *n, const void *attrs)
@@ -140,7 +153,7 @@ static int add_node(struct scope *s, const struct tro_node *n, const void *attrs
     for (uint32_t i = 0; i < n->n_in; i++) {
         if (!n->in[i].i)
             continue;
-        in[i] = operand(s, n->in[i]);
+        in[i] = n->op == TRO_OP_TABLE && i == 1 ? table_operand(s, n->in[i]) : operand(s, n->in[i]);
         if (in[i] < 0)
             return in[i] == BEYOND ? 0 : in[i];
     }

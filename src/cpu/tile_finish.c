@@ -33,6 +33,8 @@ static enum tro_tile_code move_code(int64_t size, bool is_store)
 {
     if (size == 1)
         return is_store ? TRO_TILE_STORE_1 : TRO_TILE_LOAD_1;
+    if (size == 2)
+        return is_store ? TRO_TILE_STORE_2 : TRO_TILE_LOAD_2;
     if (size == 4)
         return is_store ? TRO_TILE_STORE_4 : TRO_TILE_LOAD_4;
     return is_store ? TRO_TILE_STORE_8 : TRO_TILE_LOAD_8;
@@ -240,9 +242,11 @@ static double flops_of(enum tro_tile_code code)
 {
     switch (code) {
     case TRO_TILE_LOAD_1:
+    case TRO_TILE_LOAD_2:
     case TRO_TILE_LOAD_4:
     case TRO_TILE_LOAD_8:
     case TRO_TILE_STORE_1:
+    case TRO_TILE_STORE_2:
     case TRO_TILE_STORE_4:
     case TRO_TILE_STORE_8:
         return 0;

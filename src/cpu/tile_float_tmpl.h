@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kernels of f32 instructions and of 8-bit codes. The file that includes this sets LEVEL(name), the
  * name with the level's suffix. */
+#include "cpu/lookup.h"
 #include "cpu/math.h"
 #include "cpu/tile_loop.h"
 
@@ -154,6 +155,61 @@ LOOP_3(REQUANTIZE_U8, uint8_t, int32_t, float, uint8_t, code_of((float)x *y, z, 
 LOOP_3(DEQUANTIZE_I8, float, int8_t, float, int8_t, (float)((int32_t)x - (int32_t)z) * y)
 LOOP_3(DEQUANTIZE_U8, float, uint8_t, float, uint8_t, (float)((int32_t)x - (int32_t)z) * y)
 LOOP_3(DEQUANTIZE_I32, float, int32_t, float, int32_t, (float)((int64_t)x - (int64_t)z) * y)
+
+/* The same with 16 bits: beyond +-131072 all saturate. */
+ALWAYS_INLINE int32_t wide_code_of(float v, int32_t zero, int32_t lo, int32_t hi)
+{
+    const float above = v > -131072.0F ? v : -131072.0F;
+    const float within = above < 131072.0F ? above : 131072.0F;
+    const int32_t sum = (int32_t)rintf(within) + zero, up = sum > lo ? sum : lo;
+    return up < hi ? up : hi;
+}
+
+LOOP_3(QUANTIZE_F32_I16, int16_t, float, float, int16_t, wide_code_of(x / y, z, -32768, 32767))
+LOOP_3(QUANTIZE_F32_U16, uint16_t, float, float, uint16_t, wide_code_of(x / y, z, 0, 65535))
+LOOP_3(REQUANTIZE_I16, int16_t, int32_t, float, int16_t,
+       wide_code_of((float)x *y, z, -32768, 32767))
+LOOP_3(REQUANTIZE_U16, uint16_t, int32_t, float, uint16_t, wide_code_of((float)x *y, z, 0, 65535))
+LOOP_3(DEQUANTIZE_I16, float, int16_t, float, int16_t, (float)((int32_t)x - (int32_t)z) * y)
+LOOP_3(DEQUANTIZE_U16, float, uint16_t, float, uint16_t, (float)((int32_t)x - (int32_t)z) * y)
+
+/* ---- tables ------------------------------------------------------------------------------ */
+
+static void TABLE_1(const struct tro_tile_call *c)
+{
+    for (int64_t i = 0; i < c->n_rows; i++)
+        lookup_bytes(DST_ROW(c, uint8_t, i), SRC_ROW(c, 0, uint8_t, i), c->n_cols,
+                     SRC_ROW(c, 1, uint8_t, 0));
+}
+
+#define TABLE(id, TD, TX, TT, expr)                    \
+    static void id(const struct tro_tile_call *c)      \
+    {                                                  \
+        const TT *const t = SRC_ROW(c, 1, TT, 0);      \
+        for (int64_t i = 0; i < c->n_rows; i++) {      \
+            TD *const d = DST_ROW(c, TD, i);           \
+            const TX *const xs = SRC_ROW(c, 0, TX, i); \
+            NO_OVERLAP                                 \
+            for (int64_t j = 0; j < c->n_cols; j++) {  \
+                const int32_t x = xs[j];               \
+                d[j] = (TD)(expr);                     \
+            }                                          \
+        }                                              \
+    }
+
+/* u counts from the least x. */
+ALWAYS_INLINE int32_t between(const int32_t *t, int32_t u, int32_t lo, int32_t hi)
+{
+    const int32_t i = u >> 7, f = u & 127;
+    const int32_t v = (t[i] * (128 - f) + t[i + 1] * f + (1 << 14)) >> 15;
+    return v < lo ? lo : v > hi ? hi : v;
+}
+
+TABLE(TABLE_4, uint32_t, uint8_t, uint32_t, t[x])
+TABLE(TABLE_I16_I8, int8_t, int16_t, int32_t, between(t, x + 32768, -128, 127))
+TABLE(TABLE_I16_U8, uint8_t, int16_t, int32_t, between(t, x + 32768, 0, 255))
+TABLE(TABLE_U16_I8, int8_t, uint16_t, int32_t, between(t, x, -128, 127))
+TABLE(TABLE_U16_U8, uint8_t, uint16_t, int32_t, between(t, x, 0, 255))
 
 #define FLOAT_CODE(id, n_src, splat) [TRO_TILE_##id] = id,
 #define INT_CODE(id, n_src, splat)

@@ -132,9 +132,11 @@ ALWAYS_INLINE void move_rows(const struct tro_tile_call *c, int64_t size)
         move_rows(c, size);                       \
     }
 MOVE(LOAD_1, 1)
+MOVE(LOAD_2, 2)
 MOVE(LOAD_4, 4)
 MOVE(LOAD_8, 8)
 MOVE(STORE_1, 1)
+MOVE(STORE_2, 2)
 MOVE(STORE_4, 4)
 MOVE(STORE_8, 8)
 

@@ -150,10 +150,14 @@ static int add_const(struct tro_tile *t, enum tro_dtype d, float f32)
     return tro_tile_add_place(t, &p);
 }
 
-static int cast_to(struct tro_tile *t, int place, enum tro_dtype to)
+/* 0: beyond this; else as emit, in *out. */
+static int cast_to(struct tro_tile *t, int place, enum tro_dtype to, int *out)
 {
     const enum tro_dtype from = t->places[place].dtype;
-    return from == to ? place : emit(t, cast_code(from, to), to, (int[3]){place}, NULL);
+    const int code = cast_code(from, to);
+    if (from == to)
+        return finish(place, out);
+    return code == NONE ? 0 : finish(emit(t, code, to, (int[3]){place}, NULL), out);
 }
 
 /* ---- operators of their own form ------------------------------------------------------------ */
@@ -175,15 +179,18 @@ static int power(struct tro_tile *t, const int *in, int *out)
                    ? one
                    : finish(emit(t, TRO_TILE_F32_DIV, TRO_F32, (int[3]){one, in[0]}, NULL), out);
     }
-    const int exponent = cast_to(t, in[1], TRO_F32);
-    if (exponent < 0)
-        return exponent;
+    int exponent;
+    const int rc = cast_to(t, in[1], TRO_F32, &exponent);
+    if (rc <= 0)
+        return rc;
     return finish(emit(t, TRO_TILE_F32_POW, TRO_F32, (int[3]){in[0], exponent}, NULL), out);
 }
 
 static int select_one(struct tro_tile *t, const int *in, enum tro_dtype to, int *out)
 {
     const size_t size = tro_dtype_size(to);
+    if (size == 2)
+        return 0;
     const int code = size == 1   ? TRO_TILE_SELECT_1
                      : size == 4 ? TRO_TILE_SELECT_4
                                  : TRO_TILE_SELECT_8;
@@ -201,52 +208,84 @@ static int quant_operands(struct tro_tile *t, const int *in, enum tro_dtype zero
     return t->places[in[1]].dtype == TRO_F32 && t->places[src[2]].dtype == zero;
 }
 
+/* Codes of one operator by type, NONE where there is no kernel. */
+struct by_quantized {
+    int i8, u8, i16, u16, i32;
+};
+
+static int pick_quantized(const struct by_quantized *c, enum tro_dtype d)
+{
+    switch (d) {
+    case TRO_I8:
+        return c->i8;
+    case TRO_U8:
+        return c->u8;
+    case TRO_I16:
+        return c->i16;
+    case TRO_U16:
+        return c->u16;
+    case TRO_I32:
+        return c->i32;
+    default:
+        return NONE;
+    }
+}
+
+static int scaled(struct tro_tile *t, int code, enum tro_dtype zero, enum tro_dtype to,
+                  const int *in, int *out)
+{
+    int src[3];
+    if (code == NONE)
+        return 0;
+    const int rc = quant_operands(t, in, zero, src);
+    return rc <= 0 ? rc : finish(emit(t, code, to, src, NULL), out);
+}
+
 static int quantize(struct tro_tile *t, const int *in, enum tro_dtype to, int *out)
 {
+    static const struct by_quantized f32 = {TRO_TILE_QUANTIZE_F32_I8, TRO_TILE_QUANTIZE_F32_U8,
+                                            TRO_TILE_QUANTIZE_F32_I16, TRO_TILE_QUANTIZE_F32_U16,
+                                            NONE};
+    static const struct by_quantized i32 = {TRO_TILE_QUANTIZE_I32_I8, TRO_TILE_QUANTIZE_I32_U8,
+                                            NONE, NONE, NONE};
     const enum tro_dtype from = t->places[in[0]].dtype;
-    const bool is_f32 = from == TRO_F32;
-    int src[3];
-    if ((!is_f32 && from != TRO_I32) || (to != TRO_I8 && to != TRO_U8))
+    if (from != TRO_F32 && from != TRO_I32)
         return 0;
-    const int rc = quant_operands(t, in, to, src);
-    if (rc <= 0)
-        return rc;
-    const int code = to == TRO_I8 ? (is_f32 ? TRO_TILE_QUANTIZE_F32_I8 : TRO_TILE_QUANTIZE_I32_I8)
-                                  : (is_f32 ? TRO_TILE_QUANTIZE_F32_U8 : TRO_TILE_QUANTIZE_I32_U8);
-    return finish(emit(t, code, to, src, NULL), out);
+    return scaled(t, pick_quantized(from == TRO_F32 ? &f32 : &i32, to), to, to, in, out);
 }
 
 static int dequantize(struct tro_tile *t, const int *in, int *out)
 {
+    static const struct by_quantized codes_of = {TRO_TILE_DEQUANTIZE_I8, TRO_TILE_DEQUANTIZE_U8,
+                                                 TRO_TILE_DEQUANTIZE_I16, TRO_TILE_DEQUANTIZE_U16,
+                                                 TRO_TILE_DEQUANTIZE_I32};
     const enum tro_dtype from = t->places[in[0]].dtype;
-    int src[3];
-    if (from != TRO_I8 && from != TRO_U8 && from != TRO_I32)
-        return 0;
-    const int rc = quant_operands(t, in, from, src);
-    if (rc <= 0)
-        return rc;
-    const int code = from == TRO_I8   ? TRO_TILE_DEQUANTIZE_I8
-                     : from == TRO_U8 ? TRO_TILE_DEQUANTIZE_U8
-                                      : TRO_TILE_DEQUANTIZE_I32;
-    return finish(emit(t, code, TRO_F32, src, NULL), out);
+    return scaled(t, pick_quantized(&codes_of, from), from, TRO_F32, in, out);
 }
 
 static int requantize(struct tro_tile *t, const int *in, enum tro_dtype to, int *out)
 {
-    int src[3];
-    if (t->places[in[0]].dtype != TRO_I32 || (to != TRO_I8 && to != TRO_U8))
+    static const struct by_quantized codes_of = {TRO_TILE_REQUANTIZE_I8, TRO_TILE_REQUANTIZE_U8,
+                                                 TRO_TILE_REQUANTIZE_I16, TRO_TILE_REQUANTIZE_U16,
+                                                 NONE};
+    if (t->places[in[0]].dtype != TRO_I32)
         return 0;
-    const int rc = quant_operands(t, in, to, src);
-    if (rc <= 0)
-        return rc;
-    return finish(
-        emit(t, to == TRO_I8 ? TRO_TILE_REQUANTIZE_I8 : TRO_TILE_REQUANTIZE_U8, to, src, NULL),
-        out);
+    return scaled(t, pick_quantized(&codes_of, to), to, to, in, out);
 }
 
-static int cast(struct tro_tile *t, const int *in, enum tro_dtype to, int *out)
+static int look_up(struct tro_tile *t, const int *in, enum tro_dtype to, int *out)
 {
-    return finish(cast_to(t, in[0], to), out);
+    static const struct by_quantized to_i8 = {TRO_TILE_TABLE_1, TRO_TILE_TABLE_1,
+                                              TRO_TILE_TABLE_I16_I8, TRO_TILE_TABLE_U16_I8, NONE};
+    static const struct by_quantized to_u8 = {TRO_TILE_TABLE_1, TRO_TILE_TABLE_1,
+                                              TRO_TILE_TABLE_I16_U8, TRO_TILE_TABLE_U16_U8, NONE};
+    static const struct by_quantized to_4 = {TRO_TILE_TABLE_4, TRO_TILE_TABLE_4, NONE, NONE, NONE};
+    const enum tro_dtype from = t->places[in[0]].dtype;
+    const struct by_quantized *const row = tro_dtype_size(to) == 4 ? &to_4
+                                           : to == TRO_U8          ? &to_u8
+                                                                   : &to_i8;
+    const int code = tro_dtype_size(to) == 8 ? NONE : pick_quantized(row, from);
+    return code == NONE ? 0 : finish(emit(t, code, to, in, NULL), out);
 }
 
 /* ---- any ------------------------------------------------------------------------------------- */
@@ -278,13 +317,15 @@ int tro_tile_node(struct tro_tile *t, const struct tro_node *n, const void *attr
     case TRO_OP_SELECT:
         return select_one(t, in, to, out);
     case TRO_OP_CAST:
-        return cast(t, in, to, out);
+        return cast_to(t, in[0], to, out);
     case TRO_OP_QUANTIZE:
         return quantize(t, in, to, out);
     case TRO_OP_DEQUANTIZE:
         return to == TRO_F32 ? dequantize(t, in, out) : 0;
     case TRO_OP_REQUANTIZE:
         return requantize(t, in, to, out);
+    case TRO_OP_TABLE:
+        return look_up(t, in, to, out);
     default:
         return by_row(t, n, attrs, in, to, out);
     }

@@ -160,6 +160,20 @@ static int operand(struct tro_point_build *b, tro_value_id id)
     return add_in(b, id, dtype, is_const, &arg);
 }
 
+/* A table lies as a whole where every element reads it: its value stands for the first entry, and
+ * its operand for where it lies. */
+static int table_operand(struct tro_point_build *b, tro_value_id id)
+{
+    struct tro_tensor x;
+    struct tro_arg arg;
+    if (!tro_lower_type(b->l, id, &x) || !tro_point_register(x.dtype) ||
+        b->n_in == TRO_POINT_MAX_IN)
+        return TRO_POINT_BEYOND;
+    TRO_TRY(tro_lower_in(b->l, id, TRO_FORM_DENSE, &arg));
+    arg.rank = 0;
+    return arg.dtype == x.dtype ? add_in(b, TRO_VALUE_NONE, x.dtype, true, &arg) : TRO_POINT_BEYOND;
+}
+
 /* ---- nodes ---------------------------------------------------------------------------------- */
 
 static int add_node(struct tro_point_build *b, const struct tro_node *n, const void *attrs)
@@ -172,7 +186,7 @@ static int add_node(struct tro_point_build *b, const struct tro_node *n, const v
     for (uint32_t i = 0; i < n->n_in; i++) {
         if (!n->in[i].i)
             continue;
-        in[i] = operand(b, n->in[i]);
+        in[i] = n->op == TRO_OP_TABLE && i == 1 ? table_operand(b, n->in[i]) : operand(b, n->in[i]);
         TRO_TRY(in[i]);
     }
     const int rc = tro_point_node(b, n, attrs, in, y.dtype, &out);

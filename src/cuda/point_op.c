@@ -292,6 +292,23 @@ static int requantize(struct tro_point_build *b, const int *in, enum tro_dtype t
                 out);
 }
 
+/* The table is the operand that was added last. */
+static int look_up(struct tro_point_build *b, const int *in, enum tro_dtype to, int *out)
+{
+    const char *const x = name(b, in[0]), *const entry = tro_point_memory(dtype_of(b, in[1]));
+    const int at = b->n_in - 1;
+    if (tro_dtype_size(dtype_of(b, in[0])) == 2)
+        return done(add_line(b, to, true,
+                             "tro_op_between<%s>((const int32_t *)p.ptr[TRO_POINT_IN + %d], %s)",
+                             tro_point_register(to), at, x),
+                    out);
+    if (to == TRO_F16 || to == TRO_BF16 || to == TRO_BOOL)
+        return 0;
+    return done(
+        add_line(b, to, true, "((const %s *)p.ptr[TRO_POINT_IN + %d])[(uint8_t)%s]", entry, at, x),
+        out);
+}
+
 static int is_infinite(struct tro_point_build *b, int x, const struct tro_attrs_isinf *a, int *out)
 {
     if (!tro_dtype_is_float(dtype_of(b, x)))
@@ -340,6 +357,8 @@ int tro_point_node(struct tro_point_build *b, const struct tro_node *n, const vo
         return dequantize(b, in, to, out);
     case TRO_OP_REQUANTIZE:
         return requantize(b, in, to, out);
+    case TRO_OP_TABLE:
+        return look_up(b, in, to, out);
     case TRO_OP_ISINF:
         return is_infinite(b, in[0], attrs, out);
     default:

@@ -244,6 +244,30 @@ int tro_infer_dequantize(struct tro_infer_call *c)
     return set_scaled(c, c->in[1].dtype);
 }
 
+/* A constant-sized vector. */
+static int want_entries(const struct tro_infer_call *c, int64_t n)
+{
+    TRO_TRY(tro_want_rank(c, 1, 1, 1));
+    if (tro_dims_clash(c->in[1].shape.dim[0], tro_dim_const(n)))
+        return tro_fail(c->err, TRO_E_INPUT,
+                        "table has %" PRId64 " entries: expected %" PRId64 " for x of this type",
+                        tro_dim_value(c->in[1].shape.dim[0]), n);
+    return 0;
+}
+
+int tro_infer_table(struct tro_infer_call *c)
+{
+    const struct tro_attrs_cast *const a = c->attrs;
+    const bool is_8bit = tro_dtype_size(c->in[0].dtype) == 1;
+    TRO_TRY(tro_want_type(c, 0, TRO_T_8BIT | TRO_T(TRO_I16) | TRO_T(TRO_U16)));
+    if (!is_8bit) {
+        TRO_TRY(tro_want_type(c, 1, TRO_T(TRO_I32)));
+        TRO_TRY(want_dtype(c, a->to, TRO_T_8BIT, "an integer of 8 bits"));
+    }
+    tro_out_set(c, 0, is_8bit ? c->in[1].dtype : a->to, &c->in[0].shape);
+    return c->in[1].shape.rank < 0 ? 0 : want_entries(c, is_8bit ? 256 : 513);
+}
+
 int tro_infer_requantize(struct tro_infer_call *c)
 {
     TRO_TRY(tro_want_type(c, 0, TRO_T(TRO_I32)));

@@ -46,7 +46,8 @@ static bool has_integers(const struct tro_graph *g)
 {
     for (size_t i = 1; i < g->n_nodes; i++) {
         const enum tro_op op = g->nodes[i].op;
-        if (op == TRO_OP_CONV_INT || op == TRO_OP_CONV_TRANSPOSE_INT || op == TRO_OP_MATMUL_INT)
+        if (op == TRO_OP_CONV_INT || op == TRO_OP_CONV_TRANSPOSE_INT || op == TRO_OP_MATMUL_INT ||
+            op == TRO_OP_TABLE)
             return true;
     }
     return false;

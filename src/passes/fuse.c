@@ -44,7 +44,7 @@ static bool is_anchor(const struct tro_node *n)
 static bool is_tile_type(enum tro_dtype d)
 {
     return d == TRO_F32 || d == TRO_F16 || d == TRO_BF16 || d == TRO_I32 || d == TRO_I8 ||
-           d == TRO_U8 || d == TRO_BOOL;
+           d == TRO_U8 || d == TRO_I16 || d == TRO_U16 || d == TRO_BOOL;
 }
 
 static bool is_pointwise(const struct fuser *f, tro_node_id id)

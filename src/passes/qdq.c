@@ -7,6 +7,7 @@
  *     move(D(x)), max_pool(D(x))     D(move(x)), so that D meets a Q or an anchor
  *     max(D(x), 0)                   D(max(x, zero))
  *     Q(move(x)), Q(concat(x, y))    move(Q(x)), so that an anchor meets its Q
+ *     Q(f(D(x)))                     qdq_table.c
  *     conv(D(x), D(w), b) ..         qdq_int.c, as conv_transpose and matmul
  *
  * A tensor that something else needs in floating point is dequantized for that as well.
@@ -246,7 +247,7 @@ static void visit(struct tro_pass *p, tro_node_id id)
     if (tro_node_get(p->g, id)->n_out != 1)
         return;
     if (!drop_quantize(p, id) && !move_down(p, id) && !move_relu_down(p, id) &&
-        !move_concat_down(p, id) && !move_up(p, id))
+        !move_concat_down(p, id) && !move_up(p, id) && !tro_make_table(p, id))
         tro_make_int_anchor(p, id);
 }
 

@@ -22,6 +22,12 @@ static bool is_pointwise(const struct tro_node *n)
     return tro_op_info(n->op)->kind == TRO_KIND_POINTWISE && n->n_in <= 3;
 }
 
+/* Inputs that broadcast: a table does not. */
+static uint32_t n_operands(const struct tro_node *n)
+{
+    return n->op == TRO_OP_TABLE ? 1 : n->n_in;
+}
+
 static int rank_of(const struct tro_pass *p, tro_value_id v)
 {
     return tro_value_get(p->g, v)->shape.rank;
@@ -45,12 +51,12 @@ static bool are_transposed(const struct tro_pass *p, const struct tro_node *n,
                            struct tro_ints *perm)
 {
     const struct tro_node *first = NULL;
-    for (uint32_t i = 0; i < n->n_in && !first; i++)
+    for (uint32_t i = 0; i < n_operands(n) && !first; i++)
         first = transpose_def(p, n->in[i], NULL);
     if (!first)
         return false;
     *perm = ((const struct tro_attrs_transpose *)first->attrs)->perm;
-    for (uint32_t i = 0; i < n->n_in; i++) {
+    for (uint32_t i = 0; i < n_operands(n); i++) {
         const tro_value_id v = n->in[i];
         if (v.i && !transpose_def(p, v, perm) && rank_of(p, v) != 0 &&
             !(tro_is_const(p->g, v) && rank_of(p, v) <= perm->n))
@@ -96,7 +102,7 @@ static bool sink_transpose(struct tro_pass *p, tro_node_id id)
         return false;
     tro_value_id in[8];
     for (uint32_t i = 0; i < n.n_in; i++)
-        in[i] = untransposed(p, id, n.in[i], &t.perm);
+        in[i] = i < n_operands(&n) ? untransposed(p, id, n.in[i], &t.perm) : n.in[i];
     if (is_concat)
         moved.axis = t.perm.v[axis->axis < 0 ? axis->axis + t.perm.n : axis->axis];
     const tro_value_id y = tro_pass_emit(p, id, n.op, is_concat ? &moved : n.attrs, in, n.n_in);
@@ -206,12 +212,12 @@ static bool are_reshaped(struct tro_pass *p, const struct tro_node *n, tro_value
 {
     struct tro_shape dims;
     *first = TRO_VALUE_NONE;
-    for (uint32_t i = 0; i < n->n_in && first->i == 0; i++)
+    for (uint32_t i = 0; i < n_operands(n) && first->i == 0; i++)
         if (n->in[i].i && reshape_def(p, n->in[i]))
             *first = reshape_def(p, n->in[i])->in[0];
     if (first->i == 0 || !tro_pass_is_sized(p, *first) || !tro_pass_is_sized(p, n->out[0]))
         return false;
-    for (uint32_t i = 0; i < n->n_in; i++) {
+    for (uint32_t i = 0; i < n_operands(n); i++) {
         const tro_value_id v = n->in[i];
         const struct tro_node *const r = v.i ? reshape_def(p, v) : NULL;
         if (v.i == 0 || (r && tro_pass_is_same_shape(p, v, n->out[0]) &&
@@ -234,9 +240,10 @@ static bool sink_reshape(struct tro_pass *p, tro_node_id id)
     const struct tro_shape to = tro_value_get(p->g, n.out[0])->shape;
     for (uint32_t i = 0; i < n.n_in; i++) {
         struct tro_shape dims;
-        const struct tro_node *const r = n.in[i].i ? reshape_def(p, n.in[i]) : NULL;
+        const bool is_operand = n.in[i].i && i < n_operands(&n);
+        const struct tro_node *const r = is_operand ? reshape_def(p, n.in[i]) : NULL;
         in[i] = r ? r->in[0] : n.in[i];
-        if (!r && n.in[i].i && map_const(p, n.in[i], &from, &to, &dims))
+        if (!r && is_operand && map_const(p, n.in[i], &from, &to, &dims))
             in[i] = tro_pass_emit_reshape(p, id, n.in[i], dims.dim, dims.rank);
     }
     const tro_value_id y = tro_pass_emit(p, id, n.op, n.attrs, in, n.n_in);
@@ -295,7 +302,7 @@ static bool sink_factor(struct tro_pass *p, tro_node_id id)
 static bool drop_expand(struct tro_pass *p, tro_node_id id)
 {
     const struct tro_node *const n = tro_node_get(p->g, id);
-    for (uint32_t i = 0; i < n->n_in && is_pointwise(n); i++) {
+    for (uint32_t i = 0; i < n_operands(n) && is_pointwise(n); i++) {
         const struct tro_node *const e = tro_pass_def(p, n->in[i], TRO_OP_EXPAND);
         bool has_whole = false;
         for (uint32_t k = 0; k < n->n_in; k++)

@@ -113,7 +113,8 @@ static bool is_by_row(const struct tro_pass *p, const struct tro_node *n, int *n
     if (tro_op_info(n->op)->kind != TRO_KIND_POINTWISE || n->n_in > 3)
         return false;
     for (uint32_t i = 0; i < n->n_in; i++) {
-        const bool is_full = n->in[i].i && !is_row_const(p, n->in[i]);
+        const bool is_table = n->op == TRO_OP_TABLE && i == 1;
+        const bool is_full = n->in[i].i && !is_table && !is_row_const(p, n->in[i]);
         if (is_full && !tro_pass_is_same_shape(p, n->in[i], n->out[0]))
             return false;
         *n_full += is_full;

@@ -2,7 +2,7 @@
 /*
  * conv_transpose and conv_transpose_int. Output o takes tap k of input i where
  * o + pad = i * stride + k * dilation. The outputs of one phase, o = phase + t * stride, all have
- * the same taps, at i = t + delta, so that each phase is a convolution of stride 1 whose result lies
+ * the same taps, at i = t + delta: each phase is a convolution of stride 1 whose result lies
  * apart.
  */
 #include "ref/conv.h"

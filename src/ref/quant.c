@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* quantize, dequantize and requantize: float32 arithmetic, one rounding for each operation, since
- * every device must give the same bits. */
+ * every device must give the same bits; tables of quantized values. */
 #include "ref/kernels.h"
 #include "ref/rows.h"
 
@@ -8,6 +8,7 @@
 #include "base/half.h"
 
 #include <math.h>
+#include <string.h>
 
 /* The rows of x with scale and zero beside them. */
 struct quant {
@@ -134,5 +135,39 @@ int tro_ref_requantize(struct tro_ref_call *c)
             q.x[j] *= q.scale[j];
         store_rounded(&q, q.x);
     }
+    return 0;
+}
+
+/* ---- tables ------------------------------------------------------------------------------ */
+
+/* Between entries u / 128 and the next one, in 256ths of the result; u counts from the least x. */
+static int64_t interpolated(const int32_t *t, int64_t u)
+{
+    const int64_t f = u % 128;
+    return (t[u / 128] * (128 - f) + t[u / 128 + 1] * f + (1 << 14)) >> 15;
+}
+
+static void interpolate(const struct tro_tensor *x, const int32_t *t, const struct tro_tensor *y)
+{
+    const int64_t n = tro_tensor_n_elems(x), least = tro_dtype_min(x->dtype);
+    const int64_t lo = tro_dtype_min(y->dtype), hi = (int64_t)tro_dtype_max(y->dtype);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t v = interpolated(t, tro_load_i64(x->dtype, x->data, i) - least);
+        tro_store_i64(y->dtype, y->data, i, v < lo ? lo : v > hi ? hi : v);
+    }
+}
+
+int tro_ref_table(struct tro_ref_call *c)
+{
+    const struct tro_tensor *const x = &c->in[0], *const table = &c->in[1];
+    const size_t size = tro_dtype_size(table->dtype);
+    const int64_t n = tro_tensor_n_elems(x);
+    if (tro_dtype_size(x->dtype) == 2) {
+        interpolate(x, table->data, &c->out[0]);
+        return 0;
+    }
+    for (int64_t i = 0; i < n; i++)
+        memcpy((char *)c->out[0].data + (size_t)i * size,
+               (const char *)table->data + ((const uint8_t *)x->data)[i] * size, size);
     return 0;
 }

@@ -402,6 +402,15 @@ template <typename T> TRO_POINT_FN T tro_op_requantize(int32_t x, float scale, T
     return tro_point_saturate<T>((float)x * scale, zero);
 }
 
+/* Between entries u / 128 and the next one, in 256ths of the result; u counts from the least x. */
+template <typename T, typename X> TRO_POINT_FN T tro_op_between(const int32_t *t, X x)
+{
+    const int u = (int)x - tro_point_least<X>(), f = u % 128;
+    const int v = (t[u / 128] * (128 - f) + t[u / 128 + 1] * f + (1 << 14)) >> 15;
+    const int least = tro_point_least<T>(), most = tro_point_most<T>();
+    return (T)(v < least ? least : v > most ? most : v);
+}
+
 /* ---- operands ------------------------------------------------------------------------------- */
 
 /* Elements 0 .. n of neighbours, which may be loaded A at a time; is_whole: n is N. */
