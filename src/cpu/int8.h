@@ -26,8 +26,8 @@ typedef void tro_int8_gemm_fn(const uint8_t *a, int64_t a_pitch, const int8_t *b
 typedef void tro_int8_copy_fn(uint8_t *to, int64_t to_pitch, const uint8_t *from,
                               int64_t from_pitch, int64_t n_rows, int64_t n, uint8_t flip);
 
-/* out = saturate(round_half_even(float(acc) * scale[col]) + zero), then lo .. hi; NaN gives lo; then
- * the entry of its byte, where there is a table. */
+/* out = saturate(round_half_even(float(acc) * scale[col]) + zero), then lo .. hi; NaN gives lo;
+ * then the entry of its byte, where there is a table. */
 struct tro_requant {
     const float *scale;
     const uint8_t *table;
@@ -146,8 +146,8 @@ int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, const 
 
 /* ---- requantize ------------------------------------------------------------------------------ */
 
-/* An epilogue of a bias, requantize, limits and a table, in this order, with constants that are one or one
- * for each of n_cols columns; of one result. bias and scale get n_cols elements each. */
+/* An epilogue of a bias, requantize, limits and a table, in this order, with constants that are one
+ * or one for each of n_cols columns; of one result. bias and scale get n_cols elements each. */
 bool tro_requant_match(struct tro_lowering *l, const struct tro_lower_node *n, int cols_behind,
                        int64_t n_cols, int32_t *bias, float *scale, struct tro_requant *q);
 
