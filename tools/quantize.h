@@ -3,17 +3,15 @@
 #ifndef TRO_TOOLS_QUANTIZE_H
 #define TRO_TOOLS_QUANTIZE_H
 
-#include "args.h"
+#include "calib.h"
 #include "quant/quant.h"
 
 #include <trocar/build.h>
 
 struct tro_quantize {
     /* options */
-    const char *model_path, *record_path; /* record_path: NULL for none */
-    const struct tro_list *calib;         /* data sets, folders of samples, files */
-    int64_t n_probes;                     /* samples that layers are probed on */
-    int n_threads;
+    struct tro_calib calib;
+    int64_t n_probes; /* samples that layers are probed on */
     /* what follows */
     struct tro_quant *quant; /* must outlive the model */
     int64_t n_samples;

@@ -171,6 +171,11 @@ static int apply_record(struct verb *v, struct tro_err *err)
     return tro_err_prefix(err, rc, "%s: ", v->args.v[0]);
 }
 
+static struct tro_calib calib_of(const struct verb *v)
+{
+    return (struct tro_calib){v->args.v[0], v->record_path, &v->calib, v->opts.n_threads};
+}
+
 /* Integers of a model that brings none. */
 static int quantize(struct verb *v, struct tro_err *err)
 {
@@ -184,11 +189,8 @@ static int quantize(struct verb *v, struct tro_err *err)
                         "--precision int8: expected --calib DATA, what the network sees in use, "
                         "found none: without data there are no integers");
     v->opts.precision = NULL;
-    v->quantize.model_path = v->args.v[0];
-    v->quantize.record_path = v->record_path;
-    v->quantize.calib = &v->calib;
+    v->quantize.calib = calib_of(v);
     v->quantize.n_probes = N_PROBES;
-    v->quantize.n_threads = v->opts.n_threads;
     TRO_TRY(tro_err_prefix(err, tro_quantize_calibrate(&v->quantize, v->model, err),
                            "%s: ", v->args.v[0]));
     TRO_TRY(tro_quantize_apply(&v->quantize, v->model, err));
