@@ -59,7 +59,8 @@ static int pass_dataset(struct pass *p, const char *path, struct tro_err *err)
 static int pass_samples(struct pass *p, const char *path, struct tro_err *err)
 {
     const struct tro_side_opts side_opts = {.record = p->c->record_path, .device = "ref"};
-    const struct tro_samples_opts opts = {.dir = path};
+    const struct tro_list none = {.n = 0};
+    const struct tro_samples_opts opts = {.files = &none, .shapes = &none, .dir = path};
     struct tro_side side;
     struct tro_samples samples;
     TRO_TRY(tro_side_open(&side, p->c->model_path, &side_opts, err));
