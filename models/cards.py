@@ -21,6 +21,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # By network: what it does, what it is made of, what it learned from.
 FRAMES = 'frames of any time of procedures, six in ten with one or two disturbances'
+DEPTH = ('The distance of each pixel along the optical axis, mm, from one picture and the focal '
+         'length.')
 TEXTS = {
     'endoscopy_unet': (
         'Says of each pixel what it shows.',
@@ -46,12 +48,12 @@ TEXTS = {
         'endoscopy_detector at half the width.',
         'as endoscopy_detector, and from its boxes and scores'),
     'endoscopy_depth': (
-        'The distance of each pixel along the optical axis, mm, from one picture.',
+        DEPTH,
         'A U-Net at half size with the mean over the picture at its bottom, then a learned '
-        'enlargement; exp at the end.',
+        'enlargement; exp at the end, times the focal length.',
         f'{FRAMES}; difference of logarithms and of their slopes'),
     'endoscopy_depth_small': (
-        'The distance of each pixel along the optical axis, mm, from one picture.',
+        DEPTH,
         'endoscopy_depth at half the width.',
         'as endoscopy_depth, and from its depths'),
     'endoscopy_landmarks': (
@@ -167,6 +169,11 @@ def describe_file(path, record):
 
 # ---- training ----------------------------------------------------------------------------------
 
+# Of the runs after the first one that train_log.tsv has: what they learned from.
+LATER_RUNS = ('59,000 frames of 4,200 other procedures',
+              '66,560 frames of 4,160 more, depths for one focal length')
+
+
 def describe_training(name, source):
     with open(os.path.join(HERE, 'train_log.tsv'), encoding='utf-8') as f:
         rows = [line.rstrip('\n').split('\t') for line in f]
@@ -174,10 +181,10 @@ def describe_training(name, source):
     own = [[row for row in rows[a:b] if row[1] == name] for a, b in zip(runs, runs[1:])]
     seconds, _, steps, loss = own[0][-1][:4]
     again = ''
-    if own[1]:
-        more_seconds, _, more, loss = own[1][-1][:4]
-        again = (f', then {int(more):,} in {more_seconds} s on 59,000 frames of 4,200 other '
-                 'procedures')
+    for more_rows, frames in zip(own[1:], LATER_RUNS):
+        if more_rows:
+            more_seconds, _, more, loss = more_rows[-1][:4]
+            again += f', then {int(more):,} in {more_seconds} s on {frames}'
     return wrap(f"""
         `python3 models/train.py` on one NVIDIA H200 with 16 processor cores, PyTorch 2.11, beside
         all other networks of models/: {int(steps):,} steps in {seconds} s{again}; AdamW, cosine
