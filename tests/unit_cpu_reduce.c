@@ -126,6 +126,29 @@ TEST(reduce_axes)
             }
 }
 
+TEST(reduce_bytes)
+{
+    static const char *const cases[] = {
+        "[7,130]\nconst %a : i64[1] = 1\n",         "[37,130]\nconst %a : i64[1] = 0\n",
+        "[5,6,7,8]\nconst %a : i64[2] = 1 3\n",     "[5,6,7,8]\nconst %a : i64[2] = 0 2\n",
+        "[2,20,9,11]\nconst %a : i64[2] = 2 3\n",   "[2,3,4]\nconst %a : i64[0] =\n",
+        "[1,300,300,3]\nconst %a : i64[2] = 1 2\n", "[6,1]\nconst %a : i64[1] = 0\n",
+    };
+    static const char *const types[] = {"i8", "u8"};
+    char text[512];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int t = 0; t < 4; t++) {
+            snprintf(text, sizeof text,
+                     "input %%x : %s%s%%y = reduce(%%x, %%a) {widens = 1, drop_dims = %d}\n"
+                     "output %%y",
+                     types[t % 2], cases[i], t / 2);
+            ON("reduce_bytes", 0, text);
+        }
+    ON("reduce_bytes", 0,
+       "input %t : i8[2,9,7,200]\nconst %a : i64[2] = 2 3\n" LAST
+       "%y = reduce(%l, %a) {widens = 1}\noutput %y");
+}
+
 TEST(reduce_pictures)
 {
     ON("reduce", 1e-6,

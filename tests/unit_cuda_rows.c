@@ -4,6 +4,21 @@
 
 /* ---- reduce -------------------------------------------------------------------------------- */
 
+TEST(cuda_reduce_bytes)
+{
+    static const char *const types[] = {"i8", "u8"};
+    static const char *const sizes[] = {"[2,20,9,11]", "[1,5,80,70]", "[3,64,4,4]"};
+    char text[512];
+    for (int i = 0; i < 6; i++) {
+        snprintf(text, sizeof text,
+                 "graph \"g\"\ninput %%x : %s%s\nconst %%a : i64[2] = 2 3\n"
+                 "%%y = reduce(%%x, %%a) {widens = 1}\noutput %%y",
+                 types[i % 2], sizes[i / 2]);
+        CUDA_ENGINE(0, FP32, text);
+        CHECK(cuda_has("reduce_rows"));
+    }
+}
+
 TEST(rows)
 {
     CUDA_ENGINE(1e-5, FP32,

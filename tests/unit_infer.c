@@ -156,6 +156,15 @@ TEST(infer_reduce)
     INFER(TRO_OP_REDUCE, &keep, "f32[3]; f32[1]", "!expected type");
 }
 
+TEST(infer_reduce_that_widens)
+{
+    const struct tro_attrs_reduce sum = {.kind = tro_reduction_sum, .widens = 1};
+    const struct tro_attrs_reduce mean = {.kind = tro_reduction_mean, .widens = 1};
+    INFER(TRO_OP_REDUCE, &sum, "i8[N,3]; i64[1]={1}", "i32[N,1]");
+    INFER(TRO_OP_REDUCE, &sum, "i16[N,3]; i64[1]={1}", "!expected type");
+    INFER(TRO_OP_REDUCE, &mean, "u8[N,3]; i64[1]={1}", "!kind");
+}
+
 TEST(infer_arg_reduce)
 {
     INFER(TRO_OP_ARG_REDUCE, &(struct tro_attrs_arg_reduce){.axis = -1}, "f32[N,3]", "i64[N,1]");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reductions of f32 over any axes. Kept elements are independent: columns where the axis without
+ * Reductions of f32 over any axes, and sums of bytes. Kept elements are independent: columns where the axis without
  * gaps is kept, single ones where it is reduced. Few columns over many rows (the mean of a picture)
  * are cut into parts of the rows, whose results a second step puts together: how many depends on
  * the sizes alone, so that the bits do not depend on the number of threads.
@@ -24,6 +24,7 @@ struct params {
     int64_t n_cols, y_step;  /* n_cols 0: the line has no gaps */
     int64_t n_each;          /* elements that make one */
     int64_t n_splits;        /* parts of the line, of which each has its own result */
+    uint8_t flip;            /* of bytes: 128, the sign bit, where they have one */
 };
 
 static double start(enum tro_reduction kind)
@@ -163,6 +164,67 @@ static int run_join(const struct tro_step *s, const struct tro_step_run *r)
     return 0;
 }
 
+/* ---- sums of bytes ------------------------------------------------------------------------ */
+
+/* Bytes are summed as unsigned ones; those with a sign are 128 too great then. */
+static int32_t byte_result(const struct params *p, int32_t sum)
+{
+    return (int32_t)((uint32_t)sum - p->flip * (uint32_t)p->n_each);
+}
+
+static int run_byte_rows(const struct tro_step *s, const struct tro_step_run *r)
+{
+    const struct params *const p = s->params;
+    const uint8_t *const x = tro_arg_ptr(r, &s->in[0]);
+    int32_t *const y = tro_arg_ptr(r, &s->out[0]);
+    int64_t begin, end, at[TRO_WALK_OPERANDS], inner[TRO_WALK_OPERANDS];
+    tro_part_range(p->kept.n, r->part, r->n_parts, &begin, &end);
+    for (int64_t i = begin; i < end; i++) {
+        int32_t sum = 0;
+        tro_walk_at(&p->kept, i, at);
+        for (int64_t k = 0; k < p->reduced.n; k++) {
+            tro_walk_at(&p->reduced, k, inner);
+            const uint8_t *const row = x + at[0] + inner[0];
+            for (int64_t j = 0; j < p->n; j++)
+                sum += row[j] ^ p->flip;
+        }
+        y[at[1]] = byte_result(p, sum);
+    }
+    return 0;
+}
+
+static void add_byte_cols(const struct params *p, const uint8_t *x, int64_t n_cols, int32_t *acc)
+{
+    int64_t inner[TRO_WALK_OPERANDS];
+    for (int64_t k = 0; k < p->reduced.n; k++) {
+        tro_walk_at(&p->reduced, k, inner);
+        for (int64_t i = 0; i < p->n; i++) {
+            const uint8_t *const row = x + inner[0] + i * p->x_step;
+            for (int64_t j = 0; j < n_cols; j++)
+                acc[j] += row[j] ^ p->flip;
+        }
+    }
+}
+
+static int run_byte_cols(const struct tro_step *s, const struct tro_step_run *r)
+{
+    const struct params *const p = s->params;
+    const uint8_t *const x = tro_arg_ptr(r, &s->in[0]);
+    int32_t *const y = tro_arg_ptr(r, &s->out[0]);
+    int64_t begin, end, at[TRO_WALK_OPERANDS];
+    tro_part_range(p->kept.n * n_groups(p), r->part, r->n_parts, &begin, &end);
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t col = i % n_groups(p) * TRO_LINE_COLS, left = p->n_cols - col;
+        const int64_t n_cols = left < TRO_LINE_COLS ? left : TRO_LINE_COLS;
+        int32_t acc[TRO_LINE_COLS] = {0};
+        tro_walk_at(&p->kept, i / n_groups(p), at);
+        add_byte_cols(p, x + at[0] + col, n_cols, acc);
+        for (int64_t j = 0; j < n_cols; j++)
+            y[at[1] + (col + j) * p->y_step] = byte_result(p, acc[j]);
+    }
+    return 0;
+}
+
 /* ---- lowering
  * ------------------------------------------------------------------------------------- */
 
@@ -266,6 +328,11 @@ static uint32_t reduced_axes(const struct tro_lowering *l, const struct tro_lowe
     return axes.n == 0 && !a->noop_if_empty ? (1U << rank) - 1 : set;
 }
 
+static bool takes(const struct tro_attrs_reduce *a, enum tro_dtype d)
+{
+    return d == TRO_F32 || (a->widens && (d == TRO_I8 || d == TRO_U8));
+}
+
 int tro_cpu_emit_reduce(struct tro_lowering *l, const struct tro_lower_node *n)
 {
     const struct tro_attrs_reduce *const a = n->attrs;
@@ -274,7 +341,7 @@ int tro_cpu_emit_reduce(struct tro_lowering *l, const struct tro_lower_node *n)
     struct tro_arg x, y;
     enum tro_form form;
     bool is_known;
-    if (n->n_epilogue || !tro_lower_type(l, n->node->in[0], &t) || t.dtype != TRO_F32 ||
+    if (n->n_epilogue || !tro_lower_type(l, n->node->in[0], &t) || !takes(a, t.dtype) ||
         t.rank == 0 || tro_tensor_n_elems(&t) == 0)
         return 0;
     const uint32_t axes = reduced_axes(l, n, t.rank, &is_known);
@@ -286,10 +353,14 @@ int tro_cpu_emit_reduce(struct tro_lowering *l, const struct tro_lower_node *n)
         return tro_lower_err(l)->status;
     const struct tro_arg spread_y = spread(&x, &y, axes, a->drop_dims != 0);
     set_params(l, &own, &x, &spread_y, axes, c);
-    own.n_splits = count_splits(&own);
+    own.flip = t.dtype == TRO_I8 ? 0x80 : 0;
+    own.n_splits = a->widens ? 1 : count_splits(&own);
     if (own.n_splits > 1)
         return emit_split(l, n, &own, &x, &y);
-    struct tro_step *const s = tro_lower_step(l, n, "reduce", own.n_cols ? run_cols : run_rows, 1,
+    tro_step_fn *const run = a->widens    ? (own.n_cols ? run_byte_cols : run_byte_rows)
+                             : own.n_cols ? run_cols
+                                          : run_rows;
+    struct tro_step *const s = tro_lower_step(l, n, a->widens ? "reduce_bytes" : "reduce", run, 1,
                                               1, sizeof(*p), &p);
     if (!s)
         return tro_lower_err(l)->status;

@@ -355,7 +355,7 @@ static int emit_rows(struct plan *q)
 {
     const bool is_float = tro_cuda_is_float(q->x.dtype);
     struct rows k = {0};
-    struct tro_arg from = q->x, y;
+    struct tro_arg from = q->x, y = q->x;
     int axes[TRO_MAX_RANK];
     if (!set_rows(q, &k))
         return 0;
@@ -372,7 +372,8 @@ static int emit_rows(struct plan *q)
     }
     if (k.params.n_parts > 1)
         TRO_TRY(emit_parts(q, &k, &from));
-    struct tro_step *const s = emit_rows_step(q, &k, is_float ? 'p' : 'd', q->x.dtype);
+    const enum tro_dtype to = is_float ? q->x.dtype : y.dtype;
+    struct tro_step *const s = emit_rows_step(q, &k, is_float ? 'p' : 'd', to);
     if (!s)
         return tro_lower_err(q->l)->status;
     s->in[0] = from;

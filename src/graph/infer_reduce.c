@@ -94,6 +94,12 @@ int tro_infer_reduce(struct tro_infer_call *c)
     if (tro_has(c, 1))
         TRO_TRY(tro_want_type(c, 1, TRO_T_INDEX));
     c->out[0].dtype = c->in[0].dtype;
+    if (a->widens) {
+        TRO_TRY(tro_want_attr(c, a->kind, tro_reduction_sum, tro_reduction_sum,
+                              "the kind of a sum that widens"));
+        TRO_TRY(tro_want_type(c, 0, TRO_T_8BIT));
+        c->out[0].dtype = TRO_I32;
+    }
     if (!tro_ranks_known(c))
         return 0;
     struct reduced r;

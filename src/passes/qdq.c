@@ -4,10 +4,11 @@
  * (D) nodes, become integer ones:
  *
  *     Q(D(x))                        x, where both have the same parameters
- *     move(D(x)), max_pool(D(x))     D(move(x)), so that D meets a Q or an anchor
+ *     move(D(x)), max_pool(D(x))     D(move(x)), as split, so that D meets a Q or an anchor
  *     max(D(x), 0)                   D(max(x, zero))
  *     Q(move(x)), Q(concat(x, y))    move(Q(x)), so that an anchor meets its Q
  *     Q(f(D(x)))                     qdq_table.c
+ *     Q(mean(D(x)))                  qdq_mean.c
  *     conv(D(x), D(w), b) ..         qdq_int.c, as conv_transpose and matmul
  *
  * A tensor that something else needs in floating point is dequantized for that as well.
@@ -18,6 +19,8 @@
 #include "passes/pass.h"
 
 #include <string.h>
+
+enum { MAX_PARTS = 64 };
 
 /* ---- what stands in the graph ---------------------------------------------------------- */
 
@@ -154,6 +157,32 @@ static bool move_down(struct tro_pass *p, tro_node_id id)
     return true;
 }
 
+/* split(D(x)) */
+static bool move_split_down(struct tro_pass *p, tro_node_id id)
+{
+    struct tro_qvalue q;
+    const struct tro_node n = *tro_node_get(p->g, id);
+    if (n.op != TRO_OP_SPLIT || n.n_out > MAX_PARTS || n.n_in > 2 ||
+        !tro_match_dequantize(p, n.in[0], &q) || !tro_is_per_tensor(p, &q) ||
+        tro_is_const(p->g, q.x) || !tro_pass_allows(p, id))
+        return false;
+    const tro_value_id in[2] = {q.x, n.n_in > 1 ? n.in[1] : TRO_VALUE_NONE};
+    tro_value_id parts[MAX_PARTS];
+    const struct tro_node_spec spec = {.op = n.op,
+                                       .name = n.name,
+                                       .attrs = n.attrs,
+                                       .n_in = n.n_in,
+                                       .n_out = n.n_out,
+                                       .in = in,
+                                       .before = id};
+    p->rc = tro_graph_add_node(p->g, n.block, &spec, parts, p->err);
+    p->is_index_stale = true;
+    for (uint32_t i = 0; i < n.n_out && p->rc == 0; i++)
+        if (n.out[i].i)
+            tro_pass_replace(p, n.out[i], emit_dequantize(p, id, parts[i], &q));
+    return true;
+}
+
 /* max(D(x), 0): D grows with x, and D(zero) is 0. */
 static bool move_relu_down(struct tro_pass *p, tro_node_id id)
 {
@@ -244,10 +273,13 @@ static bool move_up(struct tro_pass *p, tro_node_id id)
 
 static void visit(struct tro_pass *p, tro_node_id id)
 {
-    if (tro_node_get(p->g, id)->n_out != 1)
+    if (tro_node_get(p->g, id)->n_out != 1) {
+        move_split_down(p, id);
         return;
+    }
     if (!drop_quantize(p, id) && !move_down(p, id) && !move_relu_down(p, id) &&
-        !move_concat_down(p, id) && !move_up(p, id) && !tro_make_table(p, id))
+        !move_concat_down(p, id) && !move_up(p, id) && !tro_make_table(p, id) &&
+        !tro_make_int_mean(p, id))
         tro_make_int_anchor(p, id);
 }
 

@@ -23,6 +23,9 @@ bool tro_is_same_quant(const struct tro_pass *p, const struct tro_qvalue *a,
 /* conv, conv_transpose and matmul of dequantized operands become those of integers; true when it
  * was done. */
 bool tro_make_int_anchor(struct tro_pass *p, tro_node_id n);
+/* Means and sums of dequantized tensors become exact sums; true when it was done. */
+bool tro_make_int_mean(struct tro_pass *p, tro_node_id n);
+
 /* What quantizes a function of one dequantized tensor becomes a look-up; true when it was done. */
 bool tro_make_table(struct tro_pass *p, tro_node_id n);
 
