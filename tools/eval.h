@@ -103,7 +103,8 @@ struct eval {
     int n_groups;
     uint64_t key; /* of the data set, the columns and the engines */
     int64_t shard_index, n_shards;
-    bool is_failed; /* a gate */
+    bool is_failed;         /* a gate */
+    struct tro_table gates; /* once they were judged */
 };
 
 /* ---- eval_setup.c --------------------------------------------------------------------------- */
@@ -270,7 +271,7 @@ int eval_print(struct eval *e, struct tro_err *err);
 /* ---- eval_json.c, eval_gates.c -------------------------------------------------------------- */
 
 int eval_write_json(struct eval *e, struct tro_err *err);
-/* Prints those that were not reached, writes all, and says so in the evaluation. */
+/* Prints those that were not reached, writes all, and keeps them in the evaluation. */
 int eval_judge_gates(struct eval *e, struct tro_json *j, struct tro_err *err);
 
 /* ---- eval_html.c, eval_curves.c, eval_pictures.c -------------------------------------------- */

@@ -73,6 +73,14 @@ static int put_engine(struct eval *e, int engine, struct tro_buf *out, struct tr
     return 0;
 }
 
+static void put_gates(struct eval *e, struct tro_buf *out)
+{
+    if (e->is_failed)
+        tro_buf_str(out, "<p class=\"bad\">A gate was not passed.</p>\n");
+    if (e->gates.n_cells)
+        tro_html_table(out, &e->gates, NULL);
+}
+
 static int put_page(struct eval *e, struct tro_buf *out, struct tro_err *err)
 {
     tro_html_begin(out, "Evaluation");
@@ -82,9 +90,8 @@ static int put_page(struct eval *e, struct tro_buf *out, struct tro_err *err)
     tro_buf_str(out, ". Intervals of means are by bootstrap over procedures; differences are "
                      "against the first engine on the same frames; docs/metrics.md defines the "
                      "metrics.</p>\n");
-    if (e->is_failed)
-        tro_buf_str(out, "<p class=\"bad\">A gate was not passed.</p>\n");
     TRO_TRY(put_engines(e, out, err));
+    put_gates(e, out);
     TRO_TRY(eval_put_curves(e, out, err));
     TRO_TRY(eval_put_worst(e, out, err));
     for (int i = 0; i < e->n_engines; i++)

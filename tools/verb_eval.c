@@ -94,6 +94,7 @@ static int eval(struct eval *e, struct tro_err *err)
 
 static void finish(struct eval *e)
 {
+    tro_table_finish(&e->gates);
     tro_eval_table_finish(&e->table);
     tro_dataset_finish(&e->data);
     if (e->has_record)

@@ -30,13 +30,14 @@ static int read_group(const struct tro_field *f, struct tro_gate *g)
 
 static int read_gate(void *ctx, const char *key, const struct tro_field *f)
 {
-    static const char *const keys[] = {"engine",    "metric",    "of",  "slice", "camera",
-                                       "procedure", "statistic", "min", "max",   NULL};
+    static const char *const keys[] = {"engine",    "metric",    "of",   "slice", "camera",
+                                       "procedure", "statistic", "min",  "max",   "max_loss",
+                                       "each",      NULL};
     struct tro_gates *const gates = ctx;
     struct tro_gate *const g = &gates->gates[gates->n];
     int statistic = TRO_GATE_MEAN;
     (void)key;
-    *g = (struct tro_gate){.of = "", .min = -INFINITY, .max = INFINITY};
+    *g = (struct tro_gate){.of = "", .min = -INFINITY, .max = INFINITY, .max_loss = INFINITY};
     TRO_TRY(tro_field_want_keys(f, keys));
     TRO_TRY(tro_field_text(f, "engine", &g->engine));
     TRO_TRY(tro_field_text(f, "metric", &g->metric));
@@ -48,8 +49,13 @@ static int read_gate(void *ctx, const char *key, const struct tro_field *f)
     TRO_TRY(has_min);
     const int has_max = tro_field_number(f, "max", &g->max);
     TRO_TRY(has_max);
-    if (!g->metric || (!has_min && !has_max))
-        return tro_field_fail(f, "expected the keys metric and min or max");
+    const int has_max_loss = tro_field_number(f, "max_loss", &g->max_loss);
+    TRO_TRY(has_max_loss);
+    TRO_TRY(tro_field_bool(f, "each", &g->is_each));
+    if (!g->metric || (!has_min && !has_max && !has_max_loss))
+        return tro_field_fail(f, "expected the keys metric and min, max or max_loss");
+    if (g->is_each && !tro_gate_is_pattern(g->group) && !tro_gate_is_pattern(g->of))
+        return tro_field_fail(f, "each: expected a pattern in slice, camera, procedure or of");
     gates->n++;
     return 0;
 }

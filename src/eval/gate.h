@@ -4,18 +4,26 @@
  *
  *   {"gates": [{"metric": "iou", "of": "liver", "slice": "clean", "statistic": "mean", "min": 0.9},
  *              {"metric": "map50", "min": 0.9},
- *              {"metric": "hd95", "of": "liver", "statistic": "worst", "max": 40}]}
+ *              {"metric": "hd95", "of": "liver", "statistic": "worst", "max": 40},
+ *              {"metric": "pooled-iou", "of": "*", "max_loss": 0.02, "each": true}]}
  *
  * metric      one of a frame (eval/table.h), or of all frames together: pooled-miou, map50, map,
  *             mean-point-error, macro-f1 and so on (docs/metrics.md), latency-p99-ms; of a flag:
- *             sensitivity, specificity, ppv, accuracy, f1, auc
- * of          class, point, step, flag or output; left out where the metric has one alone
+ *             sensitivity, specificity, ppv, accuracy, f1, auc; of a class: pooled-iou, pooled-dice
+ * of          class, point, step, flag or output; left out where the metric has one alone. "*": the
+ *             mean over all that the metric has
  * engine      file of the one that it is for, without its folder; left out: all
  * slice, camera, procedure   at most one; left out: all frames. "*-0.5": the mean over all of them
  *             that end so, each by itself, where it is defined
  * statistic   of metrics of a frame: mean (left out), median, tail (5th percentile, or the 95th
  *             where less is better), worst, low, high (ends of the interval of the mean)
- * min, max    at least one. A value that is not defined does not pass
+ * min, max    a value that is not defined does not pass
+ * max_loss    by how much it may be worse than that of the first engine, which passes itself: lower,
+ *             or greater where less is better. Where neither has a value there is no loss
+ * each        true: of a pattern, each by itself must pass in place of the mean; those that are not
+ *             defined are left out
+ *
+ * At least one of min, max and max_loss.
  */
 #ifndef TRO_EVAL_GATE_H
 #define TRO_EVAL_GATE_H
@@ -41,7 +49,8 @@ struct tro_gate {
     const char *metric, *of;  /* of: "" where left out */
     const char *kind, *group; /* "slice", "clean"; "all", "" */
     enum tro_gate_statistic statistic;
-    double min, max; /* -INFINITY, INFINITY where left out */
+    double min, max, max_loss; /* -INFINITY, INFINITY, INFINITY where left out */
+    bool is_each;
 };
 
 struct tro_gates {
@@ -53,8 +62,8 @@ struct tro_gates {
 int tro_gates_read(const char *path, struct tro_gates *out, struct tro_err *err);
 void tro_gates_finish(struct tro_gates *g);
 
-/* Is the group a pattern, "*" and the end of names? Does it cover this name? */
-bool tro_gate_is_pattern(const struct tro_gate *g);
-bool tro_gate_covers(const struct tro_gate *g, const char *name);
+/* Is it a pattern, "*" and the end of names? Does it cover this name? */
+bool tro_gate_is_pattern(const char *text);
+bool tro_gate_covers(const char *pattern, const char *name);
 
 #endif

@@ -15,15 +15,15 @@ void tro_gates_finish(struct tro_gates *g)
     *g = (struct tro_gates){0};
 }
 
-bool tro_gate_is_pattern(const struct tro_gate *g)
+bool tro_gate_is_pattern(const char *text)
 {
-    return g->group[0] == '*';
+    return text[0] == '*';
 }
 
-bool tro_gate_covers(const struct tro_gate *g, const char *name)
+bool tro_gate_covers(const char *pattern, const char *name)
 {
-    if (!tro_gate_is_pattern(g))
-        return strcmp(g->group, name) == 0;
-    const size_t n = strlen(name), n_end = strlen(g->group + 1);
-    return n >= n_end && strcmp(name + n - n_end, g->group + 1) == 0;
+    if (!tro_gate_is_pattern(pattern))
+        return strcmp(pattern, name) == 0;
+    const size_t n = strlen(name), n_end = strlen(pattern + 1);
+    return n >= n_end && strcmp(name + n - n_end, pattern + 1) == 0;
 }
