@@ -47,11 +47,7 @@ static int pass_dataset(struct pass *p, const char *path, struct tro_err *err)
         tro_arena_finish(&arena);
     }
     eval_close_engine(&e, 0);
-    tro_eval_table_finish(&e.table);
-    tro_dataset_finish(&e.data);
-    if (e.has_record)
-        tro_record_finish(&e.record);
-    tro_arena_finish(&e.arena);
+    eval_finish(&e);
     return rc;
 }
 

@@ -111,6 +111,8 @@ struct eval {
 
 /* The data set, the record, the columns; no engine is opened. */
 int eval_prepare(struct eval *e, struct tro_err *err);
+/* After prepare, whether it failed or not. */
+void eval_finish(struct eval *e);
 
 /* ---- eval_engine.c -------------------------------------------------------------------------- */
 

@@ -301,3 +301,13 @@ int eval_prepare(struct eval *e, struct tro_err *err)
         &e->table, e->columns, e->n_columns, e->classes ? e->classes->n_names : 0,
         e->boxes ? e->boxes->n_names : 0, e->n_engines, e->data.n_frames, err);
 }
+
+void eval_finish(struct eval *e)
+{
+    tro_table_finish(&e->gates);
+    tro_eval_table_finish(&e->table);
+    tro_dataset_finish(&e->data);
+    if (e->has_record)
+        tro_record_finish(&e->record);
+    tro_arena_finish(&e->arena);
+}

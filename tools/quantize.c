@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "quantize.h"
 
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "build/model.h"
-#include "table.h"
 
 static int observe(void *ctx, const struct tro_calib_sample *s, struct tro_err *err)
 {
@@ -21,12 +19,48 @@ static int observe(void *ctx, const struct tro_calib_sample *s, struct tro_err *
     return tro_quant_observe(z->quant, s->inputs, err);
 }
 
+static int keep(struct tro_quantize *z, const struct tro_calib_sample *s, struct tro_err *err)
+{
+    const size_t n = tro_block_get(z->quant->graph, TRO_MAIN_BLOCK)->n_inputs;
+    if (z->n_kept == TRO_QUANTIZE_N_KEPT)
+        return 0;
+    struct tro_tensor *const t = TRO_NEW_N(&z->kept, struct tro_tensor, n + 1);
+    for (size_t i = 0; t && i < n; i++) {
+        const size_t n_bytes = tro_tensor_n_bytes(&s->inputs[i]);
+        t[i] = s->inputs[i];
+        t[i].data = tro_arena_alloc64(&z->kept, n_bytes + 1);
+        if (!t[i].data)
+            return tro_fail_nomem(err);
+        memcpy(t[i].data, s->inputs[i].data, n_bytes);
+    }
+    z->kept_samples[z->n_kept++] = t;
+    return t ? 0 : tro_fail_nomem(err);
+}
+
 /* Some of the samples, from all over the data. */
 static int probe(void *ctx, const struct tro_calib_sample *s, struct tro_err *err)
 {
     struct tro_quantize *const z = ctx;
     const int64_t every = z->n_samples / z->n_probes + 1;
-    return s->index % every == 0 ? tro_quant_probe(z->quant, s->inputs, err) : 0;
+    if (s->index % every != 0)
+        return 0;
+    if (s->index / every % (z->n_probes / TRO_QUANTIZE_N_KEPT) == 0)
+        TRO_TRY(keep(z, s, err));
+    return tro_quant_probe(z->quant, s->inputs, err);
+}
+
+/* Of the files of the model and of its record. */
+static int hash_model(struct tro_quantize *z, struct tro_err *err)
+{
+    const char *const paths[] = {z->calib.model_path, z->calib.record_path};
+    z->model_hash = 0;
+    for (int i = 0; i < 2 && paths[i]; i++) {
+        struct tro_file file;
+        TRO_TRY(tro_file_read(&file, paths[i], 0, err));
+        z->model_hash = tro_hash64_wide(file.data, file.n_bytes, z->model_hash);
+        tro_file_finish(&file);
+    }
+    return 0;
 }
 
 int tro_quantize_calibrate(struct tro_quantize *z, struct tro_model *m, struct tro_err *err)
@@ -34,6 +68,7 @@ int tro_quantize_calibrate(struct tro_quantize *z, struct tro_model *m, struct t
     z->quant = tro_quant_create(tro_model_graph(m), err);
     if (!z->quant)
         return err->status;
+    TRO_TRY(hash_model(z, err));
     TRO_TRY(tro_calib_each(&z->calib, "calibration", 0, observe, z, err));
     TRO_TRY(tro_quant_bound(z->quant, err));
     TRO_TRY(tro_calib_each(&z->calib, "probing", z->n_samples, probe, z, err));
@@ -53,34 +88,6 @@ int tro_quantize_apply(struct tro_quantize *z, struct tro_model *m, struct tro_e
 void tro_quantize_finish(struct tro_quantize *z)
 {
     tro_quant_destroy(z->quant);
+    tro_arena_finish(&z->kept);
     z->quant = NULL;
-}
-
-/* ---- report --------------------------------------------------------------------------------- */
-
-void tro_quantize_print(const struct tro_quantize *z)
-{
-    const struct tro_quant *const q = z->quant;
-    double n_macs = 0, n_int = 0;
-    static const char *const heads[] = {"layer", ">MACs", "precision", "bound", ">off", "why"};
-    struct tro_table t = {0};
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
-        tro_table_column(&t, heads[i]);
-    for (int i = 0; i < q->n_layers; i++) {
-        const struct tro_quant_layer *const l = &q->layers[i];
-        const struct tro_quant_group *const g = &q->groups[l->group];
-        n_macs += l->n_macs;
-        n_int += l->is_int ? l->n_macs : 0;
-        tro_table_cell(&t, "%s", l->name);
-        tro_table_cell(&t, "%.3g M", l->n_macs * 1e-6);
-        tro_table_cell(&t, "%s", l->is_int ? "int8" : "float");
-        tro_table_cell(&t, "%s %.4g", tro_bound_names[g->chosen], g->bounds[g->chosen]);
-        tro_table_cell(&t, "%.2f %%", 100 * sqrt(l->errors[g->chosen]));
-        tro_table_cell(&t, "%s", l->why ? l->why : "");
-    }
-    tro_table_print(&t, stdout);
-    tro_table_finish(&t);
-    printf("\n%" PRId64 " samples, %" PRId64 " probed; %.1f %% of multiply-accumulates in "
-           "integers\n\n",
-           z->n_samples, q->n_probed, 100 * n_int / n_macs);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "args.h"
+#include "base/cpu.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/thread.h"
@@ -14,6 +15,8 @@
 #include "progress.h"
 #include "quantize.h"
 #include "record/record.h"
+#include "run/team.h"
+#include "trial.h"
 #include "verbs.h"
 
 #define N_GOLDEN_DEFAULT (-1)
@@ -21,11 +24,14 @@
 
 struct verb {
     struct tro_list args, shapes, buckets, states, calib;
-    const char *output, *json_path, *record_path;
+    const char *output, *json_path, *record_path, *calibration_path, *eval_path, *gate_path,
+        *html_path;
     struct tro_build_opts opts;
     int64_t tune, n_wide, n_threads, n_golden;
-    bool has_no_libraries;
+    bool has_no_libraries, is_passed; /* passed: the gates, where there are some */
     struct tro_quantize quantize;
+    struct tro_trial trial;
+    struct tro_arena arena;
     struct tro_model *model;
     struct tro_plan *plan;
     struct tro_plan_report report;
@@ -78,20 +84,26 @@ static void show_warning(void *ctx, const char *message)
     fprintf(stderr, "trocar: warning: %s\n", message);
 }
 
-static int write_plan(struct verb *v, struct tro_err *err)
+static int write_plan_to(struct verb *v, const char *path, const struct tro_build_opts *opts,
+                         bool has_states, struct tro_err *err)
 {
     struct tro_builder *b = tro_builder_create(v->model, err);
     int rc = b ? tro_build_set_shapes(b, v->model, &v->shapes, err) : err->status;
     if (rc >= 0)
         rc = tro_build_add_buckets(b, v->model, &v->buckets, err);
-    if (rc >= 0)
+    if (rc >= 0 && has_states)
         rc = tro_build_add_states(b, &v->states, err);
     if (rc >= 0)
-        rc = tro_builder_write(b, v->output, &v->opts, err);
+        rc = tro_builder_write(b, path, opts, err);
     tro_builder_destroy(b);
     if (v->progress.what)
         tro_progress_end(&v->progress);
     return rc;
+}
+
+static int write_plan(struct verb *v, struct tro_err *err)
+{
+    return write_plan_to(v, v->output, &v->opts, true, err);
 }
 
 static int open_report(struct verb *v, struct tro_err *err)
@@ -145,17 +157,27 @@ static void print_report(struct verb *v)
            r->parts->n_samples == 1 ? "" : "s", (unsigned long long)r->hash, v->seconds);
 }
 
-static int write_json(const struct verb *v, struct tro_err *err)
+/* NULL: nobody asked for one. */
+static struct tro_trial *trial_of(struct verb *v)
+{
+    return v->trial.is_open ? &v->trial : NULL;
+}
+
+static int write_json(struct verb *v, struct tro_err *err)
 {
     struct tro_json j = {0};
+    int rc = 0;
     tro_json_object_begin(&j, NULL);
     tro_json_string(&j, "model", v->args.v[0]);
     tro_plan_report_json(&v->report, &j);
     tro_json_int(&j, "nodes_before", v->n_nodes_before);
     tro_json_number(&j, "build_s", v->seconds);
+    if (v->quantize.quant)
+        rc = tro_quantize_json(&v->quantize, trial_of(v), &j, err);
     tro_json_object_end(&j);
-    const int rc = j.buf.failed ? tro_fail_nomem(err)
-                                : tro_file_write(v->json_path, j.buf.p, j.buf.n, err);
+    if (rc >= 0)
+        rc = j.buf.failed ? tro_fail_nomem(err)
+                          : tro_file_write(v->json_path, j.buf.p, j.buf.n, err);
     tro_json_finish(&j);
     return rc;
 }
@@ -176,26 +198,91 @@ static struct tro_calib calib_of(const struct verb *v)
     return (struct tro_calib){v->args.v[0], v->record_path, &v->calib, v->opts.n_threads};
 }
 
+/* ---- integers -------------------------------------------------------------------------- */
+
+/* The model's graph as it is, untuned, on this machine's processor; evaluations hand states on
+ * themselves. */
+static int write_trial(struct verb *v, const char *path, struct tro_err *err)
+{
+    struct tro_build_opts opts = v->opts;
+    opts.device = opts.precision = NULL;
+    opts.tune = 0;
+    opts.n_golden = -1;
+    return write_plan_to(v, path, &opts, false, err);
+}
+
+static int judge(void *ctx, bool *is_passed, struct tro_err *err)
+{
+    struct verb *const v = ctx;
+    TRO_TRY(write_trial(v, v->trial.plan, err));
+    printf("trial %d: %.1f %% of multiply-accumulates in integers\n", v->quantize.n_trials,
+           100 * tro_quantize_int_share(&v->quantize));
+    return tro_trial_judge(&v->trial, is_passed, err);
+}
+
+/* Layers in integers, as many as the gates let. */
+static int search(struct verb *v, struct tro_err *err)
+{
+    struct tro_trial *const t = &v->trial;
+    t->data = v->eval_path;
+    t->gate_path = v->gate_path;
+    t->n_threads = v->opts.n_threads;
+    t->first = tro_arena_printf(&v->arena, "%s.fp32", v->output);
+    t->plan = tro_arena_printf(&v->arena, "%s.trial", v->output);
+    if (!t->first || !t->plan)
+        return tro_fail_nomem(err);
+    TRO_TRY(write_trial(v, t->first, err));
+    TRO_TRY(tro_trial_open(t, err));
+    TRO_TRY(tro_quantize_search(&v->quantize, v->model, judge, v, &v->is_passed, err));
+    if (!v->is_passed)
+        fprintf(stderr,
+                "trocar: %s: expected gates that the network passes in floats, found one "
+                "that it misses without a single layer in integers; no plan was written\n",
+                v->gate_path);
+    return 0;
+}
+
+static int check_int8(const struct verb *v, bool is_int8, struct tro_err *err)
+{
+    if (!is_int8 && (v->calib.n || v->eval_path || v->calibration_path))
+        return tro_fail(err, TRO_E_INPUT,
+                        "--calib, --calibration, --eval: expected --precision int8 with them");
+    if (is_int8 && v->calib.n == 0 && !v->calibration_path)
+        return tro_fail(err, TRO_E_INPUT,
+                        "--precision int8: expected --calib DATA, what the network sees in use, "
+                        "found none: without data there are no integers");
+    if (!v->eval_path != !v->gate_path)
+        return tro_fail(err, TRO_E_INPUT,
+                        "expected --eval DATA and --gate FILE, found one of them");
+    return 0;
+}
+
 /* Integers of a model that brings none. */
 static int quantize(struct verb *v, struct tro_err *err)
 {
     const bool is_int8 = v->opts.precision && strcmp(v->opts.precision, "int8") == 0;
-    if (!is_int8 && v->calib.n == 0)
-        return 0;
+    TRO_TRY(check_int8(v, is_int8, err));
     if (!is_int8)
-        return tro_fail(err, TRO_E_INPUT, "--calib: expected --precision int8 with it");
-    if (v->calib.n == 0)
-        return tro_fail(err, TRO_E_INPUT,
-                        "--precision int8: expected --calib DATA, what the network sees in use, "
-                        "found none: without data there are no integers");
+        return 0;
     v->opts.precision = NULL;
     v->quantize.calib = calib_of(v);
+    v->quantize.calibration_path = v->calibration_path;
     v->quantize.n_probes = N_PROBES;
     TRO_TRY(tro_err_prefix(err, tro_quantize_calibrate(&v->quantize, v->model, err),
                            "%s: ", v->args.v[0]));
-    TRO_TRY(tro_quantize_apply(&v->quantize, v->model, err));
+    TRO_TRY(v->eval_path ? search(v, err) : tro_quantize_apply(&v->quantize, v->model, err));
     tro_quantize_print(&v->quantize);
     return 0;
+}
+
+static int write_page(struct verb *v, struct tro_err *err)
+{
+    char chip[TRO_PLAN_CHIP_SIZE];
+    if (!v->html_path || !v->quantize.quant)
+        return 0;
+    tro_plan_chip(tro_cpu_flags(), tro_team_default_size(v->opts.n_threads), chip);
+    const struct tro_quantize_engine engine = {v->report.hash, chip};
+    return tro_quantize_html(&v->quantize, trial_of(v), &engine, v->html_path, err);
 }
 
 static int build(struct verb *v, struct tro_err *err)
@@ -207,12 +294,16 @@ static int build(struct verb *v, struct tro_err *err)
     if (!v->model)
         return err->status;
     TRO_TRY(apply_record(v, err));
+    v->is_passed = true;
     TRO_TRY(quantize(v, err));
+    if (!v->is_passed)
+        return 0;
     v->n_nodes_before = (int64_t)tro_block_get(tro_model_graph(v->model), TRO_MAIN_BLOCK)->n_nodes;
     TRO_TRY(tro_err_prefix(err, write_plan(v, err), "%s: ", v->args.v[0]));
     v->seconds = (double)(tro_clock_ns() - begin) * 1e-9;
     TRO_TRY(open_report(v, err));
     print_report(v);
+    TRO_TRY(write_page(v, err));
     return v->json_path ? write_json(v, err) : 0;
 }
 
@@ -222,6 +313,12 @@ static void finish(struct verb *v)
     tro_plan_close(v->plan);
     tro_model_close(v->model);
     tro_quantize_finish(&v->quantize);
+    tro_trial_close(&v->trial);
+    if (v->trial.first)
+        remove(v->trial.first);
+    if (v->trial.plan)
+        remove(v->trial.plan);
+    tro_arena_finish(&v->arena);
 }
 
 static const char about[] =
@@ -240,7 +337,8 @@ static const char about[] =
 
 int tro_verb_build(int argc, char **argv)
 {
-    struct verb v = {.tune = 2, .n_golden = N_GOLDEN_DEFAULT};
+    static struct verb v; /* large */
+    v = (struct verb){.tune = 2, .n_golden = N_GOLDEN_DEFAULT};
     struct tro_err err = {0};
     bool is_help;
     const struct tro_opt opts[] = {
@@ -251,6 +349,13 @@ int tro_verb_build(int argc, char **argv)
          "on GPUs: fp32 (the default), tf32, fp16, bf16"},
         {"--calib", TRO_OPT_LIST, &v.calib, "DATA",
          "of int8: a data set (docs/dataset.md), or a folder of tensors or pictures"},
+        {"--calibration", TRO_OPT_STRING, &v.calibration_path, "FILE",
+         "of int8: what --calib found: read where it is there, else written"},
+        {"--eval", TRO_OPT_STRING, &v.eval_path, "DATA",
+         "of int8: a data set with truth to judge on"},
+        {"--gate", TRO_OPT_STRING, &v.gate_path, "FILE",
+         "what must hold there (docs/metrics.md), else layers go back to floats"},
+        {"--html", TRO_OPT_STRING, &v.html_path, "FILE", "of int8: write a page about it"},
         {"--fp32-first", TRO_OPT_INT, &v.n_wide, "N",
          "of fp16 and bf16: the first N nodes stay at fp32"},
         {"--shapes", TRO_OPT_LIST, &v.shapes, "IN=SHAPE", "SHAPE, or MIN:OPT:MAX"},
@@ -289,5 +394,5 @@ int tro_verb_build(int argc, char **argv)
     if (rc >= 0 && !is_help)
         rc = build(&v, &err);
     finish(&v);
-    return tro_exit_with(&err, rc);
+    return rc >= 0 && !is_help && !v.is_passed ? TRO_EXIT_DIFFERENT : tro_exit_with(&err, rc);
 }

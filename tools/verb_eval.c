@@ -92,16 +92,6 @@ static int eval(struct eval *e, struct tro_err *err)
     return e->html_path ? eval_write_html(e, err) : 0;
 }
 
-static void finish(struct eval *e)
-{
-    tro_table_finish(&e->gates);
-    tro_eval_table_finish(&e->table);
-    tro_dataset_finish(&e->data);
-    if (e->has_record)
-        tro_record_finish(&e->record);
-    tro_arena_finish(&e->arena);
-}
-
 int tro_verb_eval(int argc, char **argv)
 {
     static struct eval e;
@@ -144,7 +134,7 @@ int tro_verb_eval(int argc, char **argv)
     int rc = tro_args_parse(&usage, argc, argv, &e.args, &is_help, &err);
     if (rc >= 0 && !is_help)
         rc = eval(&e, &err);
-    finish(&e);
+    eval_finish(&e);
     if (rc < 0)
         return tro_exit_with(&err, rc);
     return e.is_failed ? TRO_EXIT_DIFFERENT : TRO_EXIT_OK;

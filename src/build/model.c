@@ -10,7 +10,7 @@
 
 struct tro_model {
     struct tro_onnx_model *onnx;      /* constants of the graph view its bytes */
-    struct tro_graph *graph, *before; /* before: what it replaced, or NULL */
+    struct tro_graph *graph, *first; /* first: what it replaced, or NULL */
 };
 
 static struct tro_model *import_model(struct tro_onnx_model *onnx, const char *name,
@@ -48,7 +48,7 @@ void tro_model_close(struct tro_model *m)
     if (!m)
         return;
     tro_graph_destroy(m->graph);
-    tro_graph_destroy(m->before);
+    tro_graph_destroy(m->first);
     tro_onnx_free(m->onnx);
     tro_free(m);
 }
@@ -75,7 +75,10 @@ struct tro_onnx_model *tro_model_edit_onnx(struct tro_model *m)
 
 void tro_model_replace_graph(struct tro_model *m, struct tro_graph *g)
 {
-    m->before = m->graph;
+    if (m->first)
+        tro_graph_destroy(m->graph);
+    else
+        m->first = m->graph;
     m->graph = g;
 }
 

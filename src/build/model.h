@@ -16,7 +16,8 @@ const struct tro_onnx_model *tro_model_onnx(const struct tro_model *m);
 struct tro_graph *tro_model_edit_graph(struct tro_model *m);
 struct tro_onnx_model *tro_model_edit_onnx(struct tro_model *m);
 /* The model's graph is another one from now on, which the model destroys; it has the same inputs
- * and outputs. The one before lives as long as the model: constants may be its. Once. */
+ * and outputs. The first one lives as long as the model, since constants may be its; what replaced
+ * it before goes. */
 void tro_model_replace_graph(struct tro_model *m, struct tro_graph *g);
 
 #endif

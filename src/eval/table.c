@@ -46,6 +46,12 @@ struct tro_eval_cell *tro_eval_cell(const struct tro_eval_table *t, int engine, 
     return &t->cells[(int64_t)engine * t->n_frames + frame];
 }
 
+void tro_eval_table_clear(struct tro_eval_table *t, int engine)
+{
+    for (int64_t i = 0; i < t->n_frames; i++)
+        *tro_eval_cell(t, engine, i) = (struct tro_eval_cell){0};
+}
+
 int tro_eval_cell_make(struct tro_eval_table *t, struct tro_eval_cell *c, struct tro_err *err)
 {
     c->values = TRO_NEW_N(&t->arena, double, (size_t)t->n_columns + 1);

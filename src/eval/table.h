@@ -92,6 +92,8 @@ int tro_eval_table_init(struct tro_eval_table *t, const struct tro_eval_column *
 void tro_eval_table_finish(struct tro_eval_table *t);
 
 struct tro_eval_cell *tro_eval_cell(const struct tro_eval_table *t, int engine, int64_t frame);
+/* All cells of an engine are empty again. */
+void tro_eval_table_clear(struct tro_eval_table *t, int engine);
 /* Fills the pointers of an empty cell, values NaN, numbers 0. */
 int tro_eval_cell_make(struct tro_eval_table *t, struct tro_eval_cell *c, struct tro_err *err);
 /* Copies the matches into the table's arena. */

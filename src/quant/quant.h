@@ -75,6 +75,12 @@ int tro_quant_probe(struct tro_quant *q, const struct tro_tensor *inputs, struct
  * probed. */
 void tro_quant_choose(struct tro_quant *q);
 
+/* How far outputs of the samples are off when this layer alone is in integers: of floats
+ * |y - y of integers| / |y|, of others the share that differs, summed over the outputs, mean over
+ * the samples. samples: inputs of each. */
+int tro_quant_damage(const struct tro_quant *q, int layer, const struct tro_tensor *const *samples,
+                     int n_samples, double *out, struct tro_err *err);
+
 /* The graph with its layers in integers, those that say so: a new one, whose constants are its own
  * and the graph's of create. */
 struct tro_graph *tro_quant_make(const struct tro_quant *q, struct tro_err *err);
