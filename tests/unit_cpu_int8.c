@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* 8-bit convolutions and products of the CPU backend against the reference, on every level. */
+#include "cpu/int8.h"
 #include "int_kit.h"
 
 static void check(const struct int_shape *s, const char *kernel)
@@ -39,6 +40,48 @@ TEST(conv_int_shapes)
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         check(&shapes[i], "conv_int8");
+}
+
+/* Widths of tiles and what does not fill them, windows in lines and what hangs over them. */
+TEST(conv_int_in_lines)
+{
+    static const int64_t outs[] = {1, 8, 10, 16, 17, 24, 25, 32, 40, 48};
+    static const int64_t channels[] = {1, 2, 3, 4, 6, 16};
+    for (int i = 0; i < 30; i++) {
+        const struct int_shape s = {i % 2 ? TRO_I8 : TRO_U8,
+                                    i % 7 == 3 ? TRO_U8 : TRO_I8,
+                                    4,
+                                    1 + i % 2,
+                                    channels[i % 6],
+                                    {8 + i % 5, 17 + i * 3},
+                                    outs[i % 10],
+                                    1,
+                                    1 + i % 4,
+                                    1 + i / 5 % 3,
+                                    i % 11 == 4 ? 2 : 1,
+                                    i % 3,
+                                    i % 4 == 2 ? "" : "11",
+                                    i == 20 ? "*" : ""};
+        check(&s, "conv_int8");
+    }
+    const struct int_shape wide[] = {
+        {TRO_I8, TRO_I8, 4, 1, 3, {5, 700}, 16, 1, 3, 1, 1, 1, "-7", ""},
+        {TRO_U8, TRO_I8, 4, 1, 8, {3, 515}, 60, 2, 3, 2, 1, 1, "7", ""},
+        {TRO_U8, TRO_I8, 4, 1, 4, {2, 9}, 16, 1, 3, 1, 1, 12, "7", ""},
+        {TRO_I8, TRO_I8, 3, 2, 5, {600}, 24, 1, 7, 1, 1, 3, "7", ""},
+        {TRO_I8, TRO_I8, 4, 3, 24, {40, 16}, 24, 1, 3, 1, 1, 1, "7", ""},
+    };
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
+        check(&wide[i], "conv_int8");
+}
+
+/* The few channels of a picture are moved four bytes at a time: not beyond its memory. */
+TEST(conv_int_of_parts_of_pixels)
+{
+    ENGINE(0, "graph \"g\"\ninput %x : u8[1,6,6,20]\nconst %w : i8[9,2,3,3] = splat -77\n"
+              "const %z : u8[] = 100\n%n = max(%x, %z)\n%a, %b, %d = split(%n) {axis = 1}\n"
+              "%c = conv_int(%d, %w, %z) {strides = [1,1], dilations = [1,1], pads = [1,1,1,1], "
+              "group = 1}\noutput %c");
 }
 
 TEST(conv_int_by_channel)
@@ -161,6 +204,162 @@ TEST(conv_transpose_int_of_windows_that_overlap)
     tro_buf_str(&b, "%c = conv_transpose_int(%x, %w, %z) {strides = [2,2], dilations = [1,1], "
                     "pads = [1,1,0,0], group = 2, output_padding = [0,0]}\noutput %c");
     CHECK(kit_run(&b, 0));
+}
+
+/* ---- tiles ---------------------------------------------------------------------------------- */
+
+enum { GUARD = 77, MOST = 4096 };
+static uint8_t tile_a[MOST];
+static int8_t tile_b[MOST];
+static int32_t tile_init[64], tile_c[MOST], tile_want[MOST];
+
+static int32_t product(const struct tro_int8_rows *a, int i, int j, int cols, bool is_signed)
+{
+    uint32_t sum = (uint32_t)tile_init[j];
+    for (int64_t k = 0; k < a->n_runs * a->n_k4 * 4; k++) {
+        const int64_t run = k / (a->n_k4 * 4), at = k % (a->n_k4 * 4);
+        const uint8_t v = a->at[i * a->pitch + run * a->run_step + at];
+        sum += (uint32_t)((is_signed ? (int8_t)v : v) * tile_b[(k / 4 * cols + j) * 4 + k % 4]);
+    }
+    return (int32_t)sum;
+}
+
+static bool check_tile(const struct tro_int8_level *l, const struct tro_int8_tile *t)
+{
+    const struct tro_int8_rows a = {tile_a, 12, 3, 500, 3};
+    const int64_t pitch = t->cols + 5;
+    for (int n = 1; n <= t->rows; n++) {
+        for (int i = 0; i < MOST; i++)
+            tile_c[i] = tile_want[i] = GUARD;
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < t->cols; j++)
+                tile_want[i * pitch + j] = product(&a, i, j, t->cols, l->is_a_signed);
+        t->gemm(&a, tile_b, tile_init, tile_c, pitch, n);
+        if (memcmp(tile_c, tile_want, sizeof tile_c) != 0) {
+            printf("%s: %d rows\n", t->conv_name, n);
+            return false;
+        }
+    }
+    return true;
+}
+
+static const struct tro_int8_level *level_of(const char *name)
+{
+    uint32_t mask;
+    if (!tro_cpu_level_mask(name, &mask))
+        return NULL;
+    tro_cpu_mask(mask);
+    const uint32_t flags = tro_cpu_flags();
+    tro_cpu_mask(UINT32_MAX);
+    return flags == mask ? tro_int8_pick(flags) : NULL;
+}
+
+TEST(int8_tiles_of_every_height)
+{
+    static const char *const names[] = {"generic",    "avx2", "avxvnni", "avx512",
+                                        "avx512vnni", "neon", "neondot"};
+    for (int i = 0; i < MOST; i++) {
+        tile_a[i] = (uint8_t)(i * 37 % 11 ? i * 151 >> 2 : 255);
+        tile_b[i] = (int8_t)(i * 53 % 13 ? i * 89 >> 1 : -128);
+    }
+    for (int i = 0; i < 64; i++)
+        tile_init[i] = i * 77777 - 2000000;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct tro_int8_level *const l = level_of(names[i]);
+        for (int t = 0; l && t < TRO_INT8_MAX_TILES && l->tile[t].gemm; t++)
+            CHECK(check_tile(l, &l->tile[t]));
+    }
+}
+
+/* The last step with something to choose from, of a program for two threads. */
+static const char *const *candidates_of(const struct engine_kit *k, struct tro_arena *arena,
+                                        const char **problem)
+{
+    struct tro_err err = {0};
+    const char *const *names = NULL;
+    struct tro_packs *const packs = tro_packs_create(&err);
+    const struct tro_lower_opts opts = {
+        .backend = &tro_cpu_backend, .cpu_flags = tro_cpu_flags(), .n_threads = 2, .packs = packs};
+    struct tro_program *const p = tro_lower(k->g, &k->env, &opts, &err);
+    for (int32_t i = 0; p && i < p->n_steps; i++) {
+        const struct tro_step *const s = &p->steps[i];
+        size_t n = 0;
+        while (s->candidates && s->candidates[n])
+            n++;
+        if (n == 0)
+            continue;
+        const char **const copy = TRO_NEW_N(arena, const char *, n + 1);
+        for (size_t j = 0; j < n; j++)
+            copy[j] = tro_arena_strdup(arena, s->candidates[j]);
+        *problem = tro_arena_strdup(arena, s->problem);
+        names = copy;
+    }
+    tro_program_destroy(p);
+    tro_packs_destroy(packs);
+    return names;
+}
+
+static bool run_candidates_of(const struct engine_kit *k, const char *level, uint32_t mask)
+{
+    struct tro_arena arena = {0};
+    const char *problem = "";
+    uint64_t bits;
+    tro_cpu_mask(mask);
+    const char *const *const names = candidates_of(k, &arena, &problem);
+    bool ok = engine_kit_run(k, level, mask, 1, &bits);
+    for (size_t i = 0; ok && names && names[i]; i++) {
+        struct tro_choices choices = {0};
+        struct engine_kit own = *k;
+        own.choices = &choices;
+        ok = tro_choices_set(&choices, problem, names[i]) >= 0 &&
+             engine_kit_run(&own, level, mask, 2, &bits);
+        if (!ok)
+            printf("%s: %s\n", level, names[i]);
+        tro_choices_finish(&choices);
+    }
+    tro_arena_finish(&arena);
+    return ok;
+}
+
+static bool run_candidates(const struct engine_kit *k)
+{
+    static const char *const names[] = {"generic",    "avx2", "avxvnni", "avx512",
+                                        "avx512vnni", "neon", "neondot"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        uint32_t mask;
+        if (tro_cpu_level_mask(names[i], &mask) && (tro_cpu_flags() & mask) == mask &&
+            !run_candidates_of(k, names[i], mask))
+            return false;
+    }
+    return true;
+}
+
+static void check_candidates(const struct int_shape *s, const char *tail)
+{
+    struct tro_err err = {0};
+    struct tro_buf b = {0};
+    kit_put_region(&b, s, tail);
+    struct tro_graph *const g = tro_graph_parse((struct tro_str){(const char *)b.p, b.n}, "test",
+                                                &err);
+    CHECK(g && engine_kit_graph(g, 0, NULL, run_candidates));
+    tro_graph_destroy(g);
+    tro_buf_finish(&b);
+}
+
+/* What the tuner may choose from is all right, not the first guess alone. */
+TEST(conv_int_by_each_candidate)
+{
+    static const char *const tails[] = {
+        "%t = add(%c, %bias)\n%r = requantize(%t, %s, %zi)",
+        "%t = dequantize(%c, %s)\n%u = max(%t, %f)\n%r = quantize(%u, %s1, %z) {to = u8}"};
+    const struct int_shape shapes[] = {
+        {TRO_U8, TRO_I8, 4, 2, 24, {9, 20}, 45, 1, 3, 1, 1, 1, "128", ""},
+        {TRO_I8, TRO_I8, 4, 1, 3, {9, 31}, 20, 1, 3, 2, 1, 1, "4", ""},
+        {TRO_I8, TRO_I8, 4, 1, 12, {9, 5}, 16, 2, 1, 1, 1, 0, "4", ""},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        for (size_t k = 0; k < sizeof tails / sizeof tails[0]; k++)
+            check_candidates(&shapes[i], tails[k]);
 }
 
 /* ---- products ------------------------------------------------------------------------------ */

@@ -14,6 +14,7 @@ struct conv {
     struct tro_pitch x;
     int64_t channels;    /* of a group */
     int64_t first, last; /* windows along the width with all taps inside */
+    int64_t line;        /* pixels of a line that its windows see */
 };
 
 /* Windows next to each other along the width, of which `to` gets one every `pitch` bytes. */
@@ -116,6 +117,78 @@ static void gather(const struct tro_int8 *p, const struct tro_step_run *r, int64
     }
 }
 
+/* ---- lines -------------------------------------------------------------------------------- */
+
+/* n pixels of a line, `room` bytes for each. What is behind the channels of a pixel needs no value:
+ * the few channels of a picture are moved four bytes at a time, but for the last pixel, behind
+ * which there may be no memory. */
+static void copy_pixels(const struct tro_int8 *p, const struct conv *v, const uint8_t *from,
+                        int64_t n, uint8_t *to)
+{
+    const int64_t c = v->channels, pitch = v->x.at[TRO_W], room = p->s.w.room;
+    const uint32_t flip = p->flip_a * 0x01010101U;
+    int64_t i = 0;
+    if (pitch == c && room == c) {
+        p->level->copy(to, 0, from, 0, 1, n * c, p->flip_a);
+        return;
+    }
+    for (uint32_t four; c < 4 && i + 3 / pitch + 1 < n; i++, to += room, from += pitch) {
+        memcpy(&four, from, 4);
+        four ^= flip;
+        memcpy(to, &four, 4);
+    }
+    p->level->copy(to, room, from, pitch, n - i, c, p->flip_a);
+}
+
+/* A line as its windows see it: input, and what is beside it. */
+static void fill_line(const struct tro_int8 *p, const struct conv *v, const uint8_t *row,
+                      uint8_t pad, uint8_t *to)
+{
+    const struct tro_win *const g = &v->win;
+    const int64_t room = p->s.w.room, left = g->pad[TRO_W] < v->line ? g->pad[TRO_W] : v->line;
+    const int64_t most = v->line - left, n = !row ? 0 : g->in[TRO_W] < most ? g->in[TRO_W] : most;
+    memset(to, pad, (size_t)(left * room));
+    if (n > 0)
+        copy_pixels(p, v, row, n, to + left * room);
+    memset(to + (left + n) * room, pad, (size_t)((most - n) * room));
+}
+
+static void fill_lines(const struct tro_int8 *p, const struct tro_step_run *r, int64_t group,
+                       int64_t first, int64_t n, uint8_t *to)
+{
+    const struct conv *const v = p->ctx;
+    const struct tro_win *const g = &v->win;
+    const struct tro_int8_lines *const lines = &p->s.lines;
+    const uint8_t pad = (uint8_t)tro_int8_zero_a(p, r, 0);
+    const int64_t plane = first / g->out[TRO_H], picture = plane / g->out[TRO_D];
+    const uint8_t *const x = (const uint8_t *)tro_arg_ptr(r, &p->a) + group * v->channels +
+                             picture * v->x.n + plane % g->out[TRO_D] * v->x.at[TRO_D];
+    const int64_t h = first % g->out[TRO_H] * g->stride[TRO_H] - g->pad[TRO_H];
+    for (int64_t i = 0; i < (n - 1) * lines->stride + lines->span; i++, to += lines->line_step) {
+        const bool is_inside = h + i >= 0 && h + i < g->in[TRO_H];
+        fill_line(p, v, is_inside ? x + (h + i) * v->x.at[TRO_H] : NULL, pad, to);
+    }
+}
+
+/* Windows of one plane whose taps along the width are neighbours. */
+static void describe_lines(struct tro_int8_shape *s, struct conv *v)
+{
+    const struct tro_win *const g = &v->win;
+    const int64_t room = (v->channels + 3) / 4 * 4, taps = g->kernel[TRO_W];
+    if (g->kernel[TRO_D] != 1 || g->stride[TRO_D] != 1 || g->in[TRO_D] != g->out[TRO_D] ||
+        g->pad[TRO_D] != 0 || (taps > 1 && g->dilation[TRO_W] != 1))
+        return;
+    v->line = (g->out[TRO_W] - 1) * g->stride[TRO_W] + taps;
+    s->lines = (struct tro_int8_lines){.out_w = g->out[TRO_W],
+                                       .out_h = g->out[TRO_H],
+                                       .span = (g->kernel[TRO_H] - 1) * g->dilation[TRO_H] + 1,
+                                       .stride = g->stride[TRO_H],
+                                       .line_step = (v->line * room + 63) / 64 * 64,
+                                       .pitch = g->stride[TRO_W] * room,
+                                       .n_runs = g->kernel[TRO_H]};
+    s->lines.run_step = g->dilation[TRO_H] * s->lines.line_step;
+}
+
 /* Rows that lie behind each other at one pitch, in the kernel's own form. */
 static int64_t direct_pitch(const struct tro_int8 *p, const struct conv *v)
 {
@@ -144,6 +217,8 @@ static bool describe(struct tro_lowering *l, const struct tro_lower_node *n,
     const int64_t n_taps = v->win.n_taps;
     tro_win_interior(&v->win, TRO_W, &v->first, &v->last);
     v->channels = w.shape[1];
+    s->a = node->in[0];
+    s->a_form = TRO_FORM_CHANNELS_LAST;
     s->a_dtype = x.dtype;
     s->b = node->in[1];
     s->zero_a = node->n_in > 2 ? node->in[2] : TRO_VALUE_NONE;
@@ -167,6 +242,7 @@ static bool describe(struct tro_lowering *l, const struct tro_lower_node *n,
     }
     s->col_axis = 1;
     s->out_form = TRO_FORM_CHANNELS_LAST;
+    describe_lines(s, v);
     return true;
 }
 
@@ -177,12 +253,12 @@ static int emit(struct tro_lowering *l, const struct tro_lower_node *n,
     const int rc = tro_int8_begin(l, n, s, &at);
     if (rc <= 0)
         return rc;
-    TRO_TRY(tro_lower_in(l, n->node->in[0], TRO_FORM_CHANNELS_LAST, &at.a));
     v->x = tro_pitch_of(&at.a);
     at.gather = gather;
+    at.fill_lines = fill_lines;
     at.ctx = v;
     at.direct_pitch = direct_pitch(&at, v);
-    return tro_int8_emit(l, n, at.level->conv_name, &at);
+    return tro_int8_emit(l, n, &at);
 }
 
 int tro_cpu_emit_conv_int(struct tro_lowering *l, const struct tro_lower_node *n)
@@ -208,6 +284,8 @@ static bool describe_transpose(struct tro_lowering *l, const struct tro_lower_no
     const int64_t n_taps = tro_tensor_n_elems(&w) / (w.shape[0] * w.shape[1]);
     v->last = v->win.out[TRO_W];
     v->channels = w.shape[0];
+    s->a = node->in[0];
+    s->a_form = TRO_FORM_CHANNELS_LAST;
     s->a_dtype = x.dtype;
     s->b = node->in[1];
     s->zero_a = node->n_in > 2 ? node->in[2] : TRO_VALUE_NONE;

@@ -6,35 +6,48 @@
 #include "base/dtype.h"
 #include "base/err.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
-    GOOD_ROWS = 56,            /* of a block: then packed weights come from far only so often */
-    GOOD_A_BYTES = 384 * 1024, /* of a's block, in the second-level cache */
-    ACC_COLS = 128,            /* columns of sums kept before the epilogue */
-    UNITS_EACH = 4             /* units of work a thread should have to choose from */
+    GOOD_ROWS = 56,              /* of a block: then packed weights come from far only so often */
+    GOOD_A_BYTES = 384 * 1024,   /* of a's block, in the second-level cache */
+    ACC_COLS = 128,              /* columns of sums kept before the epilogue */
+    ACC_ELEMS = 4096,            /* of lines: sums kept */
+    VECTOR_COLS = 16,            /* of any level: tables and sums are read in whole vectors */
+    GOOD_LINE_BYTES = 32 * 1024, /* of a block of lines, in the first-level cache */
+    LEAST_LINES = 2,             /* of windows in a block */
+    LEAST_LINE = 8,              /* windows of a line for which lines are the first guess */
+    UNITS_EACH = 4               /* units of work a thread should have to choose from */
 };
 
-/* Best first. */
-#define LEVEL(flag, level, tile, rows, cols, is_a_signed)                                 \
-    {                                                                                     \
-        flag, "conv_int8_" tile "__" #level, "matmul_int8_" tile "__" #level, rows, cols, \
-            is_a_signed, tro_int8_gemm__##level, tro_int8_copy__##level,                  \
-            tro_int8_requant__##level, tro_int8_sum__##level, tro_int8_correct__##level   \
+#define TILE(level, rows, cols)                  \
+    {"conv_int8_" #rows "x" #cols "__" #level,   \
+     "matmul_int8_" #rows "x" #cols "__" #level, \
+     #rows "x" #cols,                            \
+     rows,                                       \
+     cols,                                       \
+     tro_int8_gemm_##rows##x##cols##__##level},
+#define LEVEL(flag, level, is_a_signed)                                                 \
+    {                                                                                   \
+        flag, is_a_signed, {TRO_INT8_TILES__##level(TILE)}, tro_int8_copy__##level,     \
+            tro_int8_requant__##level, tro_int8_sum__##level, tro_int8_correct__##level \
     }
+
+/* Best first. */
 static const struct tro_int8_level levels[] = {
 #if defined(__x86_64__)
-    LEVEL(TRO_CPU_AVX512VNNI, avx512vnni, "14x32", 14, 32, false),
-    LEVEL(TRO_CPU_AVX512, avx512, "12x32", 12, 32, false),
-    LEVEL(TRO_CPU_AVXVNNI, avxvnni, "6x16", 6, 16, false),
-    LEVEL(TRO_CPU_AVX2, avx2, "4x16", 4, 16, false),
+    LEVEL(TRO_CPU_AVX512VNNI, avx512vnni, false),
+    LEVEL(TRO_CPU_AVX512, avx512, false),
+    LEVEL(TRO_CPU_AVXVNNI, avxvnni, false),
+    LEVEL(TRO_CPU_AVX2, avx2, false),
 #elif defined(__aarch64__)
-    LEVEL(TRO_CPU_NEONDOT, neondot, "6x16", 6, 16, true),
-    LEVEL(TRO_CPU_NEON, neon, "4x8", 4, 8, false),
+    LEVEL(TRO_CPU_NEONDOT, neondot, true),
+    LEVEL(TRO_CPU_NEON, neon, false),
 #endif
-    LEVEL(0, generic, "4x8", 4, 8, false),
+    LEVEL(0, generic, false),
 };
-#undef LEVEL
 
 const struct tro_int8_level *tro_int8_pick(uint32_t flags)
 {
@@ -176,53 +189,96 @@ static void finish(const struct tro_int8 *p, const struct tro_step_run *r, int64
     }
 }
 
-static void multiply(const struct tro_int8 *p, const struct room *m, const uint8_t *a,
-                     int64_t a_pitch, int64_t n_rows, const int8_t *panel, int64_t col,
-                     int32_t *acc)
+/* One panel: rows are shared out evenly, since a tile of few waits for its own sums. */
+static void multiply(const struct tro_int8 *p, const struct tro_int8_rows *a, int64_t n_rows,
+                     const int8_t *panel, const int32_t *init, int32_t *acc)
 {
-    for (int64_t i = 0; i < n_rows; i += p->level->rows) {
-        const int n = (int)least(p->level->rows, n_rows - i);
-        p->level->gemm(a + i * a_pitch, a_pitch, panel, p->k4 / 4, m->init + col,
-                       acc + i * p->n_acc, p->n_acc, n);
+    struct tro_int8_rows some = *a;
+    const int64_t n_tiles = (n_rows + p->kernel->rows - 1) / p->kernel->rows;
+    for (int64_t t = 0, i = 0, end; t < n_tiles; t++, i = end) {
+        end = n_rows * (t + 1) / n_tiles;
+        some.at = a->at + i * a->pitch;
+        p->kernel->gemm(&some, panel, init, acc + i * p->n_acc, p->n_acc, (int)(end - i));
     }
 }
 
-static void run_unit(const struct tro_int8 *p, const struct tro_step_run *r, const struct room *m,
-                     int64_t g, int64_t row, int64_t n_rows, int64_t col, int64_t end)
+/* What a unit of work has of the columns. */
+struct columns {
+    int64_t group, col, end;
+    const int8_t *panels;
+    const int32_t *zeros; /* NULL: none */
+};
+
+/* Rows [row, row + n_rows) of the product, which stand at a. */
+static void run_rows(const struct tro_int8 *p, const struct tro_step_run *r, const struct room *m,
+                     const struct columns *c, const struct tro_int8_rows *a, int64_t row,
+                     int64_t n_rows)
 {
     const struct tro_int8_weights *const w = &p->s.w;
-    const int8_t *const panels = tro_int8_panels(w, tro_arg_ptr(r, &p->packed), g);
-    const int32_t *const all_zeros = zeros_b(p, r);
-    const int32_t *const zeros = all_zeros ? all_zeros + g * tro_int8_n_cols(w) : NULL;
-    const uint8_t *a = m->a;
-    int64_t a_pitch = p->a_pitch;
-    if (p->direct_pitch) {
-        a_pitch = p->direct_pitch;
-        a = (const uint8_t *)tro_arg_ptr(r, &p->a) + row * a_pitch;
-    } else {
-        p->gather(p, r, g, row, n_rows, m->a, a_pitch);
-        for (int64_t i = 0; w->k < p->k4 && i < n_rows; i++)
-            memset(m->a + i * a_pitch + w->k, 0, (size_t)(p->k4 - w->k));
-    }
-    for (int64_t i = 0; m->row_sums && i < n_rows; i++)
-        m->row_sums[i] = p->level->sum(a + i * a_pitch, w->k);
-    for (int64_t i = 0; m->row_zeros && i < n_rows; i++)
-        m->row_zeros[i] = tro_int8_zero_a(p, r, row + i);
-    for (; col < end; col += p->n_acc) {
-        const int64_t n_cols = least(p->n_acc, end - col);
+    for (int64_t col = c->col; col < c->end; col += p->n_acc) {
+        const int64_t n_cols = least(p->n_acc, c->end - col);
         for (int64_t j = 0; j < n_cols; j += w->cols)
-            multiply(p, m, a, a_pitch, n_rows, panels + (col + j) * p->k4, col + j, m->acc + j);
+            multiply(p, a, n_rows, c->panels + (col + j) * p->k4, m->init + col + j, m->acc + j);
         if (m->row_sums || m->row_zeros)
             p->level->correct(m->acc, p->n_acc, n_rows, n_cols, m->row_sums,
-                              zeros ? zeros + col : NULL, m->row_zeros, m->by_zero + col);
-        finish(p, r, row, n_rows, g, col, least(n_cols, w->n - col), m->acc);
+                              c->zeros ? c->zeros + col : NULL, m->row_zeros, m->by_zero + col);
+        finish(p, r, row, n_rows, c->group, col, least(n_cols, w->n - col), m->acc);
     }
+}
+
+/* Some windows of a line at a time, whose sums stay near. */
+static void run_lines(const struct tro_int8 *p, const struct tro_step_run *r, const struct room *m,
+                      const struct columns *c, int64_t line, int64_t n_lines)
+{
+    const struct tro_int8_lines *const v = &p->s.lines;
+    struct tro_int8_rows a = {NULL, v->pitch, v->n_runs, v->run_step, p->k4 / 4 / v->n_runs};
+    p->fill_lines(p, r, c->group, line, n_lines, m->a);
+    for (int64_t i = 0; i < n_lines; i++)
+        for (int64_t j = 0; j < v->out_w; j += p->m_block) {
+            a.at = m->a + i * v->stride * v->line_step + j * v->pitch;
+            run_rows(p, r, m, c, &a, (line + i) * v->out_w + j, least(p->m_block, v->out_w - j));
+        }
+}
+
+static void run_block(const struct tro_int8 *p, const struct tro_step_run *r, const struct room *m,
+                      const struct columns *c, int64_t row, int64_t n_rows)
+{
+    const struct tro_int8_weights *const w = &p->s.w;
+    struct tro_int8_rows a = {m->a, p->a_pitch, 1, 0, p->k4 / 4};
+    if (p->direct_pitch) {
+        a.pitch = p->direct_pitch;
+        a.at = (const uint8_t *)tro_arg_ptr(r, &p->a) + row * a.pitch;
+    } else {
+        p->gather(p, r, c->group, row, n_rows, m->a, a.pitch);
+        for (int64_t i = 0; w->k < p->k4 && i < n_rows; i++)
+            memset(m->a + i * a.pitch + w->k, 0, (size_t)(p->k4 - w->k));
+    }
+    for (int64_t i = 0; m->row_sums && i < n_rows; i++)
+        m->row_sums[i] = p->level->sum(a.at + i * a.pitch, w->k);
+    for (int64_t i = 0; m->row_zeros && i < n_rows; i++)
+        m->row_zeros[i] = tro_int8_zero_a(p, r, row + i);
+    run_rows(p, r, m, c, &a, row, n_rows);
+}
+
+/* Block i of rows, or of lines. */
+static void run_unit(const struct tro_int8 *p, const struct tro_step_run *r, const struct room *m,
+                     const struct columns *c, int64_t i)
+{
+    const struct tro_int8_lines *const v = &p->s.lines;
+    if (!p->is_in_lines) {
+        const int64_t row = i * p->m_block;
+        run_block(p, r, m, c, row, least(p->m_block, p->s.m - row));
+        return;
+    }
+    const int64_t each = (v->out_h + v->n - 1) / v->n, line = i % each * v->n;
+    run_lines(p, r, m, c, i / each * v->out_h + line, least(v->n, v->out_h - line));
 }
 
 static int run(const struct tro_step *s, const struct tro_step_run *r)
 {
     const struct tro_int8 *const p = s->params;
     const int64_t n_cols = tro_int8_n_cols(&p->s.w);
+    const int32_t *const zeros = zeros_b(p, r);
     const struct room m = room_of(p, r);
     int64_t begin, end, group = -1;
     tro_part_range(p->s.w.n_groups * p->n_n_blocks * p->n_m_blocks, r->part, r->n_parts, &begin,
@@ -230,30 +286,31 @@ static int run(const struct tro_step *s, const struct tro_step_run *r)
     for (int64_t i = begin; i < end; i++) {
         const int64_t g = i / p->n_m_blocks / p->n_n_blocks;
         const int64_t col = i / p->n_m_blocks % p->n_n_blocks * p->n_block;
-        const int64_t row = i % p->n_m_blocks * p->m_block;
+        const struct columns c = {g, col, least(col + p->n_block, n_cols),
+                                  tro_int8_panels(&p->s.w, tro_arg_ptr(r, &p->packed), g),
+                                  zeros ? zeros + g * n_cols : NULL};
         if (g != group)
             begin_sums(p, r, g, m.init, m.by_zero);
         group = g;
-        run_unit(p, r, &m, g, row, least(p->m_block, p->s.m - row), col,
-                 least(col + p->n_block, n_cols));
+        run_unit(p, r, &m, &c, i % p->n_m_blocks);
     }
     return 0;
 }
 
-/* ---- emitter ------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------- */
 
-/* A table for each column of all groups, filled up to whole panels. */
+/* A table for each column of all groups, filled up to whole panels and at the end to a vector. */
 static int add_columns(struct tro_lowering *l, const struct tro_int8_weights *w, const void *v,
                        struct tro_arg *out)
 {
-    const int64_t n_cols = tro_int8_n_cols(w);
-    char *const all = tro_arena_alloc(tro_lower_arena(l), (size_t)(w->n_groups * n_cols), 4);
+    const int64_t n_cols = tro_int8_n_cols(w), n_all = w->n_groups * n_cols + VECTOR_COLS;
+    char *const all = tro_arena_alloc(tro_lower_arena(l), (size_t)n_all, 4);
     if (!all)
         return tro_fail_nomem(tro_lower_err(l));
-    memset(all, 0, (size_t)(w->n_groups * n_cols) * 4);
+    memset(all, 0, (size_t)n_all * 4);
     for (int64_t g = 0; g < w->n_groups; g++)
         memcpy(all + g * n_cols * 4, (const char *)v + g * w->n * 4, (size_t)w->n * 4);
-    return tro_lower_table(l, all, (size_t)(w->n_groups * n_cols) * 4, out);
+    return tro_lower_table(l, all, (size_t)n_all * 4, out);
 }
 
 static bool is_8bit(enum tro_dtype d)
@@ -294,36 +351,122 @@ static bool can_zero_a(struct tro_lowering *l, const struct tro_int8_shape *s, s
     return !at->is_zero_a_by_row || tro_tensor_n_elems(&t) == s->m;
 }
 
-/* Rows and columns of a unit: blocks of columns only where there are few of rows. */
-static void cut(struct tro_int8 *p, int n_threads)
+/* Blocks of rows: each as large as the others. */
+static void cut_rows(struct tro_int8 *p)
 {
-    const struct tro_int8_weights *const w = &p->s.w;
-    const int64_t rows = p->level->rows, n_cols = tro_int8_n_cols(w);
+    const int64_t rows = p->kernel->rows;
     int64_t most = round_up(GOOD_ROWS, rows);
     while (most > rows && most * p->a_pitch > GOOD_A_BYTES)
         most -= rows;
     const int64_t n_blocks = (p->s.m + most - 1) / most;
     p->m_block = round_up((p->s.m + n_blocks - 1) / n_blocks, rows);
     p->n_m_blocks = (p->s.m + p->m_block - 1) / p->m_block;
+    p->a_bytes = p->direct_pitch ? 0 : (size_t)(p->m_block * p->a_pitch);
+}
+
+/* Blocks of lines; m_block: windows of a line that are done at a time. */
+static void cut_lines(struct tro_int8 *p, int64_t n_wanted)
+{
+    struct tro_int8_lines *const v = &p->s.lines;
+    const int64_t n_planes = p->s.m / (v->out_w * v->out_h);
+    const int64_t fit = (GOOD_LINE_BYTES / v->line_step - v->span) / v->stride + 1;
+    const int64_t each = (n_wanted + n_planes - 1) / n_planes, fair = (v->out_h + each - 1) / each;
+    v->n = least(fit > LEAST_LINES ? fit : LEAST_LINES, fair);
+    p->n_m_blocks = n_planes * ((v->out_h + v->n - 1) / v->n);
+    const int64_t n_pieces = (v->out_w * p->n_acc + ACC_ELEMS - 1) / ACC_ELEMS;
+    p->m_block = (v->out_w + n_pieces - 1) / n_pieces;
+    p->a_bytes = (size_t)round_up(((v->n - 1) * v->stride + v->span) * v->line_step + 64, 64);
+}
+
+/* Rows and columns of a unit: blocks of columns only where there are few of rows. */
+static void cut(struct tro_int8 *p, int n_threads)
+{
+    const struct tro_int8_weights *const w = &p->s.w;
+    const int64_t n_cols = tro_int8_n_cols(w);
     const int64_t n_wanted = n_threads > 1 ? UNITS_EACH * n_threads : 1;
+    p->n_acc = least(round_up(ACC_COLS, w->cols), n_cols);
+    if (p->is_in_lines)
+        cut_lines(p, n_wanted);
+    else
+        cut_rows(p);
     const int64_t n_units = p->n_m_blocks * w->n_groups, n_panels = n_cols / w->cols;
     const int64_t n_parts = least((n_wanted + n_units - 1) / n_units, n_panels);
     p->n_block = (n_panels + n_parts - 1) / n_parts * w->cols;
     p->n_n_blocks = (n_cols + p->n_block - 1) / p->n_block;
-    p->n_acc = least(round_up(ACC_COLS, w->cols), p->n_block);
+    p->n_acc = least(p->n_acc, p->n_block);
 }
 
-/* The epilogue: requantized here, or a tile. As a tro_emit_fn returns. */
-static int add_epilogue(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int8 *p)
+/* ---- which tile ----------------------------------------------------------------------------- */
+
+/* How tiles and ways to their rows are named to the tuner. */
+struct candidate {
+    const struct tro_int8_tile *tile;
+    bool is_in_lines;
+    double cost;
+    char name[24];
+};
+
+/* Columns that a row passes through; loads weigh more the fewer columns they serve. */
+static double cost_of(const struct tro_int8_tile *t, const struct tro_int8_shape *s)
+{
+    const int64_t n_panels = (s->w.n + t->cols - 1) / t->cols;
+    return (double)n_panels * (t->cols + 1);
+}
+
+static void add_candidate(struct candidate *c, int *n, const struct candidate *one)
+{
+    int at = (*n)++;
+    for (; at > 0 && c[at - 1].cost > one->cost; at--)
+        c[at] = c[at - 1];
+    c[at] = *one;
+}
+
+static int pick_tile(struct tro_lowering *l, struct tro_int8 *at)
+{
+    const struct tro_int8_shape *const s = &at->s;
+    const struct tro_int8_lines *const v = &s->lines;
+    const bool is_plain = !at->has_zero_b && !at->is_zero_a_by_row;
+    struct candidate c[2 * TRO_INT8_MAX_TILES];
+    const char *names[2 * TRO_INT8_MAX_TILES + 1] = {NULL};
+    char problem[200];
+    int n = 0;
+    for (int i = 0; i < TRO_INT8_MAX_TILES && (i == 0 || is_plain); i++) {
+        const struct tro_int8_tile *const t = &at->level->tile[i];
+        for (int lines = 0; t->gemm && lines <= (v->out_w > 0 && is_plain); lines++) {
+            struct candidate one = {.tile = t, .is_in_lines = lines, .cost = cost_of(t, s)};
+            if (lines != (v->out_w >= LEAST_LINE))
+                one.cost *= 4;
+            snprintf(one.name, sizeof one.name, "%s%s", t->name, lines ? "_lines" : "");
+            add_candidate(c, &n, &one);
+        }
+    }
+    for (int i = 0; i < n; i++)
+        names[i] = c[i].name;
+    snprintf(problem, sizeof problem,
+             "product i8 %" PRId64 "x%" PRId64 "x%" PRId64 " groups %" PRId64 " of %" PRId64
+             " line %" PRId64 " runs %" PRId64 " epilogue %d threads %d %s",
+             s->m, s->w.n, s->w.k, s->w.n_groups, s->w.inner, v->out_w, v->n_runs, at->tile != NULL,
+             tro_lower_n_threads(l), at->level->tile[0].conv_name);
+    const int pick = n > 1 ? tro_lower_pick(l, problem, names) : 0;
+    TRO_TRY(pick);
+    at->kernel = c[pick].tile;
+    at->is_in_lines = c[pick].is_in_lines;
+    at->s.w.cols = at->kernel->cols;
+    at->s.w.room = at->is_in_lines ? round_up(s->w.inner, 4) : s->w.inner;
+    at->k4 = 4 * tro_int8_n_k4(&at->s.w);
+    return 0;
+}
+
+/* ---- emitter --------------------------------------------------------------------------------- */
+
+/* The epilogue: requantized here, from what bias and scale get for each column, or a tile. As a
+ * tro_emit_fn returns. */
+static int add_epilogue(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int8 *p,
+                        int32_t *bias, float *scale)
 {
     const struct tro_int8_shape *const s = &p->s;
     const int row_axis = s->row_axes[s->n_row_axes - 1];
     const int64_t n_all = s->w.n_groups * s->w.n, n_cols = s->w.n_groups * s->w.n_each;
-    struct tro_arena *const arena = tro_lower_arena(l);
-    int32_t *const bias = TRO_NEW_N(arena, int32_t, (size_t)n_all);
-    float *const scale = TRO_NEW_N(arena, float, (size_t)n_all);
-    if (!bias || !scale)
-        return tro_fail_nomem(tro_lower_err(l));
     if (!tro_requant_match(l, n, s->y.rank - 1 - s->col_axis, n_cols, bias, scale, &p->requant)) {
         const int rc = tro_tile_compile(l, n, TRO_I32, row_axis, s->col_axis, s->out_form,
                                         &p->tile);
@@ -337,40 +480,51 @@ static int add_epilogue(struct tro_lowering *l, const struct tro_lower_node *n, 
     }
     p->has_bias = true;
     TRO_TRY(tro_lower_out(l, n, 0, s->out_form, false, &p->out));
-    TRO_TRY(add_columns(l, &s->w, bias, &p->bias));
-    TRO_TRY(add_columns(l, &s->w, scale, &p->scale));
     if (p->requant.by_table.i)
         TRO_TRY(tro_lower_in(l, p->requant.by_table, TRO_FORM_DENSE, &p->table));
     return 1;
+}
+
+/* What depends on the tile. */
+static int add_tables(struct tro_lowering *l, struct tro_int8 *p, const int32_t *zeros,
+                      const int32_t *bias, const float *scale)
+{
+    const struct tro_int8_weights *const w = &p->s.w;
+    if (p->has_zero_b)
+        TRO_TRY(add_columns(l, w, zeros, &p->zero_b));
+    if (!p->tile) {
+        TRO_TRY(add_columns(l, w, bias, &p->bias));
+        TRO_TRY(add_columns(l, w, scale, &p->scale));
+    }
+    return tro_int8_pack(l, p->s.b, w, &p->packed);
 }
 
 int tro_int8_begin(struct tro_lowering *l, const struct tro_lower_node *n,
                    const struct tro_int8_shape *s, struct tro_int8 *at)
 {
     struct tro_tensor b;
+    struct tro_arena *const arena = tro_lower_arena(l);
     *at = (struct tro_int8){.s = *s, .level = tro_int8_pick(tro_lower_cpu(l))};
-    at->s.w.cols = at->level->cols;
     if (!is_8bit(s->a_dtype) || !tro_lower_const(l, s->b, &b) || !is_8bit(b.dtype) ||
         tro_tensor_n_elems(&s->y) == 0 || s->w.k == 0 || !can_zero_a(l, s, at))
         return 0;
-    int32_t *const zeros = TRO_NEW_N(tro_lower_arena(l), int32_t, (size_t)(s->w.n_groups * s->w.n));
-    if (!zeros)
+    const size_t n_all = (size_t)(s->w.n_groups * s->w.n);
+    int32_t *const zeros = TRO_NEW_N(arena, int32_t, n_all);
+    int32_t *const bias = TRO_NEW_N(arena, int32_t, n_all);
+    float *const scale = TRO_NEW_N(arena, float, n_all);
+    if (!zeros || !bias || !scale)
         return tro_fail_nomem(tro_lower_err(l));
     if (!read_zeros_b(l, s, b.dtype, zeros, &at->has_zero_b))
         return 0;
-    const int rc = add_epilogue(l, n, at);
+    const int rc = add_epilogue(l, n, at, bias, scale);
     if (rc <= 0)
         return rc;
     at->flip_a = (s->a_dtype == TRO_I8) == at->level->is_a_signed ? 0 : 0x80;
-    if (at->has_zero_b)
-        TRO_TRY(add_columns(l, &at->s.w, zeros, &at->zero_b));
+    TRO_TRY(tro_lower_in(l, s->a, s->a_form, &at->a));
     if (at->has_zero_a)
         TRO_TRY(tro_lower_in(l, s->zero_a, TRO_FORM_DENSE, &at->zero_a));
-    TRO_TRY(tro_int8_pack(l, s->b, &at->s.w, &at->packed));
-    at->k4 = round_up(s->w.k, 4);
-    /* An odd number of cache lines, so that rows do not meet in one set of the cache. */
-    at->a_pitch = round_up(at->k4, 64) / 64 % 2 ? round_up(at->k4, 64) : round_up(at->k4, 64) + 64;
-    cut(at, tro_lower_n_threads(l));
+    TRO_TRY(pick_tile(l, at));
+    TRO_TRY(add_tables(l, at, zeros, bias, scale));
     return 1;
 }
 
@@ -394,20 +548,24 @@ static void list_args(const struct tro_int8 *p, struct tro_step *s)
     s->out[0] = p->out;
 }
 
-int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, const char *kernel,
-                  struct tro_int8 *at)
+int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int8 *at)
 {
     struct tro_int8 *p;
     const struct tro_int8_weights *const w = &at->s.w;
     const int n_end = at->tile ? tro_tile_n_in(at->tile) : at->requant.by_table.i ? 3 : 2;
     const int n_in = 2 + at->has_zero_a + at->has_zero_b + n_end;
     const int n_out = at->tile ? tro_tile_n_out(at->tile) : 1;
+    const char *const kernel = n->node->op == TRO_OP_MATMUL_INT ? at->kernel->matmul_name
+                                                                : at->kernel->conv_name;
     struct tro_step *const s = tro_lower_step(l, n, kernel, run, n_in, n_out, sizeof(*p), &p);
     if (!s)
         return tro_lower_err(l)->status;
+    at->is_in_lines = at->is_in_lines && !at->direct_pitch;
+    /* An odd number of cache lines, so that rows do not meet in one set of the cache. */
+    at->a_pitch = round_up(at->k4, 64) / 64 % 2 ? round_up(at->k4, 64) : round_up(at->k4, 64) + 64;
+    cut(at, tro_lower_n_threads(l));
     at->tile_bytes = at->tile ? (tro_tile_scratch(at->tile) + 63) / 64 * 64 : 0;
-    at->a_bytes = at->direct_pitch ? 0 : (size_t)(at->m_block * at->a_pitch);
-    at->acc_bytes = (size_t)(at->m_block * at->n_acc) * sizeof(int32_t);
+    at->acc_bytes = (size_t)(at->m_block * at->n_acc + VECTOR_COLS) * sizeof(int32_t);
     at->init_bytes = (size_t)round_up(2 * tro_int8_n_cols(w) * (int64_t)sizeof(int32_t), 64);
     at->rows_bytes = 2 * (size_t)at->m_block * sizeof(int32_t);
     *p = *at;

@@ -18,10 +18,22 @@
 #include "cpu/tile.h"
 #include "lower/window.h"
 
-/* c[i][j] = init[j] + sum over k < 4 * n_k4 of a[i][k] * b[k][j], one panel of columns, n_rows of
- * at most the kernel's. */
-typedef void tro_int8_gemm_fn(const uint8_t *a, int64_t a_pitch, const int8_t *b, int64_t n_k4,
-                              const int32_t *init, int32_t *c, int64_t c_pitch, int n_rows);
+/*
+ * Rows of a, each of which is n_runs runs of 4 * n_k4 bytes. Runs of a row need not touch each
+ * other, and rows may overlap: windows of a convolution lie in its input so.
+ *
+ *     row 0   at[0 ..]         at[run_step ..]          ..
+ *     row 1   at[pitch ..]     at[run_step + pitch ..]  ..
+ */
+struct tro_int8_rows {
+    const uint8_t *at;
+    int64_t pitch, n_runs, run_step, n_k4;
+};
+
+/* c[i][j] = init[j] + sum over k of a[i][k] * b[k][j], one panel of columns, n_rows of at most the
+ * kernel's. */
+typedef void tro_int8_gemm_fn(const struct tro_int8_rows *a, const int8_t *b, const int32_t *init,
+                              int32_t *c, int64_t c_pitch, int n_rows);
 /* n_rows rows: to[i] = from[i] ^ flip */
 typedef void tro_int8_copy_fn(uint8_t *to, int64_t to_pitch, const uint8_t *from,
                               int64_t from_pitch, int64_t n_rows, int64_t n, uint8_t flip);
@@ -40,17 +52,24 @@ typedef void tro_int8_requant_fn(const struct tro_requant *q, const int32_t *acc
 /* Sum of n bytes of a row of a, in the kernel's sign. */
 typedef int32_t tro_int8_sum_fn(const uint8_t *a, int64_t n);
 /* acc[i][j] -= x[i] * by_x[j] + y[i] * by_y[j], wrapping; either pair may be NULL. Columns are
- * filled up to whole vectors. */
+ * filled up to whole vectors: of tiles of whole vectors alone. */
 typedef void tro_int8_correct_fn(int32_t *acc, int64_t acc_pitch, int64_t n_rows, int64_t n_cols,
                                  const int32_t *x, const int32_t *by_x, const int32_t *y,
                                  const int32_t *by_y);
 
+/* Registers hold rows x cols sums. */
+struct tro_int8_tile {
+    const char *conv_name, *matmul_name, *name; /* "14x32" */
+    int rows, cols;
+    tro_int8_gemm_fn *gemm;
+};
+
+enum { TRO_INT8_MAX_TILES = 3 };
+
 struct tro_int8_level {
     uint32_t flag;
-    const char *conv_name, *matmul_name;
-    int rows, cols;
     bool is_a_signed;
-    tro_int8_gemm_fn *gemm;
+    struct tro_int8_tile tile[TRO_INT8_MAX_TILES]; /* the widest, of whole vectors, first */
     tro_int8_copy_fn *copy;
     tro_int8_requant_fn *requant;
     tro_int8_sum_fn *sum;
@@ -58,15 +77,31 @@ struct tro_int8_level {
 };
 const struct tro_int8_level *tro_int8_pick(uint32_t flags);
 
+/* THE list of tiles: TILE(level, rows, cols). Of a level's the first serves any product. */
+#define TRO_INT8_TILES__avx512vnni(TILE) \
+    TILE(avx512vnni, 14, 32)             \
+    TILE(avx512vnni, 18, 24)             \
+    TILE(avx512vnni, 28, 16)
+#define TRO_INT8_TILES__avx512(TILE) \
+    TILE(avx512, 12, 32)             \
+    TILE(avx512, 12, 24)             \
+    TILE(avx512, 24, 16)
+#define TRO_INT8_TILES__avxvnni(TILE) TILE(avxvnni, 6, 16) TILE(avxvnni, 12, 8)
+#define TRO_INT8_TILES__avx2(TILE) TILE(avx2, 4, 16) TILE(avx2, 8, 8)
+#define TRO_INT8_TILES__neondot(TILE) TILE(neondot, 6, 16) TILE(neondot, 12, 8)
+#define TRO_INT8_TILES__neon(TILE) TILE(neon, 4, 8)
+#define TRO_INT8_TILES__generic(TILE) TILE(generic, 4, 8)
+
 #define TRO_INT8_LEVELS(X) X(generic) X(avx2) X(avxvnni) X(avx512) X(avx512vnni) X(neon) X(neondot)
-#define TRO_INT8_LEVEL(level)                      \
-    tro_int8_gemm_fn tro_int8_gemm__##level;       \
-    tro_int8_copy_fn tro_int8_copy__##level;       \
-    tro_int8_requant_fn tro_int8_requant__##level; \
-    tro_int8_sum_fn tro_int8_sum__##level;         \
+#define TRO_INT8_GEMM(level, rows, cols) tro_int8_gemm_fn tro_int8_gemm_##rows##x##cols##__##level;
+#define TRO_INT8_LEVEL(level)                                                       \
+    TRO_INT8_TILES__##level(TRO_INT8_GEMM) tro_int8_copy_fn tro_int8_copy__##level; \
+    tro_int8_requant_fn tro_int8_requant__##level;                                  \
+    tro_int8_sum_fn tro_int8_sum__##level;                                          \
     tro_int8_correct_fn tro_int8_correct__##level;
 TRO_INT8_LEVELS(TRO_INT8_LEVEL)
 #undef TRO_INT8_LEVEL
+#undef TRO_INT8_GEMM
 
 /* ---- packed weights ------------------------------------------------------------------------ */
 
@@ -76,8 +111,10 @@ struct tro_int8_weights {
     int64_t n_groups, k, n; /* of one group */
     int64_t n_each; /* columns of one tap of the result's windows: n but for conv_transpose */
     int64_t group_step, col_step, tap_step, inner, inner_step, outer_step;
+    int64_t room; /* of each `inner` elements of a row of a; behind them anything may stand */
     int cols;
 };
+int64_t tro_int8_n_k4(const struct tro_int8_weights *w);
 int tro_int8_pack(struct tro_lowering *l, tro_value_id v, const struct tro_int8_weights *w,
                   struct tro_arg *out);
 /* Panels, and sums of columns, of a group; n_cols: up to a whole number of panels. */
@@ -95,6 +132,20 @@ typedef void tro_int8_gather_fn(const struct tro_int8 *p, const struct tro_step_
                                 int64_t group, int64_t first, int64_t n, uint8_t *to,
                                 int64_t to_pitch);
 
+/* Instead: the lines that windows of output lines [first, first + n) see, counted over all planes,
+ * one behind the other with everything around the picture filled in. */
+typedef void tro_int8_lines_fn(const struct tro_int8 *p, const struct tro_step_run *r,
+                               int64_t group, int64_t first, int64_t n, uint8_t *to);
+
+/* Where the windows of a block of output lines lie in memory that the above has filled. */
+struct tro_int8_lines {
+    int64_t out_w, out_h; /* windows of a line, lines of a plane; 0: not in lines */
+    int64_t span, stride,
+        line_step; /* lines that a line of windows sees, down to the next; bytes */
+    int64_t pitch, n_runs, run_step; /* as of tro_int8_rows */
+    int64_t n;                       /* lines of windows of a block */
+};
+
 /*
  * A product as the emitter describes it. Rows of the result are counted over row_axes, outermost
  * first; its columns, over all groups, are those of col_axis. Where each row makes a window of the
@@ -109,18 +160,22 @@ struct tro_int8_shape {
     int n_row_axes, row_axes[TRO_MAX_RANK], col_axis;
     int64_t each[TRO_MAX_RANK]; /* 1 but for conv_transpose */
     struct tro_tensor y;
-    tro_value_id b, zero_a, zero_b; /* zeros: none when absent */
+    tro_value_id a, b, zero_a, zero_b; /* zeros: none when absent */
     enum tro_dtype a_dtype;
-    enum tro_form out_form;
+    enum tro_form a_form, out_form;
+    struct tro_int8_lines lines; /* if it can be done so, n left open */
 };
 
 struct tro_int8 {
     struct tro_int8_shape s;
     const struct tro_int8_level *level;
+    const struct tro_int8_tile *kernel;
     tro_int8_gather_fn *gather;
+    tro_int8_lines_fn *fill_lines;
     struct tro_arg a;
     const void *ctx;      /* of gather */
     int64_t direct_pitch; /* not 0: rows of a lie so that the kernel can read them in place */
+    bool is_in_lines;     /* fill_lines instead of gather */
 
     uint8_t flip_a; /* sign bit, where the kernel wants the other sign */
     struct tro_arg packed, zero_a, zero_b, bias, scale, table, out;
@@ -136,13 +191,12 @@ struct tro_int8 {
 /* The zero of row `row` of a, as the kernel sees it. */
 int32_t tro_int8_zero_a(const struct tro_int8 *p, const struct tro_step_run *r, int64_t row);
 
-/* 1: at is filled in but for gather, a, ctx and direct_pitch; the epilogue has its places. 0: not
- * for these kernels. */
+/* 1: at is filled in but for gather, fill_lines, ctx and direct_pitch; the epilogue and the
+ * inputs have their places. 0: not for these kernels. */
 int tro_int8_begin(struct tro_lowering *l, const struct tro_lower_node *n,
                    const struct tro_int8_shape *s, struct tro_int8 *at);
 /* Adds the step: as a tro_emit_fn returns. */
-int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, const char *kernel,
-                  struct tro_int8 *at);
+int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int8 *at);
 
 /* ---- requantize ------------------------------------------------------------------------------ */
 

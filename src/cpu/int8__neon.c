@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define INT8_FN(kind) tro_int8_##kind##__neon
-#define INT8_ROWS 4
-#define INT8_VECTORS 2
+#define INT8_TILES TRO_INT8_TILES__neon
 #include "cpu/int8_tmpl.h"

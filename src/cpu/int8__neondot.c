@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define INT8_FN(kind) tro_int8_##kind##__neondot
-#define INT8_ROWS 6
-#define INT8_VECTORS 4
+#define INT8_TILES TRO_INT8_TILES__neondot
 #include "cpu/int8_tmpl.h"

@@ -15,9 +15,14 @@ int64_t tro_int8_n_cols(const struct tro_int8_weights *w)
     return round_up(w->n, w->cols);
 }
 
+int64_t tro_int8_n_k4(const struct tro_int8_weights *w)
+{
+    return (w->k / w->inner * w->room + 3) / 4;
+}
+
 static int64_t panel_bytes(const struct tro_int8_weights *w)
 {
-    return round_up(w->k, 4) * w->cols;
+    return 4 * tro_int8_n_k4(w) * w->cols;
 }
 
 static int64_t group_bytes(const struct tro_int8_weights *w)
@@ -43,7 +48,8 @@ static void pack_column(const struct tro_int8_weights *w, const uint8_t *from, u
     for (int64_t k = 0; k < w->k; k++) {
         const int64_t at = k / w->inner * w->outer_step + k % w->inner * w->inner_step;
         const int8_t v = (int8_t)(from[at] ^ flip);
-        to[k / 4 * 4 * w->cols + k % 4] = v;
+        const int64_t place = k / w->inner * w->room + k % w->inner;
+        to[place / 4 * 4 * w->cols + place % 4] = v;
         *sum += v;
     }
 }
@@ -72,8 +78,9 @@ int tro_int8_pack(struct tro_lowering *l, tro_value_id v, const struct tro_int8_
                   struct tro_arg *out)
 {
     char form[96];
-    snprintf(form, sizeof form, "int8_g%lld_k%lld_i%lld_t%lld_n%d", (long long)w->n_groups,
-             (long long)w->k, (long long)w->inner, (long long)(w->n / w->n_each), w->cols);
+    snprintf(form, sizeof form, "int8_g%lld_k%lld_i%lld_r%lld_t%lld_n%d", (long long)w->n_groups,
+             (long long)w->k, (long long)w->inner, (long long)w->room,
+             (long long)(w->n / w->n_each), w->cols);
     const size_t n_bytes = (size_t)round_up(w->n_groups * group_bytes(w), 64) +
                            (size_t)(w->n_groups * tro_int8_n_cols(w)) * sizeof(int32_t);
     return tro_lower_pack(l, v, form, n_bytes, pack, w, out);

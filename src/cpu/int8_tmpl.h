@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compiled once for each level: INT8_FN(kind) names the functions, INT8_ROWS is the height of a
- * tile, INT8_VECTORS its width in vectors of 32-bit sums (VF_LANES columns each).
+ * Compiled once for each level: INT8_FN(kind) names the functions, INT8_TILES is the level's list
+ * of tiles.
  *
  * Without an instruction for four products at a time, bytes become 16-bit numbers of even and odd
  * places, whose products are added up in pairs: 2 * 255 * 128 is far from the end of 32 bits.
@@ -10,7 +10,7 @@
 
 #include "cpu/lookup.h"
 
-enum { ROWS = INT8_ROWS, VECTORS = INT8_VECTORS };
+enum { INT8_MAX_ROWS = 28, INT8_MAX_VECTORS = 4 };
 
 /* ---- dot products: sum += the four bytes of a, with those of each column of b ------------------
  * */
@@ -184,74 +184,160 @@ static inline vi load_sums(const int32_t *p)
     return v;
 }
 
-/* Rows in threes, so that an address is one of few pointers with one or two pitches added. */
-static inline __attribute__((always_inline)) void tile(const uint8_t *a, int64_t a_pitch,
-                                                       const int8_t *b, int64_t n_k4,
-                                                       const int32_t *init, int32_t *c,
-                                                       int64_t c_pitch, const int n_rows)
+/* `cols` as vectors, and a half one behind them (AVX-512 alone) that two rows share. */
+struct sums {
+    vi whole[INT8_MAX_ROWS][INT8_MAX_VECTORS];
+    vi half[INT8_MAX_ROWS / 2 + 1];
+};
+
+#if VF_LANES == 16
+/* Eight columns, for two rows. */
+static inline vi twice(const void *p)
 {
-    vi sum[ROWS][VECTORS];
-    const uint8_t *three[(ROWS + 2) / 3];
+    return (vi)_mm512_broadcast_i64x4(_mm256_loadu_si256(p));
+}
+#ifdef __AVX512VNNI__
+static inline operand load_half_b(const int8_t *p)
+{
+    return (operand)twice(p);
+}
+static inline operand rows_of_half(operand a, operand b)
+{
+    return _mm512_mask_blend_epi32(0xff00, a, b);
+}
+#else
+static inline operand load_half_b(const int8_t *p)
+{
+    const __m512i v = (__m512i)twice(p);
+    return (operand){_mm512_srai_epi16(_mm512_slli_epi16(v, 8), 8), _mm512_srai_epi16(v, 8)};
+}
+static inline operand rows_of_half(operand a, operand b)
+{
+    return (operand){_mm512_mask_blend_epi32(0xff00, a.even, b.even),
+                     _mm512_mask_blend_epi32(0xff00, a.odd, b.odd)};
+}
+#endif
+static inline void store_half(int32_t *p, vi v, bool is_second)
+{
+    const __m512i all = (__m512i)v;
+    _mm256_storeu_si256((__m256i *)(void *)p, is_second ? _mm512_extracti64x4_epi64(all, 1)
+                                                        : _mm512_castsi512_si256(all));
+}
+#else
+static inline vi twice(const void *p)
+{
+    return load_sums(p);
+}
+static inline operand load_half_b(const int8_t *p)
+{
+    return load_b(p);
+}
+static inline operand rows_of_half(operand a, operand b)
+{
+    (void)b;
+    return a;
+}
+static inline void store_half(int32_t *p, vi v, bool is_second)
+{
+    (void)p, (void)v, (void)is_second;
+}
+#endif
+
+/* Four places of k of all rows, which stand in sevens: an address is one of few pointers with a
+ * multiple of the pitch that addressing knows. */
+static inline __attribute__((always_inline)) void step(struct sums *s, const uint8_t *const *seven,
+                                                       int64_t pitch, const int8_t *b,
+                                                       const int n_rows, const int vectors,
+                                                       const bool has_half)
+{
+    const int64_t times[7] = {0, pitch, 2 * pitch, 3 * pitch, 4 * pitch, 5 * pitch, 6 * pitch};
+    operand column[INT8_MAX_VECTORS], half, other;
     VF_UNROLL
-    for (int i = 0; i < n_rows; i++)
-        VF_UNROLL
-    for (int v = 0; v < VECTORS; v++)
-        sum[i][v] = load_sums(init + v * VF_LANES);
+    for (int v = 0; v < vectors; v++)
+        column[v] = load_b(b + 4 * v * VF_LANES);
+    if (has_half)
+        half = load_half_b(b + 4 * vectors * VF_LANES);
     VF_UNROLL
-    for (int i = 0; i < (n_rows + 2) / 3; i++)
-        three[i] = a + 3 * i * a_pitch;
-    for (int64_t k = 0; k < n_k4; k++) {
-        operand column[VECTORS];
+    for (int i = 0; i < n_rows; i++) {
+        const operand row = load_a(seven[i / 7] + times[i % 7]);
         VF_UNROLL
-        for (int v = 0; v < VECTORS; v++)
-            column[v] = load_b(b + 4 * v * VF_LANES);
-        b += 4 * VECTORS * VF_LANES;
-        VF_UNROLL
-        for (int i = 0; i < n_rows; i++) {
-            const operand row = load_a(three[i / 3] + i % 3 * a_pitch);
-            VF_UNROLL
-            for (int v = 0; v < VECTORS; v++)
-                sum[i][v] = dot(sum[i][v], row, column[v]);
-        }
-        VF_UNROLL
-        for (int i = 0; i < (n_rows + 2) / 3; i++)
-            three[i] += 4;
+        for (int v = 0; v < vectors; v++)
+            s->whole[i][v] = dot(s->whole[i][v], row, column[v]);
+        if (has_half && i % 2)
+            s->half[i / 2] = dot(s->half[i / 2], rows_of_half(other, row), half);
+        else if (has_half && i == n_rows - 1)
+            s->half[i / 2] = dot(s->half[i / 2], row, half);
+        other = row;
     }
-    VF_UNROLL
-    for (int i = 0; i < n_rows; i++)
-        VF_UNROLL
-    for (int v = 0; v < VECTORS; v++)
-        memcpy(c + i * c_pitch + v * VF_LANES, &sum[i][v], sizeof sum[i][v]);
 }
 
-void INT8_FN(gemm)(const uint8_t *a, int64_t a_pitch, const int8_t *b, int64_t n_k4,
-                   const int32_t *init, int32_t *c, int64_t c_pitch, int n_rows)
+static inline __attribute__((always_inline)) void tile(const struct tro_int8_rows *a,
+                                                       const int8_t *b, const int32_t *init,
+                                                       int32_t *c, int64_t c_pitch,
+                                                       const int n_rows, const int vectors,
+                                                       const bool has_half)
 {
-    switch (n_rows) {
-#define CASE(n)                                                             \
-    case n:                                                                 \
-        if (n <= ROWS)                                                      \
-            tile(a, a_pitch, b, n_k4, init, c, c_pitch, n <= ROWS ? n : 1); \
-        return;
-        CASE(1)
-        CASE(2)
-        CASE(3)
-        CASE(4)
-        CASE(5)
-        CASE(6)
-        CASE(7)
-        CASE(8)
-        CASE(9)
-        CASE(10)
-        CASE(11)
-        CASE(12)
-        CASE(13)
-        CASE(14)
-#undef CASE
-    default:
-        return;
+    struct sums s;
+    const int64_t pitch = a->pitch;
+    VF_UNROLL
+    for (int i = 0; i < n_rows; i++) {
+        VF_UNROLL
+        for (int v = 0; v < vectors; v++)
+            s.whole[i][v] = load_sums(init + v * VF_LANES);
+        if (has_half && i % 2 == 0)
+            s.half[i / 2] = twice(init + vectors * VF_LANES);
+    }
+    for (int64_t run = 0; run < a->n_runs; run++) {
+        const uint8_t *seven[(INT8_MAX_ROWS + 6) / 7];
+        VF_UNROLL
+        for (int i = 0; i < (n_rows + 6) / 7; i++)
+            seven[i] = a->at + run * a->run_step + 7 * i * pitch;
+        for (int64_t k = 0; k < a->n_k4; k++) {
+            step(&s, seven, pitch, b, n_rows, vectors, has_half);
+            b += 4 * vectors * VF_LANES + (has_half ? 2 * VF_LANES : 0);
+            VF_UNROLL
+            for (int i = 0; i < (n_rows + 6) / 7; i++)
+                seven[i] += 4;
+        }
+    }
+    VF_UNROLL
+    for (int i = 0; i < n_rows; i++) {
+        VF_UNROLL
+        for (int v = 0; v < vectors; v++)
+            memcpy(c + i * c_pitch + v * VF_LANES, &s.whole[i][v], sizeof s.whole[i][v]);
+        if (has_half)
+            store_half(c + i * c_pitch + vectors * VF_LANES, s.half[i / 2], i % 2);
     }
 }
+
+/* The kernel for tiles of up to `rows` x `cols`. */
+#define INT8_CASE(n, rows, cols)                                                     \
+    case n:                                                                          \
+        if ((n) <= (rows))                                                           \
+            tile(a, b, init, c, c_pitch, (n) <= (rows) ? (n) : 1, (cols) / VF_LANES, \
+                 (cols) % VF_LANES != 0);                                            \
+        return;
+#define INT8_CASES(n, rows, cols) \
+    INT8_CASE(n, rows, cols)      \
+    INT8_CASE(n + 1, rows, cols) INT8_CASE(n + 2, rows, cols) INT8_CASE(n + 3, rows, cols)
+#define INT8_GEMM(level, rows, cols)                                                     \
+    void INT8_FN(gemm_##rows##x##cols)(const struct tro_int8_rows *a, const int8_t *b,   \
+                                       const int32_t *init, int32_t *c, int64_t c_pitch, \
+                                       int n_rows)                                       \
+    {                                                                                    \
+        switch (n_rows) {                                                                \
+            INT8_CASES(1, rows, cols)                                                    \
+            INT8_CASES(5, rows, cols)                                                    \
+            INT8_CASES(9, rows, cols)                                                    \
+            INT8_CASES(13, rows, cols)                                                   \
+            INT8_CASES(17, rows, cols)                                                   \
+            INT8_CASES(21, rows, cols)                                                   \
+            INT8_CASES(25, rows, cols)                                                   \
+        default:                                                                         \
+            return;                                                                      \
+        }                                                                                \
+    }
+INT8_TILES(INT8_GEMM)
 
 /* ---- bytes
  * --------------------------------------------------------------------------------------- */

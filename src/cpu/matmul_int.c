@@ -38,6 +38,8 @@ static bool describe(struct tro_lowering *l, const struct tro_lower_node *n,
     const int64_t n_cols = b.shape[b.rank - 1], k = b.shape[b.rank - 2];
     if (tro_tensor_n_elems(&b) != n_cols * k || s->y.rank != a.rank)
         return false;
+    s->a = node->in[0];
+    s->a_form = TRO_FORM_ROWS;
     s->a_dtype = a.dtype;
     s->b = node->in[1];
     s->zero_a = node->n_in > 2 ? node->in[2] : TRO_VALUE_NONE;
@@ -79,10 +81,9 @@ int tro_cpu_emit_matmul_int(struct tro_lowering *l, const struct tro_lower_node 
     const int rc = tro_int8_begin(l, n, &s, &at);
     if (rc <= 0)
         return rc;
-    TRO_TRY(tro_lower_in(l, n->node->in[0], TRO_FORM_ROWS, &at.a));
     at.gather = gather;
     const int64_t pitch = at.a.stride[at.a.rank - 2];
     if (tro_arg_is_dense(&at.a) && !at.flip_a && s.w.k % 4 == 0 && pitch % 1024 && s.m > 1)
         at.direct_pitch = pitch;
-    return tro_int8_emit(l, n, at.level->matmul_name, &at);
+    return tro_int8_emit(l, n, &at);
 }
