@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/thread.h"
 #include "build/model.h"
+#include "build_onnx.h"
 #include "build_opts.h"
 #include "build_report.h"
 #include "memory_use.h"
@@ -25,7 +26,7 @@
 struct verb {
     struct tro_list args, shapes, buckets, states, calib;
     const char *output, *json_path, *record_path, *calibration_path, *eval_path, *gate_path,
-        *html_path;
+        *html_path, *onnx_path;
     struct tro_build_opts opts;
     int64_t tune, n_wide, n_threads, n_golden;
     bool has_no_libraries, is_passed; /* passed: the gates, where there are some */
@@ -304,6 +305,8 @@ static int build(struct verb *v, struct tro_err *err)
     TRO_TRY(open_report(v, err));
     print_report(v);
     TRO_TRY(write_page(v, err));
+    if (v->onnx_path)
+        TRO_TRY(tro_build_onnx(v->args.v[0], v->onnx_path, err));
     return v->json_path ? write_json(v, err) : 0;
 }
 
@@ -362,6 +365,8 @@ int tro_verb_build(int argc, char **argv)
         {"--bucket", TRO_OPT_LIST, &v.buckets, "IN=SHAPE", "one more shape within those"},
         {"--record", TRO_OPT_STRING, &v.record_path, "FILE",
          "frames of a camera as inputs, outputs decoded: a JSON text (docs/record.md)"},
+        {"--onnx", TRO_OPT_STRING, &v.onnx_path, "FILE",
+         "write the network as ONNX too, before what is done for our kernels alone"},
         {"--state", TRO_OPT_LIST, &v.states, "IN=OUT", "feed an output back into an input"},
         {"--tune", TRO_OPT_INT, &v.tune, "0..3",
          "0 not at all, 1 quick, 2 (the default), 3 thorough"},

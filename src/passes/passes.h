@@ -20,6 +20,10 @@ enum tro_pass_id {
     TRO_N_PASSES
 };
 
+/* Those that leave a network in operators other tools know, and quantized values in QDQ form: no
+ * fusing, no integers, nothing that pays on our backends alone. */
+#define TRO_PASSES_FLOAT "pad,fold,branches,identities,moves,parts,cse,conv_norm,dce"
+
 struct tro_passes_opts {
     const char *select;     /* NULL or "all", "none", "a,b", "all,-c" */
     const char *dump_after; /* NULL, or a pass after which the graph is printed, or "all" */

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The network of a plan as ONNX, for other tools. */
+#ifndef TRO_TOOLS_BUILD_ONNX_H
+#define TRO_TOOLS_BUILD_ONNX_H
+
+#include <trocar/trocar.h>
+
+/* Reads the model, runs the passes of TRO_PASSES_FLOAT and writes it as ONNX with the model's
+ * metadata. A record is not applied: other tools have no cameras. */
+int tro_build_onnx(const char *model_path, const char *path, struct tro_err *err);
+
+#endif
