@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole model: read, import, verify; small ones are printed, parsed again and simplified, and the
- * result must import. The last byte may set when allocations begin to fail. */
+/* A whole model: read, import, verify; small ones are printed, parsed again, exported and
+ * simplified, and the result must import. The last byte may set when allocations begin to fail. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "edit/edit.h"
+#include "onnx/export.h"
 #include "onnx/import.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -32,6 +33,20 @@ static void through_text(const struct tro_graph *g)
     tro_buf_finish(&again);
 }
 
+/* What is exported can be read; whether it imports is for models that mean something. */
+static void through_export(const struct tro_graph *g)
+{
+    struct tro_buf bytes = {0};
+    struct tro_err err;
+    if (tro_onnx_export_bytes(g, NULL, &bytes, &err) >= 0) {
+        struct tro_onnx_model *m = tro_onnx_read_memory(bytes.p, bytes.n, "exported", &err);
+        if (!m)
+            abort();
+        tro_onnx_free(m);
+    }
+    tro_buf_finish(&bytes);
+}
+
 static void through_edit(struct tro_onnx_model *m)
 {
     struct tro_edit_report report;
@@ -56,6 +71,7 @@ static void import_model(const uint8_t *data, size_t size, bool is_failing)
             abort();
         if (g->n_nodes < MAX_NODES) {
             through_text(g);
+            through_export(g);
             tro_graph_destroy(g);
             g = NULL;
             through_edit(m);
