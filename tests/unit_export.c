@@ -103,6 +103,27 @@ TEST(attributes_are_written_as_their_rows_say)
               "y = AveragePool(x) kernel_shape=[3] strides=[2] pads=[1,1]");
 }
 
+TEST(relu_and_clip_are_recognized)
+{
+    CHECK_STR(exported("graph \"g\" input %x : f32[2] const %z : f32[] = 0 %y = max(%x, %z) "
+                       "output %y"),
+              "y = Relu(x)");
+    CHECK_STR(exported("graph \"g\" input %x : f32[2] const %l : f32[1] = -1 const %h : f32[] = 6 "
+                       "%m = max(%x, %l) %y = min(%h, %m) output %y"),
+              "y = Clip(x, y_least, h); w y_least f32[] -1; w h f32[] 6");
+    /* What is needed besides stays. */
+    CHECK_STR(exported("graph \"g\" input %x : f32[2] const %l : f32[] = 0 const %h : f32[] = 6 "
+                       "%m = max(%x, %l) %y = min(%m, %h) output %y, %m"),
+              "m = Relu(x); y = Min(m, h); w h f32[] 6");
+    /* Broadcasting the number, or to more elements than x has. */
+    CHECK_STR(exported("graph \"g\" input %x : f32[2] const %z : f32[1,1] = 0 %y = max(%x, %z) "
+                       "output %y"),
+              "y = Max(x, z); w z f32[1,1] 0");
+    CHECK_STR(exported("graph \"g\" input %x : u8[2] const %z : u8[] = 0 %y = max(%x, %z) "
+                       "output %y"),
+              "y = Max(x, z); w z u8[] 0");
+}
+
 /* ---- quantization ---------------------------------------------------------------------- */
 
 TEST(scales_are_scalars_or_vectors_with_an_axis)
@@ -208,6 +229,13 @@ TEST(shapes_are_constants_where_one_size_follows)
     CHECK_STR(exported("graph \"g\" input %x : f32[N,3,H,W] %s = dims() {values = [N,3,H*W]} "
                        "%y = reshape(%x, %s) output %y"),
               "y = Reshape(x, y_shape); w y_shape i64[3] 0 3 -1");
+}
+
+TEST(zeros_in_shapes_are_sizes_where_they_were)
+{
+    CHECK_STR(exported("graph \"g\" input %x : f32[N,0] const %s : i64[2] = 0 5 "
+                       "%y = reshape(%x, %s) {allow_zero = 1} output %y"),
+              "y = Reshape(x, s) allowzero=1; w s i64[2] 0 5");
 }
 
 TEST(sizes_are_computed_where_they_are_needed)

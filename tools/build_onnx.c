@@ -9,7 +9,7 @@
 
 static int export_model(struct tro_model *m, struct tro_buf *out, struct tro_err *err)
 {
-    const struct tro_passes_opts passes = {.select = TRO_PASSES_FLOAT};
+    const struct tro_passes_opts passes = {.select = TRO_PASSES_FLOAT, .keeps_quantized = true};
     const struct tro_onnx_model *onnx = tro_model_onnx(m);
     const struct tro_onnx_export_opts opts = {.metadata = onnx->metadata,
                                               .n_metadata = onnx->n_metadata};

@@ -114,7 +114,8 @@ void tro_export_block(struct tro_export *x, tro_block_id b)
     const struct tro_block *block = tro_block_get(x->g, b);
     x->is_open[b.i] = true;
     for (size_t i = 0; i < block->n_nodes && x->rc >= 0; i++)
-        write_node(x, block->nodes[i]);
+        if (!x->is_clipped[block->nodes[i].i])
+            write_node(x, block->nodes[i]);
 }
 
 void tro_export_direct(struct tro_export *x)
@@ -269,6 +270,7 @@ static void init(struct tro_export *x)
     }
     for (size_t i = 1; i < x->g->n_values; i++)
         x->names[i] = x->g->values[i].name;
+    tro_export_find_clips(x);
 }
 
 int tro_onnx_export(const struct tro_graph *g, const struct tro_onnx_export_opts *opts,

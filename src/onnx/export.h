@@ -6,7 +6,9 @@
  *
  * Inputs and outputs keep names, order, types and sizes, symbols included; values keep their names.
  * Constants become initializers. A quantized network has QuantizeLinear and DequantizeLinear with a
- * scale for the tensor or one for each place of an axis. The same graph gives the same bytes.
+ * scale for the tensor or one for each place of an axis. Where sizes are symbols, a reshape is
+ * written with one size that follows from the rest, if it can be: empty tensors do not pass it. The
+ * same graph gives the same bytes.
  */
 #ifndef TRO_ONNX_EXPORT_H
 #define TRO_ONNX_EXPORT_H

@@ -93,24 +93,30 @@ void tro_export_topk(struct tro_export *x)
 
 /* ---- moves ----------------------------------------------------------------------------- */
 
+/* The contents of the shape, where they are known and none is 0, which would stand for the size of
+ * x: their number, or -1. */
+static int known_shape(const struct tro_export *x, const tro_dim **out)
+{
+    const struct tro_value *shape = tro_export_in_value(x, 1);
+    if (!shape->elems || shape->shape.rank != 1 || !tro_dim_is_const(shape->shape.dim[0]))
+        return -1;
+    const int n = (int)tro_dim_value(shape->shape.dim[0]);
+    for (int i = 0; i < n; i++)
+        if (tro_dim_is(shape->elems[i], 0))
+            return -1;
+    *out = shape->elems;
+    return n;
+}
+
 /* The shape as constants: sizes of x as 0, one that follows from the rest as -1. False when more
  * than one would have to follow. */
-static bool plain_shape(const struct tro_export *x, int64_t *out, int *n)
+static bool plain_shape(const struct tro_export *x, const tro_dim *d, int n, int64_t *out)
 {
-    const struct tro_value *shape = tro_export_in_value(x, 1), *of = tro_export_in_value(x, 0);
-    const struct tro_attrs_reshape *a = x->node->attrs;
+    const struct tro_shape *of = &tro_export_in_value(x, 0)->shape;
     int n_open = 0;
-    if (shape->data || !shape->elems || shape->shape.rank != 1 ||
-        !tro_dim_is_const(shape->shape.dim[0]))
-        return false;
-    *n = (int)tro_dim_value(shape->shape.dim[0]);
-    for (int i = 0; i < *n; i++) {
-        const tro_dim d = shape->elems[i];
-        const bool is_copied = !a->allow_zero && i < of->shape.rank &&
-                               tro_dim_eq(d, of->shape.dim[i]);
-        if (tro_dim_is(d, 0))
-            return false;
-        out[i] = tro_dim_is_const(d) ? tro_dim_value(d) : is_copied ? 0 : -1;
+    for (int i = 0; i < n; i++) {
+        const bool is_copied = i < of->rank && tro_dim_eq(d[i], of->dim[i]);
+        out[i] = tro_dim_is_const(d[i]) ? tro_dim_value(d[i]) : is_copied ? 0 : -1;
         n_open += out[i] == -1;
     }
     return n_open <= 1;
@@ -118,15 +124,16 @@ static bool plain_shape(const struct tro_export *x, int64_t *out, int *n)
 
 void tro_export_reshape(struct tro_export *x)
 {
+    const struct tro_attrs_reshape *a = x->node->attrs;
     int64_t shape[TRO_MAX_INTS];
-    int n = 0;
-    if (!plain_shape(x, shape, &n)) {
-        tro_export_direct(x);
-        return;
-    }
-    const char *to = tro_export_const_i64(x, shape, (size_t)n, "shape");
-    tro_export_last(x, "Reshape", (const char *[]){tro_export_in(x, 0), to}, 2);
-    tro_export_attrs(x);
+    const tro_dim *d = NULL;
+    const int n = known_shape(x, &d);
+    const char *in[2] = {tro_export_in(x, 0), ""};
+    const bool is_plain = n >= 0 && !tro_export_in_value(x, 1)->data && plain_shape(x, d, n, shape);
+    in[1] = is_plain ? tro_export_const_i64(x, shape, (size_t)n, "shape") : tro_export_in(x, 1);
+    tro_export_last(x, "Reshape", in, 2);
+    if (a->allow_zero && n < 0)
+        tro_export_int(x, "allowzero", 1);
 }
 
 /* To the shape of a scalar: a copy. */

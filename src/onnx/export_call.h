@@ -45,6 +45,7 @@ struct tro_export {
     const char **names;          /* by value: its name in the model */
     bool *is_made;               /* by value: something in the model has that name by now */
     bool *is_open;               /* by block: its values may be used */
+    bool *is_clipped;            /* by node: a max that becomes part of a Clip */
     struct tro_map taken;        /* names of tensors that the graph does not have */
     struct tro_map node_names;
     size_t cap_initializers;
@@ -138,6 +139,11 @@ const char *tro_export_const_fill(struct tro_export *x, enum tro_dtype dtype, do
 
 /* The value of a `dims` node. */
 void tro_export_dims_value(struct tro_export *x, tro_value_id v);
+
+/* ---- activations ----------------------------------------------------------------------- */
+
+/* Fills is_clipped. */
+void tro_export_find_clips(struct tro_export *x);
 
 /* ---- graphs ---------------------------------------------------------------------------- */
 

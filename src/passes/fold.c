@@ -59,7 +59,8 @@ static bool is_weights(struct tro_pass *p, const struct tro_node *n)
 static bool is_foldable(struct tro_pass *p, const struct tro_node *n)
 {
     int64_t n_in_bytes = 0, n_out_bytes = 0;
-    if (tro_op_info(n->op)->kind == TRO_KIND_CONTROL || n->n_in == 0)
+    if (tro_op_info(n->op)->kind == TRO_KIND_CONTROL || n->n_in == 0 ||
+        (p->keeps_quantized && n->op == TRO_OP_DEQUANTIZE))
         return false;
     for (uint32_t i = 0; i < n->n_in; i++) {
         if (n->in[i].i && !tro_is_const(p->g, n->in[i]))

@@ -16,6 +16,7 @@ struct tro_pass {
     int rc;
     int64_t n_changes;
     const char *name;
+    bool keeps_quantized;   /* as in struct tro_passes_opts */
     int64_t limit, *n_made; /* changes of all passes: allowed (0 = any number), made */
     struct tro_passes_report *report;
     /* Uses of values, counted when asked for after a change. */

@@ -20,8 +20,8 @@ enum tro_pass_id {
     TRO_N_PASSES
 };
 
-/* Those that leave a network in operators other tools know, and quantized values in QDQ form: no
- * fusing, no integers, nothing that pays on our backends alone. */
+/* Those that leave a network in operators other tools know: no fusing, no integers, nothing that
+ * pays on our backends alone. */
 #define TRO_PASSES_FLOAT "pad,fold,branches,identities,moves,parts,cse,conv_norm,dce"
 
 struct tro_passes_opts {
@@ -29,6 +29,7 @@ struct tro_passes_opts {
     const char *dump_after; /* NULL, or a pass after which the graph is printed, or "all" */
     FILE *dump;             /* where to; NULL: stderr */
     int64_t bisect;         /* > 0: only the first so many changes in all are made */
+    bool keeps_quantized;   /* constants behind `dequantize` stay there: QDQ form. Without `qdq` */
 };
 
 struct tro_passes_row {

@@ -125,6 +125,7 @@ static int run_pass(struct run *r, int i)
     struct tro_pass p = {.g = r->g,
                          .err = r->err,
                          .name = passes[i].name,
+                         .keeps_quantized = r->opts->keeps_quantized,
                          .limit = r->opts->bisect,
                          .n_made = &r->report->n_changes,
                          .report = r->report,
