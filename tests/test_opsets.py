@@ -188,12 +188,16 @@ def judge(job):
 # ---- which ---------------------------------------------------------------------------------
 
 
+def cases_of(seed):
+    cases = kit.Cases(seed)
+    for module in (opset_pointwise, opset_moves, opset_sampling, opset_layers):
+        module.add_all(cases)
+    return cases.all
+
+
 def all_cases():
     for seed in range(3 if IS_ALL else 1):
-        cases = kit.Cases(seed)
-        for module in (opset_pointwise, opset_moves, opset_sampling, opset_layers):
-            module.add_all(cases)
-        yield from cases.all
+        yield from cases_of(seed)
 
 
 def unseen(seen):

@@ -291,6 +291,8 @@ static int build(struct verb *v, struct tro_err *err)
     TRO_TRY(check(v, err));
     const int64_t begin = tro_clock_ns();
     tro_threads_set(v->opts.n_threads);
+    if (v->onnx_path)
+        TRO_TRY(tro_build_onnx(v->args.v[0], v->onnx_path, err));
     v->model = tro_model_open(v->args.v[0], err);
     if (!v->model)
         return err->status;
@@ -305,8 +307,6 @@ static int build(struct verb *v, struct tro_err *err)
     TRO_TRY(open_report(v, err));
     print_report(v);
     TRO_TRY(write_page(v, err));
-    if (v->onnx_path)
-        TRO_TRY(tro_build_onnx(v->args.v[0], v->onnx_path, err));
     return v->json_path ? write_json(v, err) : 0;
 }
 
@@ -336,7 +336,10 @@ static const char about[] =
     "--device sm_87 compiles the kernels for GPUs of that architecture, --device cuda for that of\n"
     "the GPU in this machine; several stand with commas between. A GPU that is not named runs the\n"
     "plan too, untuned. Compiling needs NVRTC but no GPU. --precision fp16 stores values between\n"
-    "layers in 16 bits and adds in 32; inputs and outputs stay as they are, the CPU runs FP32.";
+    "layers in 16 bits and adds in 32; inputs and outputs stay as they are, the CPU runs FP32.\n\n"
+    "--onnx FILE writes the network for other tools, after the passes that are not for our "
+    "kernels\n"
+    "alone; a record stays out of it.";
 
 int tro_verb_build(int argc, char **argv)
 {
@@ -365,8 +368,7 @@ int tro_verb_build(int argc, char **argv)
         {"--bucket", TRO_OPT_LIST, &v.buckets, "IN=SHAPE", "one more shape within those"},
         {"--record", TRO_OPT_STRING, &v.record_path, "FILE",
          "frames of a camera as inputs, outputs decoded: a JSON text (docs/record.md)"},
-        {"--onnx", TRO_OPT_STRING, &v.onnx_path, "FILE",
-         "write the network as ONNX too, before what is done for our kernels alone"},
+        {"--onnx", TRO_OPT_STRING, &v.onnx_path, "FILE", "write the network as an ONNX model too"},
         {"--state", TRO_OPT_LIST, &v.states, "IN=OUT", "feed an output back into an input"},
         {"--tune", TRO_OPT_INT, &v.tune, "0..3",
          "0 not at all, 1 quick, 2 (the default), 3 thorough"},

@@ -22,7 +22,7 @@ static int scalar_of(const struct tro_graph *g, const struct tro_node *n)
     return -1;
 }
 
-/* The node of the max in min(max(x, lo), hi) with numbers lo and hi, where nothing else needs it. */
+/* The node of the max in min(max(x, lo), hi), lo and hi numbers, where nothing else needs it. */
 static tro_node_id clipped(const struct tro_graph *g, const uint32_t *uses,
                            const struct tro_node *n)
 {

@@ -31,7 +31,6 @@ struct tro_export_size {
 struct tro_export_scope {
     struct tro_export_scope *parent;
     struct tro_onnx_graph *graph;
-    size_t cap_nodes;
     struct tro_export_size *sizes;
     size_t n_sizes, cap_sizes;
 };
@@ -48,7 +47,6 @@ struct tro_export {
     bool *is_clipped;            /* by node: a max that becomes part of a Clip */
     struct tro_map taken;        /* names of tensors that the graph does not have */
     struct tro_map node_names;
-    size_t cap_initializers;
     int rc;
     struct tro_err *err;
 };

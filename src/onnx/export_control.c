@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* If, Loop, Scan: blocks become graphs in attributes. What a block gets as a capture is there, under
+/* If, Loop, Scan: blocks become graphs in attributes. What a block gets as a capture is there under
  * the name it has outside. */
 #include "onnx/export_call.h"
 
@@ -60,13 +60,14 @@ static struct tro_onnx_graph *write_graph(struct tro_export *x, tro_block_id b, 
 {
     const struct tro_block *block = tro_block_get(x->g, b);
     struct tro_onnx_graph *g = TRO_NEW(&x->m->arena, struct tro_onnx_graph);
-    if (!g) {
+    struct tro_export_scope *scope = TRO_NEW(&x->m->arena, struct tro_export_scope);
+    if (!g || !scope) {
         tro_export_no_memory(x);
         return NULL;
     }
     name_captures(x, block, n_own, first_capture);
-    struct tro_export_scope scope = {.parent = x->scope, .graph = g};
-    x->scope = &scope;
+    *scope = (struct tro_export_scope){.parent = x->scope, .graph = g};
+    x->scope = scope;
     g->name = (struct tro_str){name, 4};
     g->n_inputs = n_own;
     g->inputs = own_inputs(x, block, n_own);
@@ -75,7 +76,7 @@ static struct tro_onnx_graph *write_graph(struct tro_export *x, tro_block_id b, 
     if (x->rc >= 0)
         g->outputs = graph_outputs(x, block);
     x->is_open[b.i] = false;
-    x->scope = scope.parent;
+    x->scope = scope->parent;
     return g;
 }
 

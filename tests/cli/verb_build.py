@@ -7,8 +7,8 @@ import numpy
 import onnx
 from PIL import Image
 
-from _kit import (F32, I64, Mismatch, close, equal, holds, info, main, model, need_ort, node, read,
-                  read_json, refused, tensor, test, trocar, weight, write)
+from _kit import (F32, I32, I64, Mismatch, close, equal, holds, info, main, model, need_ort, node,
+                  read, read_json, refused, tensor, test, trocar, weight, write)
 
 
 def conv_net(path='net.onnx', batch=1, side=16):
@@ -257,6 +257,48 @@ def a_failed_build_keeps_the_old_plan():
     before = open('net.plan', 'rb').read()
     refused('build', 'net.onnx', '-o', 'net.plan', '--passes', 'frob', says='frob')
     equal(open('net.plan', 'rb').read() == before, True, 'the plan is as it was')
+
+
+# ---- as ONNX -------------------------------------------------------------------------------
+
+
+@test
+def the_network_is_written_as_onnx():
+    m = conv_net('free.onnx', batch='n', side='s')
+    proto = onnx.load(m)
+    proto.metadata_props.add(key='trocar.input.colour', value='bgr')
+    onnx.save(proto, m)
+    for name in ('a.onnx', 'b.onnx'):
+        build(m, '--onnx', name)
+    equal(open('a.onnx', 'rb').read() == open('b.onnx', 'rb').read(), True, 'equal bytes')
+    written = onnx.load('a.onnx')
+    equal([(v.name, [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim])
+           for v in (*written.graph.input, *written.graph.output)],
+          [('x', ['n', 3, 's', 's']), ('y', ['n', 5])])
+    equal([n.op_type for n in written.graph.node],
+          ['Conv', 'Relu', 'Conv', 'Add', 'Relu', 'ReduceMean', 'Reshape', 'MatMul'])
+    equal({p.key: p.value for p in written.metadata_props}, {'trocar.input.colour': 'bgr'})
+    trocar('compare', 'ref:' + m, 'ref:a.onnx', '--shapes', 'x=2x3x16x16', '--rtol', 1e-5)
+    refused('build', m, '-o', 'y.plan', '--tune', 0, '--onnx', 'no/where.onnx', says='no/where')
+
+
+@test
+def a_record_is_left_out_of_the_onnx_model():
+    m = conv_net()
+    write('r.json', '{"inputs": {"x": {"format": "rgb8"}}}')
+    build(m, '--record', 'r.json', '--onnx', 'a.onnx')
+    trocar('compare', 'ref:' + m, 'ref:a.onnx', '--rtol', 1e-5)
+
+
+@test
+def what_has_no_form_in_onnx_is_refused():
+    plugin = node('EfficientNMS_TRT', 'b s', 'n o v k', name='nms', score_threshold=.1,
+                  max_output_boxes=2, background_class=-1)
+    m = model('nms.onnx', [plugin], [info('b', F32, [1, 3, 4]), info('s', F32, [1, 3, 2])],
+              [info(name, t, None) for name, t in zip('novk', (I32, F32, F32, I32))])
+    refused('build', m, '-o', 'y.plan', '--tune', 0, '--onnx', 'a.onnx',
+            says=['--onnx', "'nms'", '`detect`', 'no form in ONNX'])
+    equal([f for f in ('a.onnx', 'y.plan') if os.path.exists(f)], [], 'files left behind')
 
 
 @test
