@@ -189,6 +189,21 @@ TEST(sums_are_requantized_by_a_product_and_quantize)
               "z); w s f32[] 0.25; w q_one f32[] 1; w z u8[] 3");
 }
 
+TEST(sums_and_tables_of_bytes)
+{
+    CHECK_STR(exported("graph \"g\" input %x : i8[2,3] %y = reduce(%x) {widens = 1} output %y"),
+              "y_i32 = Cast(x) to=6; y = ReduceSum(y_i32) keepdims=1");
+    CHECK_HAS(exported("graph \"g\" input %x : i8[2,3] %y = reduce(%x) output %y"),
+              "ONNX has no ReduceSum of i8: put a cast in front of it");
+    CHECK_HAS(exported("graph \"g\" input %x : i8[2] const %t : u8[256] = splat 7 "
+                       "%y = table(%x, %t) output %y"),
+              "y_i32 = Cast(x) to=6; y_byte = Mod(y_i32, y_bytes); y = Gather(t, y_byte); "
+              "w y_bytes i32[] 256");
+    CHECK_HAS(exported("graph \"g\" input %x : i16[2] const %t : i32[513] = splat 7 "
+                       "%y = table(%x, %t) {to = i8} output %y"),
+              "operator `table`: ONNX has no such operator on i16");
+}
+
 /* ---- windows --------------------------------------------------------------------------- */
 
 TEST(convolutions)

@@ -3,10 +3,14 @@
 #ifndef TRO_TOOLS_BUILD_ONNX_H
 #define TRO_TOOLS_BUILD_ONNX_H
 
-#include <trocar/trocar.h>
+#include <trocar/build.h>
 
 /* Reads the model, runs the passes of TRO_PASSES_FLOAT and writes it as ONNX with the model's
  * metadata. A record is not applied: other tools have no cameras. */
 int tro_build_onnx(const char *model_path, const char *path, struct tro_err *err);
+
+/* The same of an open model, whose graph is written as it is. name stands in messages. */
+int tro_build_onnx_graph(const struct tro_model *m, const char *name, const char *path,
+                         struct tro_err *err);
 
 #endif

@@ -252,6 +252,10 @@ static int check_int8(const struct verb *v, bool is_int8, struct tro_err *err)
         return tro_fail(err, TRO_E_INPUT,
                         "--precision int8: expected --calib DATA, what the network sees in use, "
                         "found none: without data there are no integers");
+    if (is_int8 && v->onnx_path && v->record_path)
+        return tro_fail(err, TRO_E_UNSUPPORTED,
+                        "--onnx: expected no --record where layers become integers, found one: "
+                        "calibrate on the network's own inputs");
     if (!v->eval_path != !v->gate_path)
         return tro_fail(err, TRO_E_INPUT,
                         "expected --eval DATA and --gate FILE, found one of them");
@@ -276,6 +280,16 @@ static int quantize(struct verb *v, struct tro_err *err)
     return 0;
 }
 
+/* The network, with the quantize nodes that were put into it. */
+static int write_onnx(const struct verb *v, struct tro_err *err)
+{
+    if (!v->onnx_path)
+        return 0;
+    if (!v->quantize.quant)
+        return tro_build_onnx(v->args.v[0], v->onnx_path, err);
+    return tro_build_onnx_graph(v->model, v->args.v[0], v->onnx_path, err);
+}
+
 static int write_page(struct verb *v, struct tro_err *err)
 {
     char chip[TRO_PLAN_CHIP_SIZE];
@@ -291,8 +305,6 @@ static int build(struct verb *v, struct tro_err *err)
     TRO_TRY(check(v, err));
     const int64_t begin = tro_clock_ns();
     tro_threads_set(v->opts.n_threads);
-    if (v->onnx_path)
-        TRO_TRY(tro_build_onnx(v->args.v[0], v->onnx_path, err));
     v->model = tro_model_open(v->args.v[0], err);
     if (!v->model)
         return err->status;
@@ -301,6 +313,7 @@ static int build(struct verb *v, struct tro_err *err)
     TRO_TRY(quantize(v, err));
     if (!v->is_passed)
         return 0;
+    TRO_TRY(write_onnx(v, err));
     v->n_nodes_before = (int64_t)tro_block_get(tro_model_graph(v->model), TRO_MAIN_BLOCK)->n_nodes;
     TRO_TRY(tro_err_prefix(err, write_plan(v, err), "%s: ", v->args.v[0]));
     v->seconds = (double)(tro_clock_ns() - begin) * 1e-9;
@@ -337,9 +350,8 @@ static const char about[] =
     "the GPU in this machine; several stand with commas between. A GPU that is not named runs the\n"
     "plan too, untuned. Compiling needs NVRTC but no GPU. --precision fp16 stores values between\n"
     "layers in 16 bits and adds in 32; inputs and outputs stay as they are, the CPU runs FP32.\n\n"
-    "--onnx FILE writes the network for other tools, after the passes that are not for our "
-    "kernels\n"
-    "alone; a record stays out of it.";
+    "--onnx FILE writes the network for other tools: optimized but not fused, without the record,\n"
+    "with QuantizeLinear and DequantizeLinear around layers that became integers.";
 
 int tro_verb_build(int argc, char **argv)
 {

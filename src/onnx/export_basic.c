@@ -49,6 +49,16 @@ void tro_export_cast(struct tro_export *x)
         tro_export_int(x, "saturate", 0);
 }
 
+/* The entry of each byte, whose integers below 0 stand behind the others. */
+void tro_export_table(struct tro_export *x)
+{
+    const char *at = tro_export_cast_to(x, tro_export_in(x, 0), TRO_I32);
+    if (tro_export_in_value(x, 0)->dtype == TRO_I8)
+        at = tro_export_emit2(x, "Mod", at, tro_export_const_fill(x, TRO_I32, 256, -1, "bytes"),
+                              "byte");
+    tro_export_last(x, "Gather", (const char *[]){tro_export_in(x, 1), at}, 2);
+}
+
 /* ---- reductions ------------------------------------------------------------------------ */
 
 void tro_export_reduce(struct tro_export *x)
@@ -61,6 +71,13 @@ void tro_export_reduce(struct tro_export *x)
     const struct tro_attrs_reduce *a = x->node->attrs;
     const enum tro_dtype dtype = tro_export_in_value(x, 0)->dtype;
     const bool is_order = a->kind == tro_reduction_max || a->kind == tro_reduction_min;
+    if (a->widens && (dtype == TRO_I8 || dtype == TRO_U8)) {
+        const char *in[2] = {tro_export_cast_to(x, tro_export_in(x, 0), TRO_I32),
+                             tro_export_in(x, 1)};
+        tro_export_last(x, ops[a->kind], in, 2);
+        tro_export_attrs(x);
+        return;
+    }
     if (!is_order && (dtype == TRO_I8 || dtype == TRO_U8 || dtype == TRO_BOOL))
         tro_export_fail(x, TRO_E_UNSUPPORTED, "ONNX has no %s of %s: put a cast in front of it",
                         ops[a->kind], tro_dtype_name(dtype));

@@ -11,8 +11,6 @@
 #include "quant/probe.h"
 #include "quant/watch.h"
 
-static const char passes[] = "pad,fold,branches,identities,moves,parts,cse,conv_norm,dce";
-
 /* ---- axes ----------------------------------------------------------------------------------- */
 
 static int rank_of(const struct tro_graph *g, tro_value_id v)
@@ -221,7 +219,7 @@ static int find_groups(struct tro_quant *q, struct tro_err *err)
 
 static int prepare(struct tro_quant *q, const struct tro_graph *g, struct tro_err *err)
 {
-    const struct tro_passes_opts opts = {.select = passes};
+    const struct tro_passes_opts opts = {.select = TRO_PASSES_FLOAT};
     q->graph = tro_graph_clone(g, NULL, err);
     if (!q->graph)
         return err->status;

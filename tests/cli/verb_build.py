@@ -291,6 +291,34 @@ def a_record_is_left_out_of_the_onnx_model():
 
 
 @test
+def a_quantized_network_is_written_as_onnx():
+    m = conv_net()
+    os.mkdir('data')
+    rng = numpy.random.default_rng(3)
+    for i in range(4):
+        tensor(f'data/{i}.npy', rng.standard_normal((1, 3, 16, 16)))
+    quantized = ['--precision', 'int8', '--calib', 'data', '--onnx', 'a.onnx']
+    build(m, *quantized)
+    written = onnx.load('a.onnx')
+    ops = [n.op_type for n in written.graph.node]
+    sizes = {t.name: t.dims for t in written.graph.initializer}
+    layers = [n for n in written.graph.node if n.op_type in ('Conv', 'MatMul')]
+    makers = {n.output[0]: n for n in written.graph.node}
+    equal([makers[n.input[1]].op_type for n in layers], ['DequantizeLinear'] * 3)
+    equal([makers[n.input[0]].op_type for n in layers],
+          ['DequantizeLinear', 'DequantizeLinear', 'Reshape'])
+    equal([len(sizes[makers[n.input[1]].input[1]]) for n in layers], [1] * 3, 'ranks of scales')
+    if ops.count('QuantizeLinear') < 3:
+        raise Mismatch(f'operators: {ops}')
+    trocar('run', 'net.plan', '-i', 'data/0.npy', '-o', 'want')
+    trocar('run', 'ref:a.onnx', '-i', 'data/0.npy', '-o', 'got')
+    want = numpy.load('want/output_0.npy')
+    close(numpy.load('got/output_0.npy'), want, 0.02 * abs(want).max())
+    write('r.json', '{"inputs": {"x": {"format": "rgb8"}}}')
+    refused('build', m, '-o', 'y.plan', '--record', 'r.json', *quantized, says='--record')
+
+
+@test
 def what_has_no_form_in_onnx_is_refused():
     plugin = node('EfficientNMS_TRT', 'b s', 'n o v k', name='nms', score_threshold=.1,
                   max_output_boxes=2, background_class=-1)
