@@ -11,10 +11,10 @@
                   with an axis, and ONNX Runtime within one quantum
 
 The exported model runs in the reference and in ONNX Runtime and must give what the model gave
-before (tests/tool_export.c). Counted at the end: models that agree; those where ONNX Runtime departs
-from the reference, before as after; those it has no kernel for; those that are not exported. One in
-SAMPLE of the small models is run, all with --all. TROCAR_PASSES=LIST takes other passes.
-TROCAR_KEEP=DIR keeps the exported models.
+before (tests/tool_export.c). Counted at the end: models that agree; those where ONNX Runtime
+departs from the reference, before as after; those it has no kernel for; those that are not
+exported. One in SAMPLE of the small models is run, all with --all. TROCAR_PASSES=LIST takes other
+passes. TROCAR_KEEP=DIR keeps the exported models.
 """
 import os
 import re
