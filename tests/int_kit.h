@@ -53,6 +53,12 @@ static inline void kit_put_region(struct tro_buf *b, const struct int_shape *s, 
 {
     kit_put_head(b, s);
     kit_const(b, "bias", TRO_I32, 3, (const int64_t[]){s->m, 1, 1}, 21);
+    const int64_t extent = (s->kernel - 1) * s->dilation + 1;
+    const int64_t y[4] = {s->n, s->m, (s->in[0] + 2 * s->pad - extent) / s->stride + 1,
+                          (s->in[1] + 2 * s->pad - extent) / s->stride + 1};
+    kit_const(b, "term", TRO_F32, 3, (const int64_t[]){s->m, 1, 1}, 24);
+    kit_const(b, "skip", TRO_I8, 4, y, 25);
+    kit_const(b, "wide", TRO_F32, 4, y, 26);
     kit_const(b, "table", TRO_I8, 1, (const int64_t[]){256}, 22);
     kit_const(b, "between", TRO_I32, 1, (const int64_t[]){513}, 23);
     tro_buf_printf(b,

@@ -169,6 +169,14 @@ TEST(cuda_conv_int_epilogues)
         "%t = add(%c, %bias)\n%q = requantize(%t, %s, %zi)\n%r = table(%q, %table)",
         "%q = requantize(%c, %s, %z)\n%m = min(%q, %hi)\n%r = table(%m, %table)",
         "%q = requantize(%c, %s16, %zw16)\n%r = table(%q, %between) {to = i8}",
+        "%d = dequantize(%c, %s)\n%r = add(%d, %term)",
+        "%q = requantize(%c, %s, %zi)\n%m = max(%q, %zi)\n%d = dequantize(%m, %s1, %zi)\n"
+        "%k = dequantize(%skip, %s1, %zi)\n%e = add(%d, %k)\n%g = max(%e, %f)\n"
+        "%r = quantize(%g, %s1, %z) {to = u8}",
+        "%t = add(%c, %bias)\n%d = dequantize(%t, %s)\n%u = add(%term, %d)\n"
+        "%e = add(%wide, %u)\n%r = quantize(%e, %s1, %zi) {to = i8}",
+        "%d = dequantize(%c, %s)\n%e = max(%d, %f)\n%g = add(%e, %d)\n"
+        "%r = quantize(%g, %s1, %zi) {to = i8}",
     };
     const struct int_shape shapes[] = {
         {TRO_U8, TRO_I8, 4, 2, 24, {9, 20}, 45, 1, 3, 1, 1, 1, "128", ""},

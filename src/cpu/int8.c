@@ -29,10 +29,11 @@ enum {
      rows,                                       \
      cols,                                       \
      tro_int8_gemm_##rows##x##cols##__##level},
-#define LEVEL(flag, level, is_a_signed)                                                 \
-    {                                                                                   \
-        flag, is_a_signed, {TRO_INT8_TILES__##level(TILE)}, tro_int8_copy__##level,     \
-            tro_int8_requant__##level, tro_int8_sum__##level, tro_int8_correct__##level \
+#define LEVEL(flag, level, is_a_signed)                                              \
+    {                                                                                \
+        flag, is_a_signed, {TRO_INT8_TILES__##level(TILE)}, tro_int8_copy__##level,  \
+            tro_int8_requant__##level, tro_int8_end__##level, tro_int8_sum__##level, \
+            tro_int8_correct__##level                                                \
     }
 
 /* Best first. */
@@ -143,6 +144,34 @@ static int64_t split_row(const struct tro_int8 *p, int64_t row, int64_t *index)
     return left;
 }
 
+static int64_t offset_of(const struct tro_arg *a, const int64_t *index)
+{
+    int64_t at = 0;
+    for (int d = 0; d < a->rank; d++)
+        at += index[d] * a->stride[d];
+    return at;
+}
+
+static void end_rows(const struct tro_int8 *p, const struct tro_step_run *r, const int64_t *index,
+                     int64_t scale_at, int64_t n_rows, int64_t n_cols, const int32_t *acc)
+{
+    const int row_axis = p->s.row_axes[p->s.n_row_axes - 1];
+    struct tro_ending e = p->ending;
+    const int64_t each = p->s.each[row_axis], size = (int64_t)tro_dtype_size(e.out);
+    const char *skip = (const char *)acc; /* anything where there is none */
+    int64_t skip_pitch = 0;
+    e.scale = (const float *)tro_arg_ptr(r, &p->scale) + scale_at;
+    e.term = e.has_term ? (const float *)tro_arg_ptr(r, &p->term) + scale_at : NULL;
+    if (e.skip != TRO_DTYPE_NONE) {
+        const int64_t skip_size = (int64_t)tro_dtype_size(e.skip);
+        skip = (const char *)tro_arg_ptr(r, &p->skip) + offset_of(&p->skip, index) * skip_size;
+        skip_pitch = p->skip.stride[row_axis] * each * skip_size;
+    }
+    p->level->end(&e, acc, p->n_acc, n_rows, n_cols,
+                  (char *)tro_arg_ptr(r, &p->out) + offset_of(&p->out, index) * size,
+                  p->out.stride[row_axis] * each * size, skip, skip_pitch);
+}
+
 /* Columns of one tap, numbered over all groups. */
 static void finish_tap(const struct tro_int8 *p, const struct tro_step_run *r, int64_t row,
                        int64_t n, int64_t tap, int64_t col, int64_t n_cols, int64_t scale_at,
@@ -166,11 +195,12 @@ static void finish_tap(const struct tro_int8 *p, const struct tro_step_run *r, i
             tro_tile_run(p->tile, r, index, each, n_cols, acc + i * p->n_acc, p->n_acc, r->scratch);
             continue;
         }
-        int64_t at = 0;
-        for (int d = 0; d < p->s.y.rank; d++)
-            at += index[d] * p->out.stride[d];
+        if (p->has_ending) {
+            end_rows(p, r, index, scale_at, each, n_cols, acc + i * p->n_acc);
+            continue;
+        }
         p->level->requant(&q, acc + i * p->n_acc, p->n_acc, each, n_cols,
-                          (uint8_t *)tro_arg_ptr(r, &p->out) + at,
+                          (uint8_t *)tro_arg_ptr(r, &p->out) + offset_of(&p->out, index),
                           p->out.stride[row_axis] * p->s.each[row_axis]);
     }
 }
@@ -459,26 +489,45 @@ static int pick_tile(struct tro_lowering *l, struct tro_int8 *at)
 
 /* ---- emitter --------------------------------------------------------------------------------- */
 
-/* The epilogue: requantized here, from what bias and scale get for each column, or a tile. As a
- * tro_emit_fn returns. */
-static int add_epilogue(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int8 *p,
-                        int32_t *bias, float *scale)
+static int add_tile(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int8 *p)
 {
     const struct tro_int8_shape *const s = &p->s;
     const int row_axis = s->row_axes[s->n_row_axes - 1];
+    const int rc = tro_tile_compile(l, n, TRO_I32, row_axis, s->col_axis, s->out_form, &p->tile);
+    if (rc > 0)
+        tro_tile_spread_rows(p->tile, s->each[row_axis]);
+    return rc;
+}
+
+/* What the epilogue has for each column. */
+struct by_column {
+    int32_t *bias;
+    float *scale, *term;
+};
+
+/* The epilogue: requantized or ended here, from what columns get, or a tile. As a tro_emit_fn
+ * returns. */
+static int add_epilogue(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int8 *p,
+                        const struct by_column *c)
+{
+    const struct tro_int8_shape *const s = &p->s;
+    const int behind = s->y.rank - 1 - s->col_axis;
     const int64_t n_all = s->w.n_groups * s->w.n, n_cols = s->w.n_groups * s->w.n_each;
-    if (!tro_requant_match(l, n, s->y.rank - 1 - s->col_axis, n_cols, bias, scale, &p->requant)) {
-        const int rc = tro_tile_compile(l, n, TRO_I32, row_axis, s->col_axis, s->out_form,
-                                        &p->tile);
-        if (rc > 0)
-            tro_tile_spread_rows(p->tile, s->each[row_axis]);
-        return rc;
+    if (!tro_requant_match(l, n, behind, n_cols, c->bias, c->scale, &p->requant)) {
+        p->has_ending = tro_ending_match(l, n, &s->y, behind, n_cols, c->bias, c->scale, c->term,
+                                         &p->ending);
+        if (!p->has_ending)
+            return add_tile(l, n, p);
+        p->requant.by_table = TRO_VALUE_NONE;
     }
     for (int64_t j = n_cols; j < n_all; j++) {
-        bias[j] = bias[j - n_cols];
-        scale[j] = scale[j - n_cols];
+        c->bias[j] = c->bias[j - n_cols];
+        c->scale[j] = c->scale[j - n_cols];
+        c->term[j] = c->term[j - n_cols];
     }
     p->has_bias = true;
+    if (p->has_ending && p->ending.skip != TRO_DTYPE_NONE)
+        TRO_TRY(tro_lower_in(l, p->ending.skip_value, s->out_form, &p->skip));
     TRO_TRY(tro_lower_out(l, n, 0, s->out_form, false, &p->out));
     if (p->requant.by_table.i)
         TRO_TRY(tro_lower_in(l, p->requant.by_table, TRO_FORM_DENSE, &p->table));
@@ -487,15 +536,17 @@ static int add_epilogue(struct tro_lowering *l, const struct tro_lower_node *n, 
 
 /* What depends on the tile. */
 static int add_tables(struct tro_lowering *l, struct tro_int8 *p, const int32_t *zeros,
-                      const int32_t *bias, const float *scale)
+                      const struct by_column *c)
 {
     const struct tro_int8_weights *const w = &p->s.w;
     if (p->has_zero_b)
         TRO_TRY(add_columns(l, w, zeros, &p->zero_b));
     if (!p->tile) {
-        TRO_TRY(add_columns(l, w, bias, &p->bias));
-        TRO_TRY(add_columns(l, w, scale, &p->scale));
+        TRO_TRY(add_columns(l, w, c->bias, &p->bias));
+        TRO_TRY(add_columns(l, w, c->scale, &p->scale));
     }
+    if (p->has_ending && p->ending.has_term)
+        TRO_TRY(add_columns(l, w, c->term, &p->term));
     return tro_int8_pack(l, p->s.b, w, &p->packed);
 }
 
@@ -510,13 +561,13 @@ int tro_int8_begin(struct tro_lowering *l, const struct tro_lower_node *n,
         return 0;
     const size_t n_all = (size_t)(s->w.n_groups * s->w.n);
     int32_t *const zeros = TRO_NEW_N(arena, int32_t, n_all);
-    int32_t *const bias = TRO_NEW_N(arena, int32_t, n_all);
-    float *const scale = TRO_NEW_N(arena, float, n_all);
-    if (!zeros || !bias || !scale)
+    const struct by_column c = {TRO_NEW_N(arena, int32_t, n_all), TRO_NEW_N(arena, float, n_all),
+                                TRO_NEW_N(arena, float, n_all)};
+    if (!zeros || !c.bias || !c.scale || !c.term)
         return tro_fail_nomem(tro_lower_err(l));
     if (!read_zeros_b(l, s, b.dtype, zeros, &at->has_zero_b))
         return 0;
-    const int rc = add_epilogue(l, n, at, bias, scale);
+    const int rc = add_epilogue(l, n, at, &c);
     if (rc <= 0)
         return rc;
     at->flip_a = (s->a_dtype == TRO_I8) == at->level->is_a_signed ? 0 : 0x80;
@@ -524,7 +575,7 @@ int tro_int8_begin(struct tro_lowering *l, const struct tro_lower_node *n,
     if (at->has_zero_a)
         TRO_TRY(tro_lower_in(l, s->zero_a, TRO_FORM_DENSE, &at->zero_a));
     TRO_TRY(pick_tile(l, at));
-    TRO_TRY(add_tables(l, at, zeros, bias, scale));
+    TRO_TRY(add_tables(l, at, zeros, &c));
     return 1;
 }
 
@@ -545,14 +596,26 @@ static void list_args(const struct tro_int8 *p, struct tro_step *s)
     s->in[n++] = p->scale;
     if (p->requant.by_table.i)
         s->in[n++] = p->table;
+    if (p->has_ending && p->ending.has_term)
+        s->in[n++] = p->term;
+    if (p->has_ending && p->ending.skip != TRO_DTYPE_NONE)
+        s->in[n++] = p->skip;
     s->out[0] = p->out;
+}
+
+/* Inputs of the epilogue that is no tile: bias and scale, and what else it has. */
+static int count_end(const struct tro_int8 *p)
+{
+    const bool has_term = p->has_ending && p->ending.has_term;
+    const bool has_skip = p->has_ending && p->ending.skip != TRO_DTYPE_NONE;
+    return 2 + (p->requant.by_table.i != 0) + has_term + has_skip;
 }
 
 int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int8 *at)
 {
     struct tro_int8 *p;
     const struct tro_int8_weights *const w = &at->s.w;
-    const int n_end = at->tile ? tro_tile_n_in(at->tile) : at->requant.by_table.i ? 3 : 2;
+    const int n_end = at->tile ? tro_tile_n_in(at->tile) : count_end(at);
     const int n_in = 2 + at->has_zero_a + at->has_zero_b + n_end;
     const int n_out = at->tile ? tro_tile_n_out(at->tile) : 1;
     const char *const kernel = n->node->op == TRO_OP_MATMUL_INT ? at->kernel->matmul_name

@@ -49,6 +49,32 @@ struct tro_requant {
 typedef void tro_int8_requant_fn(const struct tro_requant *q, const int32_t *acc, int64_t acc_pitch,
                                  int64_t n_rows, int64_t n_cols, uint8_t *out, int64_t out_pitch);
 
+/*
+ * Other ends of layers in one go, each operation rounded as the nodes it stands for:
+ *
+ *     v = float(acc) * scale[col]
+ *     v = round_half_even(v) within code_lo .. code_hi, * code_scale      where is_coded
+ *     v = v + term[col]                                                   where there is a term
+ *     v = v + (skip - skip_zero) * skip_scale, or + skip where it is f32  where there is a skip
+ *     v = min(max(v, lo), hi)
+ *     out = v, or saturate(round_half_even(v / out_scale) + out_zero)
+ */
+struct tro_ending {
+    const float *scale, *term;
+    bool is_coded;
+    float code_lo, code_hi, code_scale;
+    enum tro_dtype skip, out; /* TRO_DTYPE_NONE, TRO_F32, TRO_I8, TRO_U8 */
+    int32_t skip_zero, out_zero;
+    float skip_scale, out_scale, lo, hi;
+    /* As matched: none where there is none. */
+    tro_value_id skip_value;
+    bool has_term;
+};
+/* Bytes from row to row of out and of skip. */
+typedef void tro_int8_end_fn(const struct tro_ending *e, const int32_t *acc, int64_t acc_pitch,
+                             int64_t n_rows, int64_t n_cols, char *out, int64_t out_pitch,
+                             const char *skip, int64_t skip_pitch);
+
 /* Sum of n bytes of a row of a, in the kernel's sign. */
 typedef int32_t tro_int8_sum_fn(const uint8_t *a, int64_t n);
 /* acc[i][j] -= x[i] * by_x[j] + y[i] * by_y[j], wrapping; either pair may be NULL. Columns are
@@ -72,6 +98,7 @@ struct tro_int8_level {
     struct tro_int8_tile tile[TRO_INT8_MAX_TILES]; /* the widest, of whole vectors, first */
     tro_int8_copy_fn *copy;
     tro_int8_requant_fn *requant;
+    tro_int8_end_fn *end;
     tro_int8_sum_fn *sum;
     tro_int8_correct_fn *correct;
 };
@@ -97,6 +124,7 @@ const struct tro_int8_level *tro_int8_pick(uint32_t flags);
 #define TRO_INT8_LEVEL(level)                                                       \
     TRO_INT8_TILES__##level(TRO_INT8_GEMM) tro_int8_copy_fn tro_int8_copy__##level; \
     tro_int8_requant_fn tro_int8_requant__##level;                                  \
+    tro_int8_end_fn tro_int8_end__##level;                                          \
     tro_int8_sum_fn tro_int8_sum__##level;                                          \
     tro_int8_correct_fn tro_int8_correct__##level;
 TRO_INT8_LEVELS(TRO_INT8_LEVEL)
@@ -178,10 +206,12 @@ struct tro_int8 {
     bool is_in_lines;     /* fill_lines instead of gather */
 
     uint8_t flip_a; /* sign bit, where the kernel wants the other sign */
-    struct tro_arg packed, zero_a, zero_b, bias, scale, table, out;
+    struct tro_arg packed, zero_a, zero_b, bias, scale, table, term, skip, out;
     bool has_zero_a, has_zero_b, has_bias, is_zero_a_by_row;
-    struct tro_tile *tile; /* NULL: requantized here */
+    struct tro_tile *tile; /* NULL: requantized here, or with has_ending ended so */
     struct tro_requant requant;
+    struct tro_ending ending;
+    bool has_ending;
     int64_t k4, a_pitch;                              /* multiples of 4 */
     int64_t m_block, n_m_blocks, n_block, n_n_blocks; /* rows and columns of a unit of work */
     int64_t n_acc;                                    /* columns kept before the epilogue */
@@ -204,5 +234,9 @@ int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, struct
  * or one for each of n_cols columns; of one result. bias and scale get n_cols elements each. */
 bool tro_requant_match(struct tro_lowering *l, const struct tro_lower_node *n, int cols_behind,
                        int64_t n_cols, int32_t *bias, float *scale, struct tro_requant *q);
+/* An epilogue of what struct tro_ending says, for a result of shape y; term gets n_cols elements. */
+bool tro_ending_match(struct tro_lowering *l, const struct tro_lower_node *n,
+                      const struct tro_tensor *y, int cols_behind, int64_t n_cols, int32_t *bias,
+                      float *scale, float *term, struct tro_ending *e);
 
 #endif

@@ -429,3 +429,68 @@ void INT8_FN(requant)(const struct tro_requant *q, const int32_t *acc, int64_t a
             lookup_bytes(out, out, n_cols, q->table);
     }
 }
+
+/* ---- other ends ------------------------------------------------------------------------------ */
+
+static inline vf load_codes(const char *p, int64_t n, bool is_signed, vi zero)
+{
+    typedef uint8_t narrow_u __attribute__((vector_size(VF_LANES)));
+    typedef int8_t narrow_i __attribute__((vector_size(VF_LANES)));
+    narrow_u u = {0};
+#if VF_LANES == 16
+    u = (narrow_u)_mm_maskz_loadu_epi8((__mmask16)((1U << n) - 1), p);
+#else
+    memcpy(&u, p, n == VF_LANES ? VF_LANES : (size_t)n);
+#endif
+    const vi v = is_signed ? __builtin_convertvector((narrow_i)u, vi)
+                           : __builtin_convertvector(u, vi);
+    return vi_to_vf(v - zero);
+}
+
+static inline vf load_part(const float *p, int64_t n)
+{
+    return n == VF_LANES ? vf_load(p) : vf_load_n(p, n);
+}
+
+static inline __attribute__((always_inline)) vf end_vector(const struct tro_ending *e,
+                                                           const int32_t *acc, int64_t j, int64_t n,
+                                                           const char *skip)
+{
+    vf v = vi_to_vf(load_sums(acc + j)) * vf_load(e->scale + j);
+    if (e->is_coded)
+        v = vf_round(vf_min(vf_max(v, vf_set(e->code_lo)), vf_set(e->code_hi))) *
+            vf_set(e->code_scale);
+    if (e->term)
+        v = v + vf_load(e->term + j);
+    if (e->skip == TRO_F32)
+        v = v + load_part((const float *)(const void *)skip + j, n);
+    else if (e->skip != TRO_DTYPE_NONE)
+        v = v + load_codes(skip + j, n, e->skip == TRO_I8, vi_set(e->skip_zero)) *
+                    vf_set(e->skip_scale);
+    return vf_min(vf_set(e->hi), vf_max(vf_set(e->lo), v));
+}
+
+void INT8_FN(end)(const struct tro_ending *e, const int32_t *acc, int64_t acc_pitch, int64_t n_rows,
+                  int64_t n_cols, char *out, int64_t out_pitch, const char *skip,
+                  int64_t skip_pitch)
+{
+    const int32_t least = e->out == TRO_U8 ? 0 : -128;
+    const vf lo = vf_set((float)(least - e->out_zero));
+    const vf hi = vf_set((float)(least + 255 - e->out_zero));
+    const vf scale = vf_set(e->out_scale);
+    const vi zero = vi_set(e->out_zero);
+    for (int64_t i = 0; i < n_rows; i++, acc += acc_pitch, out += out_pitch, skip += skip_pitch) {
+        for (int64_t j = 0; j < n_cols; j += VF_LANES) {
+            const int64_t n = n_cols - j < VF_LANES ? n_cols - j : VF_LANES;
+            const vf v = end_vector(e, acc, j, n, skip);
+            float *const to = (float *)(void *)out + j;
+            if (e->out != TRO_F32)
+                store_bytes((uint8_t *)out + j,
+                            vf_to_vi(vf_round(vf_min(vf_max(v / scale, lo), hi))) + zero, n);
+            else if (n == VF_LANES)
+                vf_store(to, v);
+            else
+                vf_store_n(to, v, n);
+        }
+    }
+}

@@ -104,11 +104,42 @@ static inline bytes max_bytes(bytes a, bytes b)
 #endif
 }
 
+#if VF_LANES < 16
+static inline void copy_bytes(uint8_t *to, const uint8_t *from, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        memcpy(to + i, from + i, 8);
+    for (; i < n; i++)
+        to[i] = from[i];
+}
+#endif
+
+/* The first n bytes; the others are 0, or left alone in memory. */
 static inline bytes load_bytes(const uint8_t *p, int64_t n)
 {
     bytes v = {0};
-    memcpy(&v, p, n == BYTES ? BYTES : (size_t)n);
+    if (n == BYTES)
+        memcpy(&v, p, BYTES);
+    else
+#if VF_LANES == 16
+        v = (bytes)_mm512_maskz_loadu_epi8(~(__mmask64)0 >> (64 - n), p);
+#else
+        copy_bytes((uint8_t *)&v, p, n);
+#endif
     return v;
+}
+
+static inline void store_bytes(uint8_t *p, bytes v, int64_t n)
+{
+    if (n == BYTES)
+        memcpy(p, &v, BYTES);
+    else
+#if VF_LANES == 16
+        _mm512_mask_storeu_epi8(p, ~(__mmask64)0 >> (64 - n), (__m512i)v);
+#else
+        copy_bytes(p, (const uint8_t *)&v, n);
+#endif
 }
 
 /* The least byte where the window has no tap: 0 once flipped. */
@@ -127,7 +158,7 @@ static inline __attribute__((always_inline)) void window_8(const struct tro_pool
         }
     }
     acc ^= flip;
-    memcpy(out, &acc, n == BYTES ? BYTES : (size_t)n);
+    store_bytes(out, acc, n);
 }
 
 void POOL_FN(max_8)(const struct tro_pool_row *r)
