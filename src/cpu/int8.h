@@ -234,7 +234,8 @@ int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, struct
  * or one for each of n_cols columns; of one result. bias and scale get n_cols elements each. */
 bool tro_requant_match(struct tro_lowering *l, const struct tro_lower_node *n, int cols_behind,
                        int64_t n_cols, int32_t *bias, float *scale, struct tro_requant *q);
-/* An epilogue of what struct tro_ending says, for a result of shape y; term gets n_cols elements. */
+/* An epilogue of what struct tro_ending says, for a result of shape y. bias, scale and term get
+ * n_cols elements each. */
 bool tro_ending_match(struct tro_lowering *l, const struct tro_lower_node *n,
                       const struct tro_tensor *y, int cols_behind, int64_t n_cols, int32_t *bias,
                       float *scale, float *term, struct tro_ending *e);
