@@ -189,6 +189,26 @@ TEST(arg_reduce)
        "%b = arg_reduce(%m) {axis = 0, select_last = 1, is_min = 1}\noutput %a, %b");
 }
 
+/* Lines of all lengths about a vector's, with ties and NaN. */
+TEST(arg_reduce_of_short_lines)
+{
+    static const int sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 31, 33};
+    char text[512];
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        snprintf(text, sizeof text,
+                 "input %%t : f32[2,3,19,%d]\n"
+                 "%%l = transpose(%%t) {perm = [0, 3, 1, 2]}\n"
+                 "%%r = round(%%l)\n%%n = div(%%r, %%r)\n%%m = mul(%%n, %%l)\n"
+                 "%%a = arg_reduce(%%r) {axis = 1}\n"
+                 "%%b = arg_reduce(%%r) {axis = 1, select_last = 1, is_min = 1}\n"
+                 "%%c = arg_reduce(%%m) {axis = 1, is_min = 1}\n"
+                 "%%d = arg_reduce(%%m) {axis = 1, select_last = 1, drop_dims = 1}\n"
+                 "output %%a, %%b, %%c, %%d",
+                 sizes[i]);
+        ON("arg_reduce", 0, text);
+    }
+}
+
 TEST(running_sums)
 {
     ON("cumsum", 1e-6,

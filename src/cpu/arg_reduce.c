@@ -19,9 +19,11 @@ static int run_rows(const struct tro_step *s, const struct tro_step_run *r)
     int64_t *const y = tro_arg_ptr(r, &s->out[0]);
     int64_t begin, end, at[TRO_WALK_OPERANDS];
     tro_part_range(p->walk.n, r->part, r->n_parts, &begin, &end);
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = begin, n; i < end; i += n) {
+        n = tro_walk_run(&p->walk, i, end - i);
         tro_walk_at(&p->walk, i, at);
-        y[at[1]] = p->k->arg_row(x + at[0], p->n, p->is_min, p->is_last);
+        p->k->arg_rows(y + at[1], tro_walk_pitch(&p->walk, 1), x + at[0],
+                       tro_walk_pitch(&p->walk, 0), n, p->n, p->is_min, p->is_last);
     }
     return 0;
 }

@@ -44,7 +44,8 @@ struct tro_line_kernels {
     void (*fold_cols)(enum tro_reduction kind, double *acc, const float *x, int64_t step, int64_t n,
                       int64_t n_cols);
     /* Index of the greatest (or least) element; NaN is both. Ties: the first, or the last. */
-    int64_t (*arg_row)(const float *x, int64_t n, bool is_min, bool is_last);
+    void (*arg_rows)(int64_t *y, int64_t y_pitch, const float *x, int64_t x_pitch, int64_t n_rows,
+                     int64_t n, bool is_min, bool is_last);
     void (*arg_cols)(int64_t *y, const float *x, int64_t step, int64_t n, int64_t n_cols,
                      bool is_min, bool is_last);
     void (*lrn_cols)(float *y, int64_t y_step, const float *x, int64_t x_step, int64_t n,

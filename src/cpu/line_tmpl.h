@@ -433,17 +433,65 @@ static inline bool beats(float v, float best, bool is_min, bool is_last)
     return is_last && v == best;
 }
 
-static int64_t arg_row(const float *x, int64_t n, bool is_min, bool is_last)
+/* Elements from i on, with the sign flipped where the least are looked for; lanes behind the end
+ * lose against all. */
+static inline vf load_rivals(const float *x, int64_t i, int64_t n, bool is_min)
 {
-    double best = is_min ? INFINITY : -INFINITY;
-    fold_row(is_min ? tro_reduction_min : tro_reduction_max, &best, x, n);
-    const float want = (float)best;
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t at = is_last ? n - 1 - i : i;
-        if (want != want ? x[at] != x[at] : x[at] == want)
-            return at;
+    const vi flip = vi_set(is_min ? INT32_MIN : 0);
+    if (n - i >= L)
+        return vf_of_bits(vf_bits(vf_load(x + i)) ^ flip);
+#if L == 16
+    return vf_of_bits(vf_bits(_mm512_mask_loadu_ps(vf_set(is_min ? INFINITY : -INFINITY),
+                                                   (__mmask16)((1U << (n - i)) - 1), x + i)) ^
+                      flip);
+#else
+    float lanes[2 * L];
+    vf_store(lanes, vf_of_bits(vf_bits(vf_load_n(x + i, n - i)) ^ flip));
+    vf_store(lanes + n - i, vf_set(-INFINITY));
+    return vf_load(lanes);
+#endif
+}
+
+/* The first (or last) of the lanes below n - i that are `want`, or NaN; -1: none. */
+static inline int64_t find_lane(vf v, float want, bool is_nan, bool is_last, int64_t n_left)
+{
+    const uint32_t valid = n_left < L ? (1U << n_left) - 1 : (1U << L) - 1;
+    const uint32_t found = vm_bits(is_nan ? vf_ne(v, v) : vf_eq(v, vf_set(want))) & valid;
+    if (found == 0)
+        return -1;
+    return is_last ? 31 - __builtin_clz(found) : __builtin_ctz(found);
+}
+
+static int64_t find_long(const float *x, int64_t n, float want, bool is_nan, bool is_min,
+                         bool is_last)
+{
+    const int64_t n_vectors = (n + L - 1) / L;
+    for (int64_t k = 0; k < n_vectors; k++) {
+        const int64_t i = (is_last ? n_vectors - 1 - k : k) * L;
+        const int64_t at = find_lane(load_rivals(x, i, n, is_min), want, is_nan, is_last, n - i);
+        if (at >= 0)
+            return i + at;
     }
     return 0;
+}
+
+static void arg_rows(int64_t *y, int64_t y_pitch, const float *x, int64_t x_pitch, int64_t n_rows,
+                     int64_t n, bool is_min, bool is_last)
+{
+    for (int64_t r = 0; r < n_rows; r++, x += x_pitch, y += y_pitch) {
+        const vf first = load_rivals(x, 0, n, is_min);
+        vf best = first;
+        vm nan = vf_ne(first, first);
+        for (int64_t i = L; i < n; i += L) {
+            const vf v = load_rivals(x, i, n, is_min);
+            nan |= vf_ne(v, v);
+            best = vf_max(v, best);
+        }
+        const bool is_nan = vm_bits(nan) != 0;
+        const float want = is_nan ? 0 : vf_peak(best);
+        *y = n <= L ? find_lane(first, want, is_nan, is_last, n)
+                    : find_long(x, n, want, is_nan, is_min, is_last);
+    }
 }
 
 static void arg_cols(int64_t *y, const float *x, int64_t step, int64_t n, int64_t n_cols,
@@ -488,7 +536,7 @@ const struct tro_line_kernels LEVEL(tro_line_kernels) = {
     .normalize_cols = normalize_cols,
     .fold_row = fold_row,
     .fold_cols = fold_cols,
-    .arg_row = arg_row,
+    .arg_rows = arg_rows,
     .arg_cols = arg_cols,
     .lrn_cols = lrn_cols,
 };
