@@ -4,6 +4,10 @@
 
 #include "cpu/simd.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 enum { DEEP = 4 /* vectors of channels at a time */ };
 
 static inline vf load_part(const float *p, int64_t n)
@@ -104,75 +108,85 @@ static inline bytes max_bytes(bytes a, bytes b)
 #endif
 }
 
-#if VF_LANES < 16
-static inline void copy_bytes(uint8_t *to, const uint8_t *from, int64_t n)
-{
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        memcpy(to + i, from + i, 8);
-    for (; i < n; i++)
-        to[i] = from[i];
-}
-#endif
+/* Sixteen, whatever the level. */
+typedef uint8_t few_bytes __attribute__((vector_size(16)));
+enum { FEW = 16 };
 
-/* The first n bytes; the others are 0, or left alone in memory. */
-static inline bytes load_bytes(const uint8_t *p, int64_t n)
+static inline few_bytes max_few(few_bytes a, few_bytes b)
 {
-    bytes v = {0};
-    if (n == BYTES)
-        memcpy(&v, p, BYTES);
-    else
-#if VF_LANES == 16
-        v = (bytes)_mm512_maskz_loadu_epi8(~(__mmask64)0 >> (64 - n), p);
+#if defined(__SSE2__)
+    return (few_bytes)_mm_max_epu8((__m128i)a, (__m128i)b);
+#elif defined(__ARM_NEON)
+    return vmaxq_u8(a, b);
 #else
-        copy_bytes((uint8_t *)&v, p, n);
-#endif
-    return v;
-}
-
-static inline void store_bytes(uint8_t *p, bytes v, int64_t n)
-{
-    if (n == BYTES)
-        memcpy(p, &v, BYTES);
-    else
-#if VF_LANES == 16
-        _mm512_mask_storeu_epi8(p, ~(__mmask64)0 >> (64 - n), (__m512i)v);
-#else
-        copy_bytes(p, (const uint8_t *)&v, n);
+    const few_bytes is_more = (few_bytes)(a > b);
+    return (a & is_more) | (b & ~is_more);
 #endif
 }
 
-/* The least byte where the window has no tap: 0 once flipped. */
+/*
+ * window_NAME: one window, n bytes of its pixels, which are a vector of the type unless less says
+ * so. The least byte where the window has no tap: 0 once flipped. Windows of two taps each way are
+ * the most usual.
+ */
+#define WINDOW(name, type, max)                                                                 \
+    static inline type load_##name(const uint8_t *p, int64_t n)                                 \
+    {                                                                                           \
+        type v = {0};                                                                           \
+        memcpy(&v, p, n == (int64_t)sizeof v ? sizeof v : (size_t)n);                           \
+        return v;                                                                               \
+    }                                                                                           \
+    static inline __attribute__((always_inline)) void window_##name(                            \
+        const struct tro_pool_row *r, const struct tro_span *w, const uint8_t *x, uint8_t *out, \
+        const int64_t n, const bool is_two)                                                     \
+    {                                                                                           \
+        const type flip = (type){0} + r->flip;                                                  \
+        const int64_t n_d = is_two ? 1 : r->d->n, n_h = is_two ? 2 : r->h->n;                   \
+        const int64_t n_w = is_two ? 2 : w->n;                                                  \
+        type acc = {0};                                                                         \
+        for (int64_t kd = 0; kd < n_d; kd++)                                                    \
+            for (int64_t kh = 0; kh < n_h; kh++) {                                              \
+                const uint8_t *const p = x + kd * r->step[TRO_D] + kh * r->step[TRO_H];         \
+                for (int64_t kw = 0; kw < n_w; kw++)                                            \
+                    acc = max(load_##name(p + kw * r->step[TRO_W], n) ^ flip, acc);             \
+            }                                                                                   \
+        acc ^= flip;                                                                            \
+        memcpy(out, &acc, n == (int64_t)sizeof acc ? sizeof acc : (size_t)n);                   \
+    }
+WINDOW(bytes, bytes, max_bytes)
+WINDOW(few, few_bytes, max_few)
+#undef WINDOW
+
+/* The channels of a window: whole vectors, then sixteen at a time, the last of which may be done
+ * twice. */
 static inline __attribute__((always_inline)) void window_8(const struct tro_pool_row *r,
                                                            const struct tro_span *w,
                                                            const uint8_t *x, uint8_t *out,
-                                                           const int64_t n)
+                                                           const bool is_two)
 {
-    const bytes flip = (bytes){0} + r->flip;
-    bytes acc = {0};
-    for (int64_t kd = 0; kd < r->d->n; kd++) {
-        for (int64_t kh = 0; kh < r->h->n; kh++) {
-            const uint8_t *p = x + kd * r->step[TRO_D] + kh * r->step[TRO_H];
-            for (int64_t kw = 0; kw < w->n; kw++, p += r->step[TRO_W])
-                acc = max_bytes(load_bytes(p, n) ^ flip, acc);
-        }
-    }
-    acc ^= flip;
-    store_bytes(out, acc, n);
+    const int64_t n = r->n_channels;
+    int64_t c = 0;
+    for (; c + BYTES <= n; c += BYTES)
+        window_bytes(r, w, x + c, out + c, BYTES, is_two);
+    for (; c + FEW <= n; c += FEW)
+        window_few(r, w, x + c, out + c, FEW, is_two);
+    if (c < n && n >= FEW)
+        window_few(r, w, x + n - FEW, out + n - FEW, FEW, is_two);
+    else if (c < n)
+        window_few(r, w, x + c, out + c, n - c, is_two);
 }
 
 void POOL_FN(max_8)(const struct tro_pool_row *r)
 {
     const uint8_t *const x = (const uint8_t *)r->x + r->d->at * r->pitch[TRO_D] +
                              r->h->at * r->pitch[TRO_H];
+    const bool is_two = r->d->n == 1 && r->h->n == 2;
     for (int64_t i = 0; i < r->n_w; i++) {
         const struct tro_span *const w = &r->w[i];
-        const uint8_t *const from = x + w->at * r->pitch[TRO_W];
         uint8_t *const out = (uint8_t *)r->out + i * r->out_pitch;
-        int64_t c = 0;
-        for (; c + BYTES <= r->n_channels; c += BYTES)
-            window_8(r, w, from + c, out + c, BYTES);
-        if (c < r->n_channels)
-            window_8(r, w, from + c, out + c, r->n_channels - c);
+        if (is_two && w->n == 2)
+            window_8(r, w, x + w->at * r->pitch[TRO_W], out, true);
+        else
+            window_8(r, w, x + w->at * r->pitch[TRO_W], out, false);
     }
 }
