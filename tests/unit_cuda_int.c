@@ -2,6 +2,7 @@
 /* 8-bit convolutions and products on CUDA: the reference's bits. */
 #include "cuda_kit.h"
 #include "int_kit.h"
+#include "int_net_kit.h"
 
 static void check_text(struct tro_buf *b, double tolerance, const char *kernel)
 {
@@ -216,6 +217,14 @@ TEST(cuda_conv_transpose_int_into_its_windows)
             kit_put_up(&b, &kit_up_shapes[i], kit_up_tails[k]);
             check_text(&b, 0, "conv_transpose_int_mma");
         }
+}
+
+/* The bytes of the reference, which unit_int_net knows by heart. */
+TEST(cuda_int_net)
+{
+    struct tro_graph *const g = cuda_kit_device() ? int_net_make() : NULL;
+    CHECK(!cuda_kit_device() || (g && cuda_check_graph(g, 0, TRO_PRECISION_FP32, NULL)));
+    tro_graph_destroy(g);
 }
 
 /* The zero point may come with the picture. */
