@@ -14,15 +14,15 @@ struct pass {
     const struct tro_calib *c;
     tro_calib_look_fn *look;
     void *ctx;
-    const char *name; /* of the sample at hand */
-    int64_t n;        /* samples so far */
+    const char *name, *slice, *camera; /* of the sample at hand */
+    int64_t n;                         /* samples so far */
     struct tro_progress progress;
 };
 
 static int look(void *ctx, const struct tro_tensor *inputs, struct tro_err *err)
 {
     struct pass *const p = ctx;
-    const struct tro_calib_sample sample = {p->n++, p->name, inputs};
+    const struct tro_calib_sample sample = {p->n++, p->name, p->slice, p->camera, inputs};
     tro_progress_at(&p->progress, p->n);
     return p->look(p->ctx, &sample, err);
 }
@@ -43,6 +43,8 @@ static int pass_dataset(struct pass *p, const char *path, struct tro_err *err)
     for (int64_t i = 0; i < e.data.n_frames && rc >= 0; i++) {
         struct tro_arena arena = {0};
         p->name = eval_frame_name(&e, i);
+        p->slice = e.data.frames[i].slice;
+        p->camera = e.data.frames[i].camera;
         rc = eval_run(&e, &e.engines[0], i, &arena, err);
         tro_arena_finish(&arena);
     }
@@ -66,6 +68,7 @@ static int pass_samples(struct pass *p, const char *path, struct tro_err *err)
         struct tro_tensor in[64];
         char name[256];
         tro_samples_print_name(&samples, i, name, sizeof name);
+        p->slice = p->camera = "";
         p->name = name;
         rc = tro_samples_read(&samples, i, &arena, in, err);
         if (rc >= 0)

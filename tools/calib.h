@@ -15,8 +15,9 @@ struct tro_calib {
 };
 
 struct tro_calib_sample {
-    int64_t index;    /* over all of the data */
-    const char *name; /* "smoke-0.5/000012.png", "sample 3": for people */
+    int64_t index;              /* over all of the data */
+    const char *name;           /* "smoke-0.5/000012.png", "sample 3": for people */
+    const char *slice, *camera; /* of a frame of a data set; "" where that does not say */
     const struct tro_tensor *inputs;
 };
 

@@ -4,6 +4,7 @@
 #define TRO_TOOLS_QUANTIZE_H
 
 #include "calib.h"
+#include "coverage.h"
 #include "quant/quant.h"
 #include "table.h"
 #include "trial.h"
@@ -24,6 +25,8 @@ struct tro_quantize {
     struct tro_arena kept; /* some samples, to measure damage on */
     const struct tro_tensor *kept_samples[TRO_QUANTIZE_N_KEPT];
     int n_kept;
+    int64_t keep_every;
+    struct tro_coverage coverage;
     double *damage; /* of each layer; NULL: was not needed */
     int n_trials;
 };

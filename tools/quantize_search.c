@@ -2,11 +2,15 @@
 /* Which layers stay in integers. */
 #include "quantize.h"
 
+#include <math.h>
+
 #include "base/err.h"
 #include "progress.h"
 
 /* ---- damage --------------------------------------------------------------------------------- */
 
+/* Where there are no samples, since a calibration was read without its data, what the layer itself
+ * is off by stands for it. */
 static int measure_damage(struct tro_quantize *z, struct tro_err *err)
 {
     const struct tro_quant *const q = z->quant;
@@ -15,6 +19,10 @@ static int measure_damage(struct tro_quantize *z, struct tro_err *err)
     z->damage = TRO_NEW_N(&z->kept, double, (size_t)q->n_layers + 1);
     if (!z->damage)
         return tro_fail_nomem(err);
+    for (int i = 0; i < q->n_layers; i++)
+        z->damage[i] = sqrt(q->layers[i].errors[q->groups[q->layers[i].group].chosen]);
+    if (z->n_kept == 0)
+        return 0;
     tro_progress_start(&progress, "damage", q->n_layers);
     for (int i = 0; i < q->n_layers && rc >= 0; i++) {
         rc = tro_quant_damage(q, i, z->kept_samples, z->n_kept, &z->damage[i], err);

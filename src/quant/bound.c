@@ -8,7 +8,7 @@
 #define FIRST_BIN 128 /* bounds that are looked at end at this bin or later, */
 #define BIN_STEP 8    /* at every so many */
 
-const char *const tro_bound_names[TRO_N_BOUNDS] = {
+const char *const tro_bound_names[TRO_N_BOUNDS + 1] = {
 #define TRO_BOUND_NAME(id, name) [TRO_BOUND_##id] = name,
     TRO_BOUNDS(TRO_BOUND_NAME)
 #undef TRO_BOUND_NAME

@@ -25,7 +25,7 @@ enum tro_bound {
 #undef TRO_BOUND_ENUM
         TRO_N_BOUNDS
 };
-extern const char *const tro_bound_names[TRO_N_BOUNDS];
+extern const char *const tro_bound_names[TRO_N_BOUNDS + 1]; /* ends with NULL */
 
 /* n_levels: quantized magnitudes, 127 or 255. Each is above 0, unless all elements are 0: then they
  * are 1. */

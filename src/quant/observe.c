@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "quant/groups.h"
 #include "quant/watch.h"
 
 /* A part of a concatenation has the scale of the whole for its other uses as well, unless the whole
@@ -65,7 +66,7 @@ int tro_quant_observe(struct tro_quant *q, const struct tro_tensor *inputs, stru
 
 /* ---- concatenations ------------------------------------------------------------------------- */
 
-static void join_groups(struct tro_quant *q, int to, int from)
+void tro_quant_join(struct tro_quant *q, int to, int from)
 {
     if (to == from)
         return;
@@ -109,7 +110,7 @@ static void join_parts(struct tro_quant *q, const struct tro_node *n)
         const int group = q->group_of[n->in[i].i];
         if (MAX_RATIO * tro_stats_peak(&q->groups[group].stats) >= peak ||
             !has_other_use(q, group, n))
-            join_groups(q, q->group_of[n->out[0].i], group);
+            tro_quant_join(q, q->group_of[n->out[0].i], group);
     }
 }
 
