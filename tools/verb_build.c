@@ -229,7 +229,7 @@ static int search(struct verb *v, struct tro_err *err)
     t->gate_path = v->gate_path;
     t->n_threads = v->opts.n_threads;
     t->first = tro_arena_printf(&v->arena, "%s.fp32", v->output);
-    t->plan = tro_arena_printf(&v->arena, "%s.trial", v->output);
+    t->plan = tro_arena_printf(&v->arena, "%s.int8", v->output);
     if (!t->first || !t->plan)
         return tro_fail_nomem(err);
     TRO_TRY(write_trial(v, t->first, err));

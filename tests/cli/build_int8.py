@@ -1,0 +1,180 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""trocar build --precision int8: gates, layers that go back to floats, calibration files, what data
+lack."""
+import json
+import os
+
+import numpy
+
+from _kit import (F32, Mismatch, equal, holds, info, main, model, node, read, read_json, refused,
+                  test, trocar, weight, write)
+
+CLASSES = ['outside', 'abdominal-wall', 'liver', 'gallbladder', 'fat', 'bowel', 'artery',
+           'instrument-shaft', 'instrument-wrist', 'instrument-tip']
+COLOURS = numpy.array([[0, 0, 0], [.7, .4, .4], [.5, .2, .2], [.7, .7, .5], [.8, .6, .2],
+                       [.85, .6, .55], [.6, .2, .15], [.3, .3, .3], [.55, .5, .5], [.8, .75, .75]])
+SIZE = (64, 48)
+FAT = CLASSES.index('fat')
+RECORD = {'inputs': {'image': {'format': 'rgb8', 'scale': 1 / 255}},
+          'outputs': {'logits': {'decode': 'classes', 'names': CLASSES}}}
+
+
+def frames(path, *options, seed=4000003):
+    trocar('sim', 'dataset', '-o', path, '--size', '{}x{}'.format(*SIZE), '--procedures', 2,
+           '--frames', 2, '--seed', seed, '--format', 'ppm', *options)
+    return path
+
+
+def network(path='net.onnx', faint=1.0):
+    """Classes by the colour of a pixel, by way of tanh(f logits) / f; the faint one, of fat, has
+    another f. Among the others its tanh is below half a quantum: in integers fat scores the same
+    everywhere, and what scores less is found no more."""
+    factors = numpy.full(len(CLASSES), 0.05)
+    factors[FAT] *= faint
+    first = (2 * COLOURS * factors[:, None]).reshape(len(CLASSES), 3, 1, 1)
+    second = numpy.diag(20 * 0.05 / factors).reshape(len(CLASSES), len(CLASSES), 1, 1)
+    write('net.json', json.dumps(RECORD))
+    model(path, [node('Conv', 'image w0 b0', 'h', name='first'), node('Tanh', 'h', 't'),
+                 node('Conv', 't w1', 'logits', name='second')],
+          [info('image', F32, [1, 3, SIZE[1], SIZE[0]])],
+          [info('logits', F32, [1, len(CLASSES), SIZE[1], SIZE[0]])],
+          [weight('w0', first), weight('b0', -(COLOURS ** 2).sum(1) * factors), weight('w1', second)])
+    return path
+
+
+def gates(*rows):
+    return write('gates.json', json.dumps({'gates': rows}))
+
+
+def build(plan, *options, code=0, m='net.onnx'):
+    return trocar('build', m, '--record', 'net.json', '--precision', 'int8', '--tune', 0, '-o', plan,
+                  *options, code=code)
+
+
+def layers(path='b.json'):
+    return {layer['name']: layer for layer in read_json(path)['quantization']['layers']}
+
+
+EACH_CLASS = {'metric': 'pooled-iou', 'of': '*', 'max_loss': 0.02, 'each': True}
+
+
+@test
+def integers_keep_the_gates():
+    network()
+    frames('seen')
+    frames('unseen', seed=4000013)
+    out = build('net.plan', '--calib', 'seen', '--eval', 'unseen', '--gate',
+                gates({'metric': 'pooled-miou', 'max_loss': 0.01}, EACH_CLASS), '--json', 'b.json',
+                '--html', 'b.html').out
+    holds(out, '100.0 % of multiply-accumulates in integers', 'trial 1')
+    result = read_json('b.json')['quantization']
+    equal([layer['precision'] for layer in result['layers']], ['int8', 'int8'])
+    equal([gate['pass'] for gate in result['gates']], [True, True])
+    equal(result['samples'], 4)
+    page = read('b.html')
+    holds(page, 'Layers', 'Gates', 'Worst frames', 'net.plan.fp32', 'net.plan.int8', result['data_hash'])
+    equal(sorted(f for f in os.listdir() if f.startswith('net.plan')), ['net.plan'])
+    trocar('verify', 'net.plan')
+
+
+@test
+def a_dead_class_is_named():
+    network(faint=0.001)
+    frames('seen')
+    build('net.plan', '--calib', 'seen')
+    trocar('build', 'net.onnx', '--record', 'net.json', '--tune', 0, '-o', 'floats.plan')
+    out = trocar('eval', 'seen', 'floats.plan', 'net.plan', '--gate', gates(EACH_CLASS), '--json',
+                 'e.json', code=1).out
+    holds(out, 'gate: net.plan: pooled-iou of outside, all frames: expected a loss of at most 0.02, '
+          'found 0')
+    gate, = (g for g in read_json('e.json')['gates'] if g['engine'] == 'net.plan')
+    equal((gate['of'], gate['value'], gate['pass']), ('outside', 0, False))
+
+
+@test
+def layers_go_back_to_floats_until_gates_hold():
+    network(faint=0.001)
+    frames('seen')
+    out = build('net.plan', '--calib', 'seen', '--eval', 'seen', '--gate', gates(EACH_CLASS), '--json',
+                'b.json').out
+    holds(out, 'pooled-iou of outside', 'trial 2')
+    found = layers()
+    equal((found['h']['precision'], found['logits']['precision']), ('int8', 'float'))
+    holds(found['logits']['why'], 'gates')
+    if not found['logits']['damage'] > 10 * found['h']['damage']:
+        raise Mismatch(f'expected more damage of the second layer, found {found}')
+    again = trocar('eval', 'seen', 'net.plan', '--gate', gates(
+        {'metric': 'pooled-iou', 'of': 'fat', 'min': 0.1})).out
+    holds(again, 'pooled mIoU')
+
+
+@test
+def gates_that_floats_miss_leave_no_plan():
+    network()
+    frames('seen')
+    result = build('net.plan', '--calib', 'seen', '--eval', 'seen', '--gate',
+                   gates({'metric': 'pooled-miou', 'min': 0.999}), code=1)
+    holds(result.out, 'gate: net.plan.int8: pooled-miou, all frames: expected 0.999 or more')
+    holds(result.err, 'without a single layer in integers', 'no plan was written')
+    equal([f for f in os.listdir() if f.startswith('net.plan')], [])
+
+
+@test
+def a_calibration_is_of_one_model_and_its_data():
+    network()
+    frames('seen')
+    frames('unseen', seed=4000013)
+    build('a.plan', '--calib', 'seen', '--calibration', 'c.json')
+    build('b.plan', '--calibration', 'c.json')
+    equal(open('a.plan', 'rb').read() == open('b.plan', 'rb').read(), True, 'equal plans')
+    kept = read_json('c.json')
+    equal((kept['samples'], len(kept['layers'])), (4, 2))
+    refused('build', 'net.onnx', '--record', 'net.json', '--precision', 'int8', '-o', 'c.plan', '--calib',
+            'unseen', '--calibration', 'c.json', says=['c.json', 'other data', kept['data']])
+    network('other.onnx', faint=0.5)
+    refused('build', 'other.onnx', '--record', 'net.json', '--precision', 'int8', '-o', 'c.plan',
+            '--calibration', 'c.json', says=['c.json', 'of another', kept['model']])
+    kept['groups'][0]['tensors'] = ['nobody']
+    write('c.json', json.dumps(kept))
+    refused('build', 'net.onnx', '--record', 'net.json', '--precision', 'int8', '-o', 'c.plan',
+            '--calibration', 'c.json', says=['groups[0]', "'nobody'"])
+    kept['groups'] = kept['groups'][1:]
+    write('c.json', json.dumps(kept))
+    refused('build', 'net.onnx', '--record', 'net.json', '--precision', 'int8', '-o', 'c.plan',
+            '--calibration', 'c.json', says=['expected the tensor', 'in groups'])
+
+
+@test
+def what_data_lack_is_said():
+    network()
+    frames('seen', '--strengths', '0.5', '--cameras')
+    err = build('net.plan', '--calib', 'seen').err
+    holds(err, 'at least 200 frames of each', '4 of smoke')
+    if 'no frames of' in err:
+        raise Mismatch(f'expected all kinds of disturbance, found {err}')
+    kept = [line for line in read('seen/frames.jsonl').splitlines()
+            if json.loads(line)['slice'] in ('clean', 'glare-0.5', 'defocus-0.5')]
+    write('seen/frames.jsonl', '\n'.join(kept) + '\n')
+    err = build('net.plan', '--calib', 'seen').err
+    holds(err, 'at least 5 kinds of disturbance', 'found 2', 'no frames of bleeding, smoke',
+          'several makes of camera')
+
+
+@test
+def no_data_no_integers():
+    network()
+    os.mkdir('empty')
+    for options, says in (((), 'found none: without data there are no integers'),
+                          (('--calib', 'empty'), 'empty: expected pictures'),
+                          (('--calib', 'nowhere'), 'nowhere'),
+                          (('--calib', 'empty', '--gate', 'g.json'), '--eval DATA and --gate FILE')):
+        refused('build', 'net.onnx', '--record', 'net.json', '--precision', 'int8', '-o', 'net.plan',
+                *options, says=says)
+    refused('build', 'net.onnx', '-o', 'net.plan', '--eval', 'empty', '--gate', 'g.json',
+            says='--precision int8')
+    equal(os.path.exists('net.plan'), False, 'a plan')
+
+
+if __name__ == '__main__':
+    main()
