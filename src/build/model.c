@@ -9,7 +9,7 @@
 #include "run/session.h"
 
 struct tro_model {
-    struct tro_onnx_model *onnx;      /* constants of the graph view its bytes */
+    struct tro_onnx_model *onnx;     /* constants of the graph view its bytes */
     struct tro_graph *graph, *first; /* first: what it replaced, or NULL */
 };
 

@@ -30,9 +30,9 @@ static int read_group(const struct tro_field *f, struct tro_gate *g)
 
 static int read_gate(void *ctx, const char *key, const struct tro_field *f)
 {
-    static const char *const keys[] = {"engine",    "metric",    "of",   "slice", "camera",
-                                       "procedure", "statistic", "min",  "max",   "max_loss",
-                                       "each",      NULL};
+    static const char *const keys[] = {"engine", "metric",    "of",        "slice",
+                                       "camera", "procedure", "statistic", "min",
+                                       "max",    "max_loss",  "each",      NULL};
     struct tro_gates *const gates = ctx;
     struct tro_gate *const g = &gates->gates[gates->n];
     int statistic = TRO_GATE_MEAN;

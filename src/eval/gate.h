@@ -10,8 +10,8 @@
  * metric      one of a frame (eval/table.h), or of all frames together: pooled-miou, map50, map,
  *             mean-point-error, macro-f1 and so on (docs/metrics.md), latency-p99-ms; of a flag:
  *             sensitivity, specificity, ppv, accuracy, f1, auc; of a class: pooled-iou, pooled-dice
- * of          class, point, step, flag or output; left out where the metric has one alone. "*": the
- *             mean over all that the metric has
+ * of          class, point, step, flag or output; left out where the metric has one alone. "*": all
+ *             that the metric has, as their mean
  * engine      file of the one that it is for, without its folder; left out: all
  * slice, camera, procedure   at most one; left out: all frames. "*-0.5": the mean over all of them
  *             that end so, each by itself, where it is defined
