@@ -363,8 +363,8 @@ TEST(what_has_no_form_is_named)
 {
     CHECK_STR(exported("graph \"g\" input %x : f32[1,2,4,4] %n = neg(%x) "
                        "%y = peaks(%n) {n_peaks = 1, radius = 1} \"heat\" output %y"),
-              "node 'heat': operator `peaks`: it has no form in ONNX: export the network without "
-              "it, as it was before a record or a plugin put it there");
+              "node 'heat': operator `peaks`: it has no form in ONNX: export the network as it was "
+              "before a record, a plugin or the pass qdq put it there");
     CHECK_STR(exported("graph \"g\" input %x : i8[2] input %y : i8[2] %z = pow(%x, %y) output %z"),
               "node 'z': operator `pow`: ONNX has no such operator on i8: put a cast in front of "
               "it");

@@ -91,8 +91,8 @@ static void write_node(struct tro_export *x, tro_node_id id)
     const struct tro_export_row *row = tro_export_row(x->node->op);
     if (!row) {
         tro_export_fail(x, TRO_E_UNSUPPORTED,
-                        "it has no form in ONNX: export the network without it, as it was before "
-                        "a record or a plugin put it there");
+                        "it has no form in ONNX: export the network as it was before a record, a "
+                        "plugin or the pass qdq put it there");
     } else {
         check_type(x, row);
         need_types(x, row);
