@@ -4,6 +4,8 @@
 #                   PICTURES="a.png b.jpg"
 #   make failure-modes   how the networks of models/ fail, a page: build/failure-modes/index.html;
 #                   FAILURE_MODES="--procedures 20" and the like make it larger
+#   make precision  what the networks of models/ lose and gain in integers: build/precision/table.md;
+#                   PRECISION="--only unet" and the like
 #   make check      set-up and every check; CHECK="--only unit,cli" runs some of them
 #   make check-all  the same, longer: more tests under sanitizers, a minute of each fuzzer
 #   make check-gpu  what needs a GPU: unit tests, networks, faults; CHECK="--sanitizer" and the like
@@ -13,7 +15,7 @@
 #   make clean      removes what was built; "make distclean" also what set-up fetched
 FUZZ_SECONDS ?= 600
 
-.PHONY: all demo failure-modes check check-all check-gpu fuzz format docs clean distclean
+.PHONY: all demo failure-modes precision check check-all check-gpu fuzz format docs clean distclean
 
 all:
 	@scripts/build.sh build
@@ -27,6 +29,11 @@ failure-modes:
 	@scripts/setup-debian.sh build
 	@scripts/build.sh build
 	@scripts/failure_modes.py $(FAILURE_MODES)
+
+precision:
+	@scripts/setup-debian.sh build
+	@scripts/build.sh build
+	@scripts/precision.py $(PRECISION)
 
 check:
 	@scripts/setup-debian.sh check

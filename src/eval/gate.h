@@ -18,8 +18,8 @@
  * statistic   of metrics of a frame: mean (left out), median, tail (5th percentile, or the 95th
  *             where less is better), worst, low, high (ends of the interval of the mean)
  * min, max    a value that is not defined does not pass
- * max_loss    by how much it may be worse than that of the first engine, which passes itself: lower,
- *             or greater where less is better. Where neither has a value there is no loss
+ * max_loss    by how much it may be worse than that of the first engine: lower, or greater where
+ *             less is better. The first one passes itself; where neither has a value is no loss
  * each        true: of a pattern, each by itself must pass in place of the mean; those that are not
  *             defined are left out
  *
