@@ -51,7 +51,11 @@
       "%y = neg(%s)\n"                                                                         \
       "output %y, %s\n",                                                                       \
       3, 1)                                                                                    \
-    X(gpu, "graph \"gpu\"\ninput %x : f32[4]\n%y = neg(%x)\noutput %y\n", 1, 2)
+    X(gpu, "graph \"gpu\"\ninput %x : f32[4]\n%y = neg(%x)\noutput %y\n", 1, 2)                \
+    X(wide,                                                                                    \
+      "graph \"wide\"\ninput %x : f32[4]\n%a = neg(%x)\n%b = abs(%a)\n%y = neg(%b)\n"          \
+      "output %y\n",                                                                           \
+      1, 3)
 
 #define KIT_W                                                                                      \
     "AADAwAAAgD8AAKDAAAAAQAAAgMAAAEBAAABAwAAAgEAAAADAAACgQAAAgL8AAMBAAAAAAAAAwMAAAIA/AACgwAAAAEAA" \
@@ -136,7 +140,8 @@ static inline int kit_plan_make(struct kit_plan *k, const char *name, const char
                                                  {UINT64_MAX, 80, TRO_PLAN_CUBIN, "other", 5},
                                                  {UINT64_MAX, 90, TRO_PLAN_CUBIN, "other", 5}};
     const bool is_free = strcmp(name, "free") == 0, is_state = strcmp(name, "state") == 0;
-    const bool is_gpu = strcmp(name, "gpu") == 0;
+    const bool is_gpu = strcmp(name, "gpu") == 0, is_wide = strcmp(name, "wide") == 0;
+    static const uint32_t wide[] = {0, 2};
     *k = (struct kit_plan){0};
     k->graph = tro_graph_parse((struct tro_str){text, strlen(text)}, name, err);
     if (!k->graph)
@@ -153,8 +158,10 @@ static inline int kit_plan_make(struct kit_plan *k, const char *name, const char
                                        .states = &k->state,
                                        .samples = k->samples,
                                        .tuned = tuned,
-                                       .precision = is_gpu ? "fp16" : "fp32",
+                                       .precision = is_gpu || is_wide ? "fp16" : "fp32",
                                        .n_wide = is_gpu ? 2 : 0,
+                                       .wide = wide,
+                                       .n_wides = is_wide ? 2 : 0,
                                        .targets = targets,
                                        .codes = codes,
                                        .n_targets = is_gpu ? 2 : 0,

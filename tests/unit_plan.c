@@ -108,6 +108,9 @@ static void check_gpu(const struct tro_plan_parts *a, const struct tro_plan_part
     CHECK_STR(a->precision, b->precision);
     CHECK_OR_RETURN(a->n_targets == b->n_targets && a->n_codes == b->n_codes);
     CHECK_INT(a->n_wide, b->n_wide);
+    CHECK_OR_RETURN(a->n_wides == b->n_wides);
+    for (size_t i = 0; i < a->n_wides; i++)
+        CHECK_INT(a->wide[i], b->wide[i]);
     for (size_t i = 0; i < a->n_targets; i++)
         CHECK(a->targets[i].arch == b->targets[i].arch &&
               a->targets[i].n_sms == b->targets[i].n_sms);
@@ -362,11 +365,11 @@ TEST(plan_newer_format)
 {
     struct tro_err err;
     struct tro_buf b = plan_bytes("least");
-    kit_store(b.p + 8, 4, 3);
+    kit_store(b.p + 8, 4, 4);
     struct tro_plan *const p = open_bytes(&b, &err);
     CHECK(p == NULL);
     CHECK_INT(err.status, TRO_E_UNSUPPORTED);
-    CHECK_HAS(err.text, "test.plan: plan format 3: this version reads up to 2");
+    CHECK_HAS(err.text, "test.plan: plan format 4: this version reads up to 3");
     tro_buf_finish(&b);
 }
 
@@ -402,6 +405,21 @@ TEST(plan_hostile_table)
     check_patch(&b, weights + 16, 8, kit_load(weights + 16, 8) + 1, "within the file");
     check_patch(&b, weights + 16, 8, kit_load(weights + 16, 8) - 1, "the file is cut or damaged");
     check_patch(&b, body_of(&b, TRO_PLAN_GRAPH) - 1, 1, 1, "before it is damaged: expected 0");
+    tro_buf_finish(&b);
+}
+
+TEST(plan_hostile_wide)
+{
+    struct tro_buf b = plan_bytes("wide");
+    uint8_t *const wide = body_of(&b, TRO_PLAN_WIDE);
+    check_patch(&b, wide, 4, 0, "WIDE: expected at least one node, found none");
+    check_patch(&b, wide, 4, 3, "WIDE: expected more bytes");
+    check_patch(&b, wide, 4, 1, "WIDE: expected the section's end");
+    check_patch(&b, wide + 4, 4, 2,
+                "wide: expected indexes of the 3 nodes in their order, found 2");
+    check_patch(&b, wide + 8, 4, 3,
+                "wide: expected indexes of the 3 nodes in their order, found 3");
+    check_patch(&b, b.p + 8, 4, 2, "expected a kind of 1 to 10, found 11");
     tro_buf_finish(&b);
 }
 

@@ -35,8 +35,13 @@ static void fill_summary(const struct tro_plan_report *r, struct tro_table *t)
     tro_table_cell(t, "%s, fingerprint %016llx", tro_print_bytes(r->file_bytes, bytes),
                    (unsigned long long)r->hash);
     tro_table_cell(t, "precision");
-    if (p->n_wide)
+    if (p->n_wide && p->n_wides)
+        tro_table_cell(t, "%s, the first %d nodes and %zu others fp32", p->precision, p->n_wide,
+                       p->n_wides);
+    else if (p->n_wide)
         tro_table_cell(t, "%s, the first %d nodes fp32", p->precision, p->n_wide);
+    else if (p->n_wides)
+        tro_table_cell(t, "%s, %zu nodes fp32", p->precision, p->n_wides);
     else
         tro_table_cell(t, "%s", p->precision);
     for (size_t i = 0; i < p->n_targets; i++) {

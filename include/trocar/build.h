@@ -81,7 +81,12 @@ struct tro_build_opts {
     const char *precision;  /* on GPUs: NULL or "fp32", or "tf32", "fp16", "bf16" */
     int n_wide;             /* at the last two, nodes of the optimized graph, from the first, that
                                stay at fp32: where large values enter, or errors grow the longest */
-    const char *cpu;        /* as in struct tro_session_opts */
+    const char *const *fp32_layers; /* more of them, by their name or that of a value they make:
+                                       names of a model's nodes and values last */
+    int n_fp32_layers;
+    int is_range_checked; /* at fp16 and bf16: whether values fit was looked at on the user's
+                               data, and golden inputs, which are noise, are not asked again */
+    const char *cpu;      /* as in struct tro_session_opts */
     int n_threads;
     int tune;           /* 0: first candidates, 1: quick, 2: default of the command line, 3:
                                thorough */

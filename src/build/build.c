@@ -30,6 +30,8 @@ struct build {
     size_t n_sizes;
     struct tro_build_targets targets;
     enum tro_precision precision;
+    uint32_t *wide; /* indexes of nodes */
+    size_t n_wides;
     struct tro_build_code code;
     struct tro_arena arena; /* of notes */
     struct tro_plan_note *notes;
@@ -175,6 +177,8 @@ static int tune_gpu_for(struct build *s, const struct tro_tensor *shapes)
                                        .store = store,
                                        .precision = s->precision,
                                        .n_wide = s->o->n_wide,
+                                       .wide = s->wide,
+                                       .n_wides = s->n_wides,
                                        .build = s->o};
     const int rc = tro_tune(&opts, &s->gpu_tuned, s->err);
     tro_cuda_store_destroy(store);
@@ -265,6 +269,8 @@ static int make_bytes(struct build *s, struct tro_buf *out)
         .n_tuned = n_tuned,
         .precision = tro_precision_name(s->precision),
         .n_wide = s->o->n_wide,
+        .wide = s->wide,
+        .n_wides = s->n_wides,
     };
     TRO_TRY(tro_build_code_make(s->o, &s->targets, &parts, &s->code, s->err));
     return tro_plan_write(&parts, out, s->err);
@@ -279,6 +285,21 @@ static void settle_precision(struct build *s)
                        tro_precision_name(asked));
 }
 
+/* Layers that stay at fp32, by their names. */
+static int find_wide(struct build *s)
+{
+    const struct tro_block *const b = tro_block_get(s->graph, TRO_MAIN_BLOCK);
+    bool *const wide = TRO_NEW_N(&s->arena, bool, b->n_nodes + 1);
+    s->wide = TRO_NEW_N(&s->arena, uint32_t, b->n_nodes + 1);
+    if (!wide || !s->wide)
+        return tro_fail_nomem(s->err);
+    TRO_TRY(tro_wide_mark(s->graph, s->o, wide, s->err));
+    for (size_t i = 0; i < b->n_nodes; i++)
+        if (wide[i] && i >= (size_t)s->o->n_wide)
+            s->wide[s->n_wides++] = (uint32_t)i;
+    return 0;
+}
+
 static int build(struct build *s, struct tro_buf *out)
 {
     TRO_TRY(check_opts(s));
@@ -287,10 +308,32 @@ static int build(struct build *s, struct tro_buf *out)
     TRO_TRY(keep_notes(s));
     TRO_TRY(run_passes(s));
     settle_precision(s);
+    TRO_TRY(find_wide(s));
     TRO_TRY(tro_golden_record(s->b, s->o, &s->golden, s->err));
-    TRO_TRY(tro_range_check(s->graph, &s->golden, s->o, s->precision, s->err));
+    TRO_TRY(tro_range_check(&(struct tro_range){.graph = s->graph,
+                                                .golden = &s->golden,
+                                                .opts = s->o,
+                                                .precision = s->precision,
+                                                .wide = s->wide,
+                                                .n_wides = s->n_wides},
+                            s->err));
     TRO_TRY(tune(s));
     return make_bytes(s, out);
+}
+
+struct tro_graph *tro_builder_graph(const struct tro_builder *b, const char *passes,
+                                    struct tro_err *err)
+{
+    static const struct tro_build_opts defaults;
+    struct tro_passes_report report = {0};
+    struct tro_err own = {0};
+    struct build s = {
+        .b = (struct tro_builder *)(uintptr_t)b, .o = &defaults, .err = err ? err : &own};
+    if (clone_graph(&s) >= 0 &&
+        tro_passes_run(s.graph, &(struct tro_passes_opts){.select = passes}, &report, s.err) >= 0)
+        return s.graph;
+    tro_graph_destroy(s.graph);
+    return NULL;
 }
 
 /* The bytes of a plan file. */

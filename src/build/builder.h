@@ -45,11 +45,34 @@ int tro_golden_record(const struct tro_builder *b, const struct tro_build_opts *
 
 /* ---- range.c ----------------------------------------------------------------------------- */
 
-/* An error that names the node and the value when one of g's is too large for the precision on a
- * golden input; says that no other inputs were looked at. */
-int tro_range_check(const struct tro_graph *g, const struct tro_golden *golden,
-                    const struct tro_build_opts *o, enum tro_precision precision,
-                    struct tro_err *err);
+struct tro_range {
+    const struct tro_graph *graph; /* optimized */
+    const struct tro_golden *golden;
+    const struct tro_build_opts *opts;
+    enum tro_precision precision;
+    const uint32_t *wide; /* indexes of nodes of the main block that stay at fp32, besides the first
+                             of the options */
+    size_t n_wides;
+};
+
+/* An error that names the node and the value when one of the graph's is too large for the precision
+ * on a golden input; says that no other inputs were looked at. Nothing where the options say that
+ * better ones were. */
+int tro_range_check(const struct tro_range *r, struct tro_err *err);
+
+/* ---- wide.c ------------------------------------------------------------------------------ */
+
+/* Nodes of the main block that the options keep at fp32, by index: the first of them, and those
+ * whose name or a result's is among the layers. A name that nothing has is an error. */
+int tro_wide_mark(const struct tro_graph *g, const struct tro_build_opts *o, bool *wide,
+                  struct tro_err *err);
+
+/* ---- build.c ----------------------------------------------------------------------------- */
+
+/* The graph as a build with these passes makes it; the caller destroys it, before the model is
+ * closed. */
+struct tro_graph *tro_builder_graph(const struct tro_builder *b, const char *passes,
+                                    struct tro_err *err);
 
 /* ---- messages to the user ------------------------------------------------------------------ */
 

@@ -105,6 +105,8 @@ static int collect_for(struct maker *m, struct tro_err *err)
     m->lower = (struct tro_lower_opts){.backend = &tro_cuda_backend,
                                        .precision = precision,
                                        .n_wide = m->parts->n_wide,
+                                       .wide = m->parts->wide,
+                                       .n_wides = m->parts->n_wides,
                                        .arch = m->target->arch,
                                        .n_sms = m->target->n_sms,
                                        .n_threads = 1,

@@ -20,12 +20,15 @@ static bool is_output(const struct tro_graph *g, tro_value_id v)
     return false;
 }
 
-/* The first nodes may stay at fp32; nodes of inner blocks go with none of them. */
-static bool is_wide(const struct tro_graph *g, tro_node_id id, int n_wide)
+/* Some nodes may stay at fp32; nodes of inner blocks go with none of them. */
+static bool is_wide(const struct tro_range *r, tro_node_id id)
 {
-    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
-    for (size_t i = 0; i < b->n_nodes && i < (size_t)n_wide; i++)
+    const struct tro_block *const b = tro_block_get(r->graph, TRO_MAIN_BLOCK);
+    for (size_t i = 0; i < b->n_nodes && i < (size_t)r->opts->n_wide; i++)
         if (b->nodes[i].i == id.i)
+            return true;
+    for (size_t i = 0; i < r->n_wides; i++)
+        if (b->nodes[r->wide[i]].i == id.i)
             return true;
     return false;
 }
@@ -51,9 +54,9 @@ static double greatest_of(const struct tro_tensor *t)
 static int check_node(void *ctx, const struct tro_graph *g, tro_node_id id,
                       const struct tro_tensor *out, struct tro_err *err)
 {
-    const struct tro_build_opts *const o = ctx;
+    const struct tro_range *const r = ctx;
     const struct tro_node *const n = tro_node_get(g, id);
-    if (is_wide(g, id, o->n_wide) || is_inside_fused(g, n))
+    if (is_wide(r, id) || is_inside_fused(g, n))
         return 0;
     for (uint32_t i = 0; i < n->n_out; i++) {
         if (!n->out[i].i || !out[i].data || out[i].dtype != TRO_F32 || is_output(g, n->out[i]))
@@ -63,40 +66,43 @@ static int check_node(void *ctx, const struct tro_graph *g, tro_node_id id,
         if (greatest > F16_MAX)
             return tro_fail(err, TRO_E_INPUT,
                             "node '%s': value '%s' is as large as %.4g, beyond the %.0f that fp16 "
-                            "holds: build with --precision bf16, tf32 or fp32, or with "
-                            "more nodes in --fp32-first",
+                            "holds: build with --precision bf16, tf32 or fp32, or keep "
+                            "the layer at fp32 with --fp32-layers",
                             *n->name ? n->name : value, value, greatest, F16_MAX);
     }
     return 0;
 }
 
-static int check_sample(const struct tro_graph *g, const struct tro_plan_sample *s,
-                        const struct tro_build_opts *o, struct tro_err *err)
+static int check_sample(const struct tro_range *r, const struct tro_plan_sample *s,
+                        struct tro_err *err)
 {
-    const size_t n = tro_block_get(g, TRO_MAIN_BLOCK)->n_outputs;
+    const size_t n = tro_block_get(r->graph, TRO_MAIN_BLOCK)->n_outputs;
     struct tro_tensor *const out = tro_calloc(n + 1, sizeof *out);
     if (!out)
         return tro_fail_nomem(err);
-    const int rc = tro_ref_run(g, s->in, out, check_node, (void *)(uintptr_t)o, err);
+    const int rc = tro_ref_run(r->graph, s->in, out, check_node, (void *)(uintptr_t)r, err);
     for (size_t i = 0; i < n && rc >= 0; i++)
         tro_free(out[i].data);
     tro_free(out);
     return rc;
 }
 
-int tro_range_check(const struct tro_graph *g, const struct tro_golden *golden,
-                    const struct tro_build_opts *o, enum tro_precision precision,
-                    struct tro_err *err)
+int tro_range_check(const struct tro_range *r, struct tro_err *err)
 {
-    const char *const name = tro_precision_name(precision);
-    if (precision != TRO_PRECISION_FP16 && precision != TRO_PRECISION_BF16)
+    const char *const name = tro_precision_name(r->precision);
+    if ((r->precision != TRO_PRECISION_FP16 && r->precision != TRO_PRECISION_BF16) ||
+        r->opts->is_range_checked)
         return 0;
-    if (golden->n_samples == 0) {
-        tro_build_warn(o, "%s: no golden sample, so that ranges of values were not checked", name);
+    if (r->golden->n_samples == 0) {
+        tro_build_warn(r->opts, "%s: no golden sample, so that ranges of values were not checked",
+                       name);
         return 0;
     }
-    tro_build_warn(o, "%s: checked on the golden inputs only, which are noise", name);
-    for (size_t i = 0; i < golden->n_samples && precision == TRO_PRECISION_FP16; i++)
-        TRO_TRY(check_sample(g, &golden->samples[i], o, err));
+    tro_build_warn(r->opts,
+                   "%s: checked on the golden inputs only, which are noise: give it what the "
+                   "network sees in use (--calib)",
+                   name);
+    for (size_t i = 0; i < r->golden->n_samples && r->precision == TRO_PRECISION_FP16; i++)
+        TRO_TRY(check_sample(r, &r->golden->samples[i], err));
     return 0;
 }

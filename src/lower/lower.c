@@ -81,10 +81,15 @@ static int finish_outputs(struct tro_lowering *l, const struct tro_block *b)
 /* What taps may see: results of the node that have a place, complete after the last step so far. */
 int tro_lower_note(struct tro_lowering *l, tro_node_id id)
 {
+    if (l->p->n_steps)
+        l->p->steps[l->p->n_steps - 1].is_node_done = true;
+    return tro_lower_note_inner(l, id);
+}
+
+int tro_lower_note_inner(struct tro_lowering *l, tro_node_id id)
+{
     struct tro_program *const p = l->p;
     const struct tro_node *const n = tro_node_get(l->g, id);
-    if (p->n_steps)
-        p->steps[p->n_steps - 1].is_node_done = true;
     for (uint32_t i = 0; i < n->n_out; i++) {
         const struct tro_lower_value *const v = n->out[i].i ? tro_lower_value(l, n->out[i]) : NULL;
         if (!v || !v->is_placed || p->n_steps == 0)
@@ -96,15 +101,38 @@ int tro_lower_note(struct tro_lowering *l, tro_node_id id)
     return 0;
 }
 
+enum tro_precision tro_lower_node_precision(const struct tro_lowering *l, tro_node_id n,
+                                            enum tro_precision precision)
+{
+    return l->is_wide && l->is_wide[n.i] ? TRO_PRECISION_FP32 : precision;
+}
+
+static int mark_wide(struct tro_lowering *l)
+{
+    const struct tro_block *const b = tro_block_get(l->g, TRO_MAIN_BLOCK);
+    const size_t n_first = l->opts.n_wide < 0 ? 0 : (size_t)l->opts.n_wide;
+    if (n_first + l->opts.n_wides == 0)
+        return 0;
+    l->is_wide = TRO_NEW_N(&l->p->arena, bool, l->g->n_nodes + 1);
+    if (!l->is_wide)
+        return tro_fail_nomem(l->err);
+    for (size_t i = 0; i < b->n_nodes && i < n_first; i++)
+        l->is_wide[b->nodes[i].i] = true;
+    for (size_t i = 0; i < l->opts.n_wides; i++)
+        l->is_wide[b->nodes[l->opts.wide[i]].i] = true;
+    return 0;
+}
+
 static int lower_main(struct tro_lowering *l)
 {
     const struct tro_block *const b = tro_block_get(l->g, TRO_MAIN_BLOCK);
+    TRO_TRY(mark_wide(l));
     TRO_TRY(place_inputs(l, b));
     TRO_TRY(prepare_outputs(l, b));
     TRO_TRY(tro_lower_guess_block(l, TRO_MAIN_BLOCK));
     const enum tro_precision precision = l->opts.precision;
     for (size_t i = 0; i < b->n_nodes; i++) {
-        l->opts.precision = (int64_t)i < l->opts.n_wide ? TRO_PRECISION_FP32 : precision;
+        l->opts.precision = tro_lower_node_precision(l, b->nodes[i], precision);
         TRO_TRY(tro_lower_node(l, b->nodes[i]));
         TRO_TRY(tro_lower_note(l, b->nodes[i]));
     }

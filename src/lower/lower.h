@@ -92,11 +92,13 @@ double tro_precision_allowance(enum tro_precision precision);
 struct tro_lower_opts {
     const struct tro_backend *backend; /* NULL: everything on the reference kernels */
     enum tro_precision precision;      /* CPU: FP32 */
-    int n_wide;         /* nodes of the main block, from the first, that stay at FP32 */
-    int arch;           /* CUDA: compute capability, 90 for 9.0 */
-    int n_sms;          /* CUDA: multiprocessors */
-    uint32_t cpu_flags; /* base/cpu.h */
-    int n_threads;      /* that will run it */
+    int n_wide;           /* nodes of the main block, from the first, that stay at FP32 */
+    const uint32_t *wide; /* indexes of more of them, in their order */
+    size_t n_wides;
+    int arch;                          /* CUDA: compute capability, 90 for 9.0 */
+    int n_sms;                         /* CUDA: multiprocessors */
+    uint32_t cpu_flags;                /* base/cpu.h */
+    int n_threads;                     /* that will run it */
     const struct tro_choices *choices; /* of the tuner; NULL: first candidates */
     struct tro_libraries *libraries;   /* CUDA: of the device at hand, which outlive the program;
                                           NULL: kernels of our own alone */

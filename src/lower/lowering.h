@@ -39,10 +39,15 @@ struct tro_lowering {
     const char *problem; /* of tro_lower_pick, for the next step */
     const char *const *candidates;
     const char *name; /* of the node at hand */
+    bool *is_wide;    /* by node id: it stays at FP32; NULL: none does */
 };
 
 tro_value_id tro_lower_resolve(const struct tro_lowering *l, tro_value_id v);
 struct tro_lower_value *tro_lower_value(const struct tro_lowering *l, tro_value_id v);
+
+/* At what precision a node of the main block is lowered when `precision` is the program's. */
+enum tro_precision tro_lower_node_precision(const struct tro_lowering *l, tro_node_id n,
+                                            enum tro_precision precision);
 
 /* ---- place.c ------------------------------------------------------------------------------ */
 
@@ -85,6 +90,8 @@ int tro_lower_settle(struct tro_lowering *l, tro_node_id id);
 
 /* Notes where results of the node are, for taps. */
 int tro_lower_note(struct tro_lowering *l, tro_node_id id);
+/* The same of a node inside another, which is not done with it. */
+int tro_lower_note_inner(struct tro_lowering *l, tro_node_id id);
 
 /* ---- fallback.c ---------------------------------------------------------------------------- */
 

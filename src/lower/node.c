@@ -201,8 +201,10 @@ static int lower_inline(struct tro_lowering *l, const struct tro_node *node,
     for (uint32_t i = 0; i < node->n_out; i++)
         if (node->out[i].i)
             adopt(l, node->out[i], b->outputs[i]);
-    for (size_t i = 0; i < b->n_nodes; i++)
+    for (size_t i = 0; i < b->n_nodes; i++) {
         TRO_TRY(tro_lower_node(l, b->nodes[i]));
+        TRO_TRY(tro_lower_note_inner(l, b->nodes[i]));
+    }
     return 0;
 }
 

@@ -246,8 +246,12 @@ static int place_in_parent(struct tro_lowering *l, tro_value_id v, const struct 
     const struct tro_node *const concat = tro_node_get(l->g, tro_value_get(l->g, parent)->def);
     const struct tro_attrs_axis *const a = concat->attrs;
     if (!tro_lower_value(l, parent)->is_placed) {
+        const enum tro_precision own = l->opts.precision;
         struct tro_arg at;
-        TRO_TRY(tro_lower_place_value(l, parent, TRO_FORM_GUESS, false, TRO_DTYPE_NONE, &at));
+        l->opts.precision = tro_lower_node_precision(l, tro_value_get(l->g, parent)->def, own);
+        const int rc = tro_lower_place_value(l, parent, TRO_FORM_GUESS, false, TRO_DTYPE_NONE, &at);
+        l->opts.precision = own;
+        TRO_TRY(rc);
         tro_lower_set_place(l, parent, &at);
     }
     *out = tro_lower_value(l, parent)->at;

@@ -265,6 +265,18 @@ static int check_targets(const struct checker *c)
     return 0;
 }
 
+static int check_wide(const struct checker *c)
+{
+    const size_t n = tro_block_get(c->parts->graph, TRO_MAIN_BLOCK)->n_nodes;
+    const uint32_t *const wide = c->parts->wide;
+    for (size_t i = 0; i < c->parts->n_wides; i++)
+        if (wide[i] >= n || (i && wide[i] <= wide[i - 1]))
+            return tro_fail(c->err, TRO_E_INPUT,
+                            "expected indexes of the %zu nodes in their order, found %u", n,
+                            wide[i]);
+    return 0;
+}
+
 static bool is_after(const struct tro_plan_code *a, const struct tro_plan_code *b)
 {
     return b->key != a->key     ? b->key > a->key
@@ -306,5 +318,6 @@ int tro_plan_check(const struct tro_plan_parts *parts, struct tro_err *err)
     TRO_TRY(tro_err_prefix(err, check_samples(&c), "golden: "));
     TRO_TRY(tro_err_prefix(err, check_all_tuned(&c), "tuned: "));
     TRO_TRY(tro_err_prefix(err, check_targets(&c), "targets: "));
-    return tro_err_prefix(err, check_codes(&c), "code: ");
+    TRO_TRY(tro_err_prefix(err, check_codes(&c), "code: "));
+    return tro_err_prefix(err, check_wide(&c), "wide: ");
 }

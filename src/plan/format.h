@@ -6,7 +6,7 @@
 #include "plan/plan.h"
 
 #define TRO_PLAN_MAGIC "\x89TROP\r\n\x1a"
-#define TRO_PLAN_VERSION 2
+#define TRO_PLAN_VERSION 3
 #define TRO_PLAN_ALIGN 64
 #define TRO_PLAN_HEADER 64     /* bytes before the table */
 #define TRO_PLAN_ENTRY 32      /* bytes of an entry of the table */
@@ -15,7 +15,7 @@
 #define TRO_PLAN_MAX_SECTIONS 4096
 
 /* In the file's order; tuned sections alone may come more than once. A file is of the lowest format
- * that has all its kinds: 1 up to WEIGHTS, 2. */
+ * that has all its kinds: 1 up to WEIGHTS, 2 up to CODE, 3. */
 #define TRO_PLAN_KINDS(X) \
     X(META, 1)            \
     X(GRAPH, 2)           \
@@ -26,7 +26,8 @@
     X(GOLDEN, 7)          \
     X(WEIGHTS, 8)         \
     X(TARGETS, 9)         \
-    X(CODE, 10)
+    X(CODE, 10)           \
+    X(WIDE, 11)
 
 enum tro_plan_kind {
 #define TRO_PLAN_KIND(id, number) TRO_PLAN_##id = number,
@@ -38,7 +39,7 @@ enum tro_plan_kind {
 /* The last kind of a format. */
 static inline uint32_t tro_plan_last_kind(uint32_t version)
 {
-    return version == 1 ? TRO_PLAN_WEIGHTS : TRO_PLAN_N_KINDS - 1;
+    return version == 1 ? TRO_PLAN_WEIGHTS : version == 2 ? TRO_PLAN_CODE : TRO_PLAN_N_KINDS - 1;
 }
 
 static inline uint64_t tro_plan_align(uint64_t n)
@@ -67,6 +68,8 @@ int tro_plan_read_targets(struct tro_plan_parts *p, struct tro_arena *a, struct 
                           struct tro_err *err);
 /* Code views the section, which is aligned to 64. */
 int tro_plan_read_code(struct tro_plan_parts *p, struct tro_arena *a, struct tro_str section,
+                       struct tro_err *err);
+int tro_plan_read_wide(struct tro_plan_parts *p, struct tro_arena *a, struct tro_str section,
                        struct tro_err *err);
 /* The graph must be known; tensors view the section, which is aligned to 64. */
 int tro_plan_read_golden(struct tro_plan_parts *p, struct tro_arena *a, struct tro_str section,

@@ -231,7 +231,8 @@ static int read_sections(struct opener *o)
     TRO_TRY(tro_err_prefix(o->err, read_tuned(o), "section TUNED: "));
     TRO_TRY(read_optional(o, TRO_PLAN_GOLDEN, tro_plan_read_golden));
     TRO_TRY(read_optional(o, TRO_PLAN_TARGETS, tro_plan_read_targets));
-    return read_optional(o, TRO_PLAN_CODE, tro_plan_read_code);
+    TRO_TRY(read_optional(o, TRO_PLAN_CODE, tro_plan_read_code));
+    return read_optional(o, TRO_PLAN_WIDE, tro_plan_read_wide);
 }
 
 static int read_plan(struct opener *o)

@@ -91,9 +91,10 @@ struct tro_plan_parts {
     const struct tro_plan_tuned *tuned; /* each chip once */
     const char *precision; /* of GPUs: "fp32", "fp16" ... (lower/lower.h); NULL at writing: fp32 */
     int n_wide;            /* on GPUs: nodes of the main block, from the first, that stay at fp32 */
+    const uint32_t *wide;  /* likewise: more of them, indexes of nodes in their order, each once */
     const struct tro_plan_target *targets; /* by architecture, each once */
     const struct tro_plan_code *codes;     /* by key, kind, architecture, each once */
-    size_t n_notes, n_sizes, n_buckets, n_states, n_samples, n_tuned, n_targets, n_codes;
+    size_t n_notes, n_sizes, n_buckets, n_states, n_samples, n_tuned, n_targets, n_codes, n_wides;
 };
 
 /* ---- writing --------------------------------------------------------------------------- */

@@ -221,6 +221,22 @@ int tro_plan_read_targets(struct tro_plan_parts *p, struct tro_arena *a, struct 
     return check_end(&b, err);
 }
 
+int tro_plan_read_wide(struct tro_plan_parts *p, struct tro_arena *a, struct tro_str section,
+                       struct tro_err *err)
+{
+    struct tro_bytes b = tro_bytes_of(section.p, section.n);
+    p->n_wides = read_count(&b, 4);
+    uint32_t *const wide = TRO_NEW_N(a, uint32_t, p->n_wides + 1);
+    if (!wide)
+        return tro_fail_nomem(err);
+    if (p->n_wides == 0 && !b.failed)
+        return tro_fail(err, TRO_E_INPUT, "expected at least one node, found none");
+    for (size_t i = 0; i < p->n_wides; i++)
+        wide[i] = tro_bytes_u32(&b);
+    p->wide = wide;
+    return check_end(&b, err);
+}
+
 /* Pieces of code in the section; several kernels may share one. */
 struct pieces {
     struct tro_str section;

@@ -270,6 +270,18 @@ static int add_code(struct writer *w)
     return 0;
 }
 
+/* An empty section would be one more file of the same meaning. */
+static int add_wide(struct writer *w)
+{
+    struct tro_buf b = {0};
+    if (w->parts->n_wides == 0)
+        return 0;
+    tro_buf_u32(&b, (uint32_t)w->parts->n_wides);
+    for (size_t i = 0; i < w->parts->n_wides; i++)
+        tro_buf_u32(&b, w->parts->wide[i]);
+    return add_body(w, TRO_PLAN_WIDE, &b);
+}
+
 /* ---- the file -------------------------------------------------------------------------- */
 
 static int add_sections(struct writer *w)
@@ -284,6 +296,7 @@ static int add_sections(struct writer *w)
     TRO_TRY(add_weights(w));
     TRO_TRY(add_targets(w));
     TRO_TRY(add_code(w));
+    TRO_TRY(add_wide(w));
     if (w->n > TRO_PLAN_MAX_SECTIONS)
         return tro_fail(w->err, TRO_E_INPUT, "expected at most %d chips, found %zu",
                         TRO_PLAN_MAX_SECTIONS - TRO_PLAN_N_KINDS, w->parts->n_tuned);
@@ -315,7 +328,10 @@ static void put_section(const struct writer *w, const struct section *s, uint8_t
 
 static uint32_t version_of(const struct writer *w)
 {
-    return (uint32_t)w->sections[w->n - 1].kind <= tro_plan_last_kind(1) ? 1 : TRO_PLAN_VERSION;
+    uint32_t version = 1;
+    while ((uint32_t)w->sections[w->n - 1].kind > tro_plan_last_kind(version))
+        version++;
+    return version;
 }
 
 /* Header and table; bytes of sections are in place. */

@@ -200,6 +200,8 @@ static int choose_gpu(struct tro_plan_session *e, struct tro_plan *p, const char
                         "expected a plan of a precision that this version knows, found '%s'",
                         e->parts->precision);
     e->lower.n_wide = e->parts->n_wide;
+    e->lower.wide = e->parts->wide;
+    e->lower.n_wides = e->parts->n_wides;
     if (e->parts->n_targets && (!t || t->arch != d->arch))
         snprintf(e->notice, sizeof e->notice,
                  "the plan was built for sm_%d and runs untuned on %s (sm_%d); build it again with "

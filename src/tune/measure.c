@@ -65,6 +65,8 @@ struct tro_program *tro_bench_lower(const struct tro_tune_opts *o,
         const struct tro_cuda_device *const d = tro_cuda_store_device(o->store);
         opts.precision = o->precision;
         opts.n_wide = o->n_wide;
+        opts.wide = o->wide;
+        opts.n_wides = o->n_wides;
         opts.arch = d->arch;
         opts.n_sms = d->n_sms;
         opts.is_tuning = true;

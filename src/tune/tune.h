@@ -26,9 +26,11 @@ struct tro_tune_opts {
     const struct tro_backend *backend; /* the steps' */
     uint32_t cpu_flags;
     int n_threads;
-    struct tro_cuda_store *store;       /* on the GPU to tune for; NULL: the CPU */
-    enum tro_precision precision;       /* likewise */
-    int n_wide;                         /* likewise: lower/lower.h */
+    struct tro_cuda_store *store; /* on the GPU to tune for; NULL: the CPU */
+    enum tro_precision precision; /* likewise */
+    int n_wide;                   /* likewise: lower/lower.h */
+    const uint32_t *wide;
+    size_t n_wides;
     const struct tro_build_opts *build; /* tune, time_budget, cache, progress, warn */
     tro_tune_clock *clock;              /* NULL: the machine's */
     void *clock_ctx;
