@@ -65,12 +65,13 @@ static int pass_samples(struct pass *p, const char *path, struct tro_err *err)
     int rc = tro_samples_open(&samples, &side, &opts, err);
     for (int64_t i = 0; rc >= 0 && i < samples.n; i++) {
         struct tro_arena arena = {0};
-        struct tro_tensor in[64];
         char name[256];
+        struct tro_tensor *const in = TRO_NEW_N(&arena, struct tro_tensor,
+                                                (size_t)tro_side_n_inputs(&side) + 1);
         tro_samples_print_name(&samples, i, name, sizeof name);
         p->slice = p->camera = "";
         p->name = name;
-        rc = tro_samples_read(&samples, i, &arena, in, err);
+        rc = in ? tro_samples_read(&samples, i, &arena, in, err) : tro_fail_nomem(err);
         if (rc >= 0)
             rc = look(p, in, err);
         tro_arena_finish(&arena);

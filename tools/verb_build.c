@@ -12,6 +12,7 @@
 #include "build_onnx.h"
 #include "build_opts.h"
 #include "build_report.h"
+#include "fit.h"
 #include "memory_use.h"
 #include "progress.h"
 #include "quantize.h"
@@ -24,7 +25,7 @@
 #define N_PROBES 12
 
 struct verb {
-    struct tro_list args, shapes, buckets, states, calib;
+    struct tro_list args, shapes, buckets, states, calib, fp32_layers;
     const char *output, *json_path, *record_path, *calibration_path, *eval_path, *gate_path,
         *html_path, *onnx_path;
     struct tro_build_opts opts;
@@ -32,6 +33,7 @@ struct verb {
     bool has_no_libraries, is_passed; /* passed: the gates, where there are some */
     struct tro_quantize quantize;
     struct tro_trial trial;
+    struct tro_fit fit;
     struct tro_arena arena;
     struct tro_model *model;
     struct tro_plan *plan;
@@ -85,6 +87,29 @@ static void show_warning(void *ctx, const char *message)
     fprintf(stderr, "trocar: warning: %s\n", message);
 }
 
+static bool is_precision(const struct verb *v, const char *name)
+{
+    return v->opts.precision && strcmp(v->opts.precision, name) == 0;
+}
+
+static bool is_half(const struct verb *v)
+{
+    return is_precision(v, "fp16") || is_precision(v, "bf16");
+}
+
+static struct tro_calib calib_of(const struct verb *v)
+{
+    return (struct tro_calib){v->args.v[0], v->record_path, &v->calib, v->opts.n_threads};
+}
+
+/* Whether values fit 16 bits, and which layers stay at fp32. */
+static int fit(struct verb *v, const struct tro_builder *b, struct tro_err *err)
+{
+    v->fit.calib = calib_of(v);
+    v->fit.layers = &v->fp32_layers;
+    return tro_fit_check(&v->fit, b, &v->opts, err);
+}
+
 static int write_plan_to(struct verb *v, const char *path, const struct tro_build_opts *opts,
                          bool has_states, struct tro_err *err)
 {
@@ -94,6 +119,8 @@ static int write_plan_to(struct verb *v, const char *path, const struct tro_buil
         rc = tro_build_add_buckets(b, v->model, &v->buckets, err);
     if (rc >= 0 && has_states)
         rc = tro_build_add_states(b, &v->states, err);
+    if (rc >= 0)
+        rc = opts == &v->opts && is_half(v) ? fit(v, b, err) : 0;
     if (rc >= 0)
         rc = tro_builder_write(b, path, opts, err);
     tro_builder_destroy(b);
@@ -194,11 +221,6 @@ static int apply_record(struct verb *v, struct tro_err *err)
     return tro_err_prefix(err, rc, "%s: ", v->args.v[0]);
 }
 
-static struct tro_calib calib_of(const struct verb *v)
-{
-    return (struct tro_calib){v->args.v[0], v->record_path, &v->calib, v->opts.n_threads};
-}
-
 /* ---- integers -------------------------------------------------------------------------- */
 
 /* The model's graph as it is, untuned, on this machine's processor; evaluations hand states on
@@ -245,9 +267,15 @@ static int search(struct verb *v, struct tro_err *err)
 
 static int check_int8(const struct verb *v, bool is_int8, struct tro_err *err)
 {
-    if (!is_int8 && (v->calib.n || v->eval_path || v->calibration_path))
+    if (!is_int8 && (v->eval_path || v->calibration_path))
         return tro_fail(err, TRO_E_INPUT,
-                        "--calib, --calibration, --eval: expected --precision int8 with them");
+                        "--calibration, --eval: expected --precision int8 with them");
+    if (!is_int8 && !is_half(v) && v->calib.n)
+        return tro_fail(err, TRO_E_INPUT,
+                        "--calib: expected --precision int8, fp16 or bf16 with it");
+    if (!is_half(v) && v->fp32_layers.n)
+        return tro_fail(err, TRO_E_INPUT,
+                        "--fp32-layers: expected --precision fp16 or bf16 with it");
     if (is_int8 && v->calib.n == 0 && !v->calibration_path)
         return tro_fail(err, TRO_E_INPUT,
                         "--precision int8: expected --calib DATA, what the network sees in use, "
@@ -265,7 +293,7 @@ static int check_int8(const struct verb *v, bool is_int8, struct tro_err *err)
 /* Integers of a model that brings none. */
 static int quantize(struct verb *v, struct tro_err *err)
 {
-    const bool is_int8 = v->opts.precision && strcmp(v->opts.precision, "int8") == 0;
+    const bool is_int8 = is_precision(v, "int8");
     TRO_TRY(check_int8(v, is_int8, err));
     if (!is_int8)
         return 0;
@@ -327,6 +355,7 @@ static void finish(struct verb *v)
 {
     tro_plan_report_close(&v->report);
     tro_plan_close(v->plan);
+    tro_fit_finish(&v->fit);
     tro_model_close(v->model);
     tro_quantize_finish(&v->quantize);
     tro_trial_close(&v->trial);
@@ -366,7 +395,8 @@ int tro_verb_build(int argc, char **argv)
         {"--precision", TRO_OPT_STRING, &v.opts.precision, "P",
          "on GPUs: fp32 (the default), tf32, fp16, bf16"},
         {"--calib", TRO_OPT_LIST, &v.calib, "DATA",
-         "of int8: a data set (docs/dataset.md), or a folder of tensors or pictures"},
+         "of int8, and of fp16 and bf16 to look whether values fit: a data set (docs/dataset.md), "
+         "or a folder of tensors or pictures"},
         {"--calibration", TRO_OPT_STRING, &v.calibration_path, "FILE",
          "of int8: what --calib found: read where it is there, else written"},
         {"--eval", TRO_OPT_STRING, &v.eval_path, "DATA",
@@ -376,6 +406,8 @@ int tro_verb_build(int argc, char **argv)
         {"--html", TRO_OPT_STRING, &v.html_path, "FILE", "of int8: write a page about it"},
         {"--fp32-first", TRO_OPT_INT, &v.n_wide, "N",
          "of fp16 and bf16: the first N nodes stay at fp32"},
+        {"--fp32-layers", TRO_OPT_LIST, &v.fp32_layers, "NAME,...",
+         "likewise, by name; auto: those that make or take what overflows on the data of --calib"},
         {"--shapes", TRO_OPT_LIST, &v.shapes, "IN=SHAPE", "SHAPE, or MIN:OPT:MAX"},
         {"--bucket", TRO_OPT_LIST, &v.buckets, "IN=SHAPE", "one more shape within those"},
         {"--record", TRO_OPT_STRING, &v.record_path, "FILE",

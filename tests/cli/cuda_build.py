@@ -161,7 +161,7 @@ def what_the_machine_lacks_is_said():
             says=['NVRTC was not found', 'TROCAR_NVRTC'])
     for device in ('sm_75', 'sm_', 'sm_8x', 'cuda:', 'cuda:x', 'cpu,', '', 'sm_1000'):
         refused('build', m, '-o', 'y.plan', '--device', device, says='device: expected')
-    refused('build', m, '-o', 'y.plan', '--precision', 'int8', says=['fp32, tf32, fp16 or bf16'])
+    refused('build', m, '-o', 'y.plan', '--precision', 'int4', says=['fp32, tf32, fp16 or bf16'])
     equal(os.path.exists('y.plan'), False, 'a plan is left behind')
     trocar('build', m, '-o', 'y.plan', '--tune', 0, env={**NO_GPU, **NO_NVRTC})
 
