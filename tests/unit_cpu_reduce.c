@@ -149,6 +149,26 @@ TEST(reduce_bytes)
        "%y = reduce(%l, %a) {widens = 1}\noutput %y");
 }
 
+TEST(reduce_other_integers)
+{
+    static const char *const sizes[] = {"[5,6,7,8]\nconst %a : i64[2] = 1 3\n",
+                                        "[5,6,7,70]\nconst %a : i64[2] = 0 2\n",
+                                        "[4,130]\nconst %a : i64[1] = 1\n"};
+    static const char *const types[] = {"i8", "u8"};
+    char text[512];
+    for (int i = 0; i < 6; i++) {
+        snprintf(text, sizeof text,
+                 "input %%x : %s%s%%y = reduce(%%x, %%a) {kind = max}\noutput %%y", types[i % 2],
+                 sizes[i / 2]);
+        ON("reduce_max_bytes", 0, text);
+        snprintf(text, sizeof text,
+                 "input %%x : i32%s%%y = reduce(%%x, %%a) {drop_dims = %d}\n"
+                 "output %%y",
+                 sizes[i / 2], i % 2);
+        ON("reduce_i32", 0, text);
+    }
+}
+
 TEST(reduce_pictures)
 {
     ON("reduce", 1e-6,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reductions of f32 over any axes, and sums of bytes. Kept elements are independent: columns where
+ * Reductions of f32, and some of integers, over any axes. Kept elements are independent: columns where
  * the axis without gaps is kept, single ones where it is reduced. Few columns over many rows (the
  * mean of a picture) are cut into parts of the rows, whose results a second step puts together: how
  * many depends on the sizes alone, so that the bits do not depend on the number of threads.
@@ -164,66 +164,70 @@ static int run_join(const struct tro_step *s, const struct tro_step_run *r)
     return 0;
 }
 
-/* ---- sums of bytes ------------------------------------------------------------------------ */
+/* ---- integers ----------------------------------------------------------------------------- */
 
-/* Bytes are summed as unsigned ones; those with a sign are 128 too great then. */
-static int32_t byte_result(const struct params *p, int32_t sum)
-{
-    return (int32_t)((uint32_t)sum - p->flip * (uint32_t)p->n_each);
-}
-
-static int run_byte_rows(const struct tro_step *s, const struct tro_step_run *r)
-{
-    const struct params *const p = s->params;
-    const uint8_t *const x = tro_arg_ptr(r, &s->in[0]);
-    int32_t *const y = tro_arg_ptr(r, &s->out[0]);
-    int64_t begin, end, at[TRO_WALK_OPERANDS], inner[TRO_WALK_OPERANDS];
-    tro_part_range(p->kept.n, r->part, r->n_parts, &begin, &end);
-    for (int64_t i = begin; i < end; i++) {
-        int32_t sum = 0;
-        tro_walk_at(&p->kept, i, at);
-        for (int64_t k = 0; k < p->reduced.n; k++) {
-            tro_walk_at(&p->reduced, k, inner);
-            const uint8_t *const row = x + at[0] + inner[0];
-            for (int64_t j = 0; j < p->n; j++)
-                sum += row[j] ^ p->flip;
-        }
-        y[at[1]] = byte_result(p, sum);
+/*
+ * Bytes are taken as unsigned ones: those with a sign are 128 too great then. Sums wrap.
+ *   TX, x      type of an element, and what is folded of it
+ *   TA, fold   type and next value of acc, which starts as 0
+ *   TY, y      type of the result, and what it is of acc
+ */
+#define INT_KERNELS(id, TX, x, TA, fold, TY, y)                                             \
+    static int run_##id##_rows(const struct tro_step *s, const struct tro_step_run *r)      \
+    {                                                                                       \
+        const struct params *const p = s->params;                                           \
+        const TX *const from = tro_arg_ptr(r, &s->in[0]);                                   \
+        TY *const to = tro_arg_ptr(r, &s->out[0]);                                          \
+        int64_t begin, end, at[TRO_WALK_OPERANDS], inner[TRO_WALK_OPERANDS];                \
+        tro_part_range(p->kept.n, r->part, r->n_parts, &begin, &end);                       \
+        for (int64_t i = begin; i < end; i++) {                                             \
+            TA acc = 0;                                                                     \
+            tro_walk_at(&p->kept, i, at);                                                   \
+            for (int64_t k = 0; k < p->reduced.n; k++) {                                    \
+                tro_walk_at(&p->reduced, k, inner);                                         \
+                const TX *const row = from + at[0] + inner[0];                              \
+                for (int64_t j = 0; j < p->n; j++) {                                        \
+                    const TA v = (TA)(x(row[j]));                                           \
+                    acc = fold(acc, v);                                                     \
+                }                                                                           \
+            }                                                                               \
+            to[at[1]] = (TY)(y(acc));                                                       \
+        }                                                                                   \
+        return 0;                                                                           \
+    }                                                                                       \
+    static int run_##id##_cols(const struct tro_step *s, const struct tro_step_run *r)      \
+    {                                                                                       \
+        const struct params *const p = s->params;                                           \
+        const TX *const from = tro_arg_ptr(r, &s->in[0]);                                   \
+        TY *const to = tro_arg_ptr(r, &s->out[0]);                                          \
+        int64_t begin, end, at[TRO_WALK_OPERANDS], inner[TRO_WALK_OPERANDS];                \
+        tro_part_range(p->kept.n *n_groups(p), r->part, r->n_parts, &begin, &end);          \
+        for (int64_t i = begin; i < end; i++) {                                             \
+            const int64_t col = i % n_groups(p) * TRO_LINE_COLS, left = p->n_cols - col;    \
+            const int64_t n_cols = left < TRO_LINE_COLS ? left : TRO_LINE_COLS;             \
+            TA acc[TRO_LINE_COLS] = {0};                                                    \
+            tro_walk_at(&p->kept, i / n_groups(p), at);                                     \
+            for (int64_t k = 0; k < p->reduced.n * p->n; k++) {                             \
+                tro_walk_at(&p->reduced, k / p->n, inner);                                  \
+                const TX *const row = from + at[0] + col + inner[0] + k % p->n * p->x_step; \
+                for (int64_t j = 0; j < n_cols; j++) {                                      \
+                    const TA v = (TA)(x(row[j]));                                           \
+                    acc[j] = fold(acc[j], v);                                               \
+                }                                                                           \
+            }                                                                               \
+            for (int64_t j = 0; j < n_cols; j++)                                            \
+                to[at[1] + (col + j) * p->y_step] = (TY)(y(acc[j]));                        \
+        }                                                                                   \
+        return 0;                                                                           \
     }
-    return 0;
-}
-
-static void add_byte_cols(const struct params *p, const uint8_t *x, int64_t n_cols, int32_t *acc)
-{
-    int64_t inner[TRO_WALK_OPERANDS];
-    for (int64_t k = 0; k < p->reduced.n; k++) {
-        tro_walk_at(&p->reduced, k, inner);
-        for (int64_t i = 0; i < p->n; i++) {
-            const uint8_t *const row = x + inner[0] + i * p->x_step;
-            for (int64_t j = 0; j < n_cols; j++)
-                acc[j] += row[j] ^ p->flip;
-        }
-    }
-}
-
-static int run_byte_cols(const struct tro_step *s, const struct tro_step_run *r)
-{
-    const struct params *const p = s->params;
-    const uint8_t *const x = tro_arg_ptr(r, &s->in[0]);
-    int32_t *const y = tro_arg_ptr(r, &s->out[0]);
-    int64_t begin, end, at[TRO_WALK_OPERANDS];
-    tro_part_range(p->kept.n * n_groups(p), r->part, r->n_parts, &begin, &end);
-    for (int64_t i = begin; i < end; i++) {
-        const int64_t col = i % n_groups(p) * TRO_LINE_COLS, left = p->n_cols - col;
-        const int64_t n_cols = left < TRO_LINE_COLS ? left : TRO_LINE_COLS;
-        int32_t acc[TRO_LINE_COLS] = {0};
-        tro_walk_at(&p->kept, i / n_groups(p), at);
-        add_byte_cols(p, x + at[0] + col, n_cols, acc);
-        for (int64_t j = 0; j < n_cols; j++)
-            y[at[1] + (col + j) * p->y_step] = byte_result(p, acc[j]);
-    }
-    return 0;
-}
+#define AS_IS(v) (v)
+#define UNSIGNED(v) ((v) ^ p->flip)
+#define SUM(a, v) ((a) + (v))
+#define GREATER(a, v) ((a) < (v) ? (v) : (a))
+#define LESS_FLIPS(v) ((v)-p->flip * (uint32_t)p->n_each)
+INT_KERNELS(bytes, uint8_t, UNSIGNED, uint32_t, SUM, int32_t, LESS_FLIPS)
+INT_KERNELS(i32, int32_t, AS_IS, uint32_t, SUM, int32_t, AS_IS)
+INT_KERNELS(max_bytes, uint8_t, UNSIGNED, uint8_t, GREATER, uint8_t, UNSIGNED)
 
 /* ---- lowering
  * ------------------------------------------------------------------------------------- */
@@ -328,9 +332,25 @@ static uint32_t reduced_axes(const struct tro_lowering *l, const struct tro_lowe
     return axes.n == 0 && !a->noop_if_empty ? (1U << rank) - 1 : set;
 }
 
+struct kernel {
+    const char *name;
+    tro_step_fn *rows, *cols;
+};
+
+static const struct kernel *kernel_for(const struct tro_attrs_reduce *a, enum tro_dtype d)
+{
+    static const struct kernel f32 = {"reduce", run_rows, run_cols};
+    static const struct kernel bytes = {"reduce_bytes", run_bytes_rows, run_bytes_cols};
+    static const struct kernel i32 = {"reduce_i32", run_i32_rows, run_i32_cols};
+    static const struct kernel max = {"reduce_max_bytes", run_max_bytes_rows, run_max_bytes_cols};
+    return d == TRO_F32 ? &f32 : d == TRO_I32 ? &i32 : a->widens ? &bytes : &max;
+}
+
 static bool takes(const struct tro_attrs_reduce *a, enum tro_dtype d)
 {
-    return d == TRO_F32 || (a->widens && (d == TRO_I8 || d == TRO_U8));
+    const bool is_byte = d == TRO_I8 || d == TRO_U8;
+    return d == TRO_F32 || (a->widens && is_byte) || (a->kind == tro_reduction_max && is_byte) ||
+           (a->kind == tro_reduction_sum && d == TRO_I32);
 }
 
 int tro_cpu_emit_reduce(struct tro_lowering *l, const struct tro_lower_node *n)
@@ -354,14 +374,12 @@ int tro_cpu_emit_reduce(struct tro_lowering *l, const struct tro_lower_node *n)
     const struct tro_arg spread_y = spread(&x, &y, axes, a->drop_dims != 0);
     set_params(l, &own, &x, &spread_y, axes, c);
     own.flip = t.dtype == TRO_I8 ? 0x80 : 0;
-    own.n_splits = a->widens ? 1 : count_splits(&own);
+    own.n_splits = t.dtype == TRO_F32 ? count_splits(&own) : 1;
     if (own.n_splits > 1)
         return emit_split(l, n, &own, &x, &y);
-    tro_step_fn *const run = a->widens    ? (own.n_cols ? run_byte_cols : run_byte_rows)
-                             : own.n_cols ? run_cols
-                                          : run_rows;
-    struct tro_step *const s = tro_lower_step(l, n, a->widens ? "reduce_bytes" : "reduce", run, 1,
-                                              1, sizeof(*p), &p);
+    const struct kernel *const k = kernel_for(a, t.dtype);
+    struct tro_step *const s = tro_lower_step(l, n, k->name, own.n_cols ? k->cols : k->rows, 1, 1,
+                                              sizeof(*p), &p);
     if (!s)
         return tro_lower_err(l)->status;
     *p = own;

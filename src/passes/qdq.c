@@ -9,6 +9,7 @@
  *     Q(move(x)), Q(concat(x, y))    move(Q(x)), so that an anchor meets its Q
  *     Q(f(D(x)))                     qdq_table.c
  *     Q(mean(D(x)))                  qdq_mean.c
+ *     Q(softmax(D(x)))               qdq_rows.c, as normalize(D(x))
  *     conv(D(x), D(w), b) ..         qdq_int.c, as conv_transpose and matmul
  *
  * A tensor that something else needs in floating point is dequantized for that as well.
@@ -279,7 +280,7 @@ static void visit(struct tro_pass *p, tro_node_id id)
     }
     if (!drop_quantize(p, id) && !move_down(p, id) && !move_relu_down(p, id) &&
         !move_concat_down(p, id) && !move_up(p, id) && !tro_make_table(p, id) &&
-        !tro_make_int_mean(p, id))
+        !tro_make_int_mean(p, id) && !tro_make_int_softmax(p, id) && !tro_make_int_norm(p, id))
         tro_make_int_anchor(p, id);
 }
 

@@ -26,6 +26,11 @@ bool tro_make_int_anchor(struct tro_pass *p, tro_node_id n);
 /* Means and sums of dequantized tensors become exact sums; true when it was done. */
 bool tro_make_int_mean(struct tro_pass *p, tro_node_id n);
 
+/* Softmax and layer normalization of dequantized tensors become arithmetic that is the same
+ * everywhere; true when it was done. */
+bool tro_make_int_softmax(struct tro_pass *p, tro_node_id n);
+bool tro_make_int_norm(struct tro_pass *p, tro_node_id n);
+
 /* What quantizes a function of one dequantized tensor becomes a look-up; true when it was done. */
 bool tro_make_table(struct tro_pass *p, tro_node_id n);
 
