@@ -3,7 +3,8 @@
  * A quantized network that has everything between its integer layers, as exporters write it (Q and
  * D nodes), and what the passes make of it: U-Net's upsampling, pooling and concatenation, a
  * detector's resizing and splits, MobileNet's depthwise layers, means and excitation, curves by
- * tables of 8 and 16 bits, residual sums, softmax and layer normalization. Outputs must be the same bytes wherever it runs.
+ * tables of 8 and 16 bits, residual sums, softmax and layer normalization. Outputs must be the same
+ * bytes wherever it runs.
  */
 #ifndef TRO_TESTS_INT_NET_KIT_H
 #define TRO_TESTS_INT_NET_KIT_H
