@@ -171,7 +171,8 @@ def describe_file(path, record):
 
 # Of the runs after the first one that train_log.tsv has: what they learned from.
 LATER_RUNS = ('59,000 frames of 4,200 other procedures',
-              '66,560 frames of 4,160 more, depths for one focal length')
+              '66,560 frames of 4,160 more, depths for one focal length',
+              '52,736 frames of 3,296 more')
 
 
 def describe_training(name, source):
