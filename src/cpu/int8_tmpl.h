@@ -400,11 +400,26 @@ void INT8_FN(correct)(int32_t *acc, int64_t acc_pitch, int64_t n_rows, int64_t n
     }
 }
 
+/* To nearest, half to even, whatever the thread's rounding mode. */
+static inline vi round_to_vi(vf x)
+{
+#if VF_LANES == 16
+    return (vi)_mm512_cvt_roundps_epi32(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+    return vf_to_vi(vf_round(x));
+#endif
+}
+
 static inline void store_bytes(uint8_t *to, vi v, int64_t n)
 {
 #if VF_LANES == 16
-    const __mmask16 first = (__mmask16)((1U << n) - 1);
-    _mm512_mask_cvtepi32_storeu_epi8(to, first, (__m512i)v);
+    const __m128i b = _mm512_cvtepi32_epi8((__m512i)v);
+    if (n == VF_LANES)
+        _mm_storeu_si128((__m128i *)(void *)to, b);
+    else if (n == 8)
+        _mm_storel_epi64((__m128i *)(void *)to, b);
+    else
+        _mm_mask_storeu_epi8(to, (__mmask16)((1U << n) - 1), b);
 #else
     typedef uint8_t narrow __attribute__((vector_size(VF_LANES)));
     const narrow b = __builtin_convertvector(v, narrow);
@@ -413,21 +428,102 @@ static inline void store_bytes(uint8_t *to, vi v, int64_t n)
 }
 
 /* Limits are whole numbers, so a value may be brought between them before it is rounded. */
+struct limits {
+    vf lo, hi;
+    vi zero;
+};
+
+static inline vi requant_vector(const struct limits *l, const int32_t *acc, vf scale)
+{
+    const vf v = vi_to_vf(load_sums(acc)) * scale;
+    return round_to_vi(vf_min(vf_max(v, l->lo), l->hi)) + l->zero;
+}
+
+#if VF_LANES == 16
+/* The bytes of four vectors, one behind the other. */
+static inline __m512i join_bytes(vi a, vi b, vi c, vi d)
+{
+    const __m512i low = _mm512_set1_epi32(255);
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i ab = _mm512_packus_epi32(_mm512_and_si512((__m512i)a, low),
+                                           _mm512_and_si512((__m512i)b, low));
+    const __m512i cd = _mm512_packus_epi32(_mm512_and_si512((__m512i)c, low),
+                                           _mm512_and_si512((__m512i)d, low));
+    return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(ab, cd));
+}
+
+/* Rows of sixteen columns, four at a time. Returns how many were done. */
+static inline int64_t requant_narrow(const struct limits *l, const struct tro_requant *q,
+                                     const int32_t *acc, int64_t acc_pitch, int64_t n_rows,
+                                     uint8_t *out, int64_t out_pitch)
+{
+    const vf scale = vf_load(q->scale);
+    int64_t i = 0;
+    for (; i + 4 <= n_rows; i += 4, acc += 4 * acc_pitch, out += 4 * out_pitch) {
+        const __m512i all = join_bytes(requant_vector(l, acc, scale),
+                                       requant_vector(l, acc + acc_pitch, scale),
+                                       requant_vector(l, acc + 2 * acc_pitch, scale),
+                                       requant_vector(l, acc + 3 * acc_pitch, scale));
+        if (out_pitch == VF_LANES) {
+            _mm512_storeu_si512(out, all);
+            continue;
+        }
+        _mm_storeu_si128((__m128i *)(void *)out, _mm512_castsi512_si128(all));
+        _mm_storeu_si128((__m128i *)(void *)(out + out_pitch), _mm512_extracti32x4_epi32(all, 1));
+        _mm_storeu_si128((__m128i *)(void *)(out + 2 * out_pitch),
+                         _mm512_extracti32x4_epi32(all, 2));
+        _mm_storeu_si128((__m128i *)(void *)(out + 3 * out_pitch),
+                         _mm512_extracti32x4_epi32(all, 3));
+    }
+    return i;
+}
+
+/* Columns of a row by sixty-four. Returns how many were done. */
+static inline int64_t requant_wide(const struct limits *l, const struct tro_requant *q,
+                                   const int32_t *acc, int64_t n_cols, uint8_t *out)
+{
+    int64_t j = 0;
+    for (; j + 4 * VF_LANES <= n_cols; j += 4 * VF_LANES) {
+        vi v[4];
+        for (int k = 0; k < 4; k++)
+            v[k] = requant_vector(l, acc + j + k * VF_LANES, vf_load(q->scale + j + k * VF_LANES));
+        _mm512_storeu_si512(out + j, join_bytes(v[0], v[1], v[2], v[3]));
+    }
+    return j;
+}
+#else
+static inline int64_t requant_narrow(const struct limits *l, const struct tro_requant *q,
+                                     const int32_t *acc, int64_t acc_pitch, int64_t n_rows,
+                                     uint8_t *out, int64_t out_pitch)
+{
+    (void)l, (void)q, (void)acc, (void)acc_pitch, (void)n_rows, (void)out, (void)out_pitch;
+    return 0;
+}
+static inline int64_t requant_wide(const struct limits *l, const struct tro_requant *q,
+                                   const int32_t *acc, int64_t n_cols, uint8_t *out)
+{
+    (void)l, (void)q, (void)acc, (void)n_cols, (void)out;
+    return 0;
+}
+#endif
+
 void INT8_FN(requant)(const struct tro_requant *q, const int32_t *acc, int64_t acc_pitch,
                       int64_t n_rows, int64_t n_cols, uint8_t *out, int64_t out_pitch)
 {
-    const vf lo = vf_set((float)(q->lo - q->zero)), hi = vf_set((float)(q->hi - q->zero));
-    const vi zero = vi_set(q->zero);
-    for (int64_t i = 0; i < n_rows; i++, acc += acc_pitch, out += out_pitch) {
-        for (int64_t j = 0; j < n_cols; j += VF_LANES) {
-            const int64_t n = n_cols - j < VF_LANES ? n_cols - j : VF_LANES;
-            const vf v = vi_to_vf(load_sums(acc + j)) * vf_load(q->scale + j);
-            const vf whole = vf_round(vf_min(vf_max(v, lo), hi));
-            store_bytes(out + j, vf_to_vi(whole) + zero, n);
-        }
-        if (q->table)
-            lookup_bytes(out, out, n_cols, q->table);
+    const struct limits l = {vf_set((float)(q->lo - q->zero)), vf_set((float)(q->hi - q->zero)),
+                             vi_set(q->zero)};
+    int64_t i = 0;
+    if (n_cols == 16)
+        i = requant_narrow(&l, q, acc, acc_pitch, n_rows, out, out_pitch);
+    for (; i < n_rows; i++) {
+        const int32_t *const from = acc + i * acc_pitch;
+        uint8_t *const to = out + i * out_pitch;
+        for (int64_t j = requant_wide(&l, q, from, n_cols, to); j < n_cols; j += VF_LANES)
+            store_bytes(to + j, requant_vector(&l, from + j, vf_load(q->scale + j)),
+                        n_cols - j < VF_LANES ? n_cols - j : VF_LANES);
     }
+    for (i = 0; q->table && i < n_rows; i++)
+        lookup_bytes(out + i * out_pitch, out + i * out_pitch, n_cols, q->table);
 }
 
 /* ---- other ends ------------------------------------------------------------------------------ */
@@ -486,7 +582,7 @@ void INT8_FN(end)(const struct tro_ending *e, const int32_t *acc, int64_t acc_pi
             float *const to = (float *)(void *)out + j;
             if (e->out != TRO_F32)
                 store_bytes((uint8_t *)out + j,
-                            vf_to_vi(vf_round(vf_min(vf_max(v / scale, lo), hi))) + zero, n);
+                            round_to_vi(vf_min(vf_max(v / scale, lo), hi)) + zero, n);
             else if (n == VF_LANES)
                 vf_store(to, v);
             else
