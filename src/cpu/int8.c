@@ -16,7 +16,7 @@ enum {
     ACC_COLS = 128,              /* columns of sums kept before the epilogue */
     ACC_ELEMS = 4096,            /* of lines: sums kept */
     VECTOR_COLS = 16,            /* of any level: tables and sums are read in whole vectors */
-    GOOD_LINE_BYTES = 32 * 1024, /* of a block of lines, in the first-level cache */
+    GOOD_LINE_BYTES = 128 * 1024, /* of a block of lines, in the second-level cache */
     LEAST_LINES = 2,             /* of windows in a block */
     LEAST_LINE = 8,              /* windows of a line for which lines are the first guess */
     UNITS_EACH = 4               /* units of work a thread should have to choose from */
