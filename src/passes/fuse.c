@@ -8,6 +8,12 @@
  *     conv ─► sigmoid ─► mul ─► add ─► relu        residual r exists before the conv
  *        └───────────────┘      r┘
  *
+ * What a quantized tensor stands for is computed again by each of its users, which read a byte
+ * instead of four: a `dequantize` stands in front of its user and goes with it.
+ *
+ *     conv_int ─► requantize ─► conv_int ─► dequantize ─► add ─► quantize
+ *                      └────── dequantize ───────────────┘
+ *
  * Without anchor: from the last pointwise node backwards, those of the same shape. The fused node
  * stands at the last one's place, so what others use must not be used before it.
  */
@@ -97,6 +103,28 @@ static bool uses_region(const struct fuser *f, const struct tro_region *r, const
     return false;
 }
 
+/* A quantized tensor of bytes as numbers, for one user. */
+static bool is_dequantize(const struct fuser *f, tro_node_id id)
+{
+    const struct tro_node *const n = tro_node_get(f->p->g, id);
+    return n->op == TRO_OP_DEQUANTIZE &&
+           tro_dtype_size(tro_value_get(f->p->g, n->in[0])->dtype) == 1 &&
+           tro_pass_user(f->p, n->out[0]).i != 0;
+}
+
+/* Stands behind the anchor, but could stand in front of it. */
+static bool may_come_along(const struct fuser *f, const struct tro_region *r, tro_node_id id)
+{
+    const uint32_t first = f->place[r->nodes[0].i];
+    if (!id.i || id.i >= f->n_ids || !is_pointwise(f, id) || !is_dequantize(f, id))
+        return false;
+    const struct tro_node *const n = tro_node_get(f->p->g, id);
+    for (uint32_t i = 0; i < n->n_in; i++)
+        if (place_of(f, n->in[i]) > first)
+            return false;
+    return true;
+}
+
 static bool follows(const struct fuser *f, const struct tro_region *r, tro_node_id id)
 {
     const struct tro_node *const n = tro_node_get(f->p->g, id);
@@ -106,22 +134,55 @@ static bool follows(const struct fuser *f, const struct tro_region *r, tro_node_
         return false;
     for (uint32_t i = 0; i < n->n_in; i++) {
         const tro_node_id def = n->in[i].i ? tro_value_get(f->p->g, n->in[i])->def : TRO_NODE_NONE;
-        if (!tro_region_has(r, def) && place_of(f, n->in[i]) > f->place[r->nodes[0].i])
+        if (!tro_region_has(r, def) && place_of(f, n->in[i]) > f->place[r->nodes[0].i] &&
+            !may_come_along(f, r, def))
             return false;
     }
     return true;
 }
 
+/* The node, and what comes along with it, unless that were too many. */
+static void add_following(const struct fuser *f, struct tro_region *r, tro_node_id id)
+{
+    const struct tro_region before = *r;
+    const struct tro_node *const n = tro_node_get(f->p->g, id);
+    const uint32_t first = f->place[r->nodes[0].i];
+    tro_region_add(r, f->place, id);
+    bool fits = true;
+    for (uint32_t i = 0; i < n->n_in && fits; i++) {
+        const tro_node_id def = n->in[i].i ? tro_value_get(f->p->g, n->in[i])->def : TRO_NODE_NONE;
+        if (tro_region_has(r, def) || place_of(f, n->in[i]) <= first)
+            continue;
+        fits = r->n < TRO_REGION_MAX_NODES;
+        if (fits)
+            tro_region_add(r, f->place, def);
+    }
+    if (!fits || count_outputs(f, r) > TRO_REGION_MAX_OUTPUTS)
+        *r = before;
+}
+
+/* Numbers that another region can make of the integers go with it. */
+static void leave_to_users(const struct fuser *f, struct tro_region *r)
+{
+    for (int i = r->n - 1; i > 0; i--) {
+        const tro_node_id id = r->nodes[i];
+        if (!is_dequantize(f, id))
+            continue;
+        const tro_value_id out = tro_node_get(f->p->g, id)->out[0];
+        const tro_node_id user = tro_pass_user(f->p, out);
+        if (!tro_region_has(r, user) && is_pointwise(f, user) &&
+            tro_pass_is_same_shape(f->p, out, tro_node_get(f->p->g, user)->out[0]))
+            tro_region_remove(r, id);
+    }
+}
+
 static void grow_forward(struct fuser *f, struct tro_region *r)
 {
     const uint32_t first = f->place[r->nodes[0].i];
-    for (size_t i = first; i < f->n && r->n < TRO_REGION_MAX_NODES; i++) {
-        if (!follows(f, r, f->nodes[i]))
-            continue;
-        tro_region_add(r, f->place, f->nodes[i]);
-        if (count_outputs(f, r) > TRO_REGION_MAX_OUTPUTS)
-            tro_region_remove(r, f->nodes[i]);
-    }
+    for (size_t i = first; i < f->n && r->n < TRO_REGION_MAX_NODES; i++)
+        if (!tro_region_has(r, f->nodes[i]) && follows(f, r, f->nodes[i]))
+            add_following(f, r, f->nodes[i]);
+    leave_to_users(f, r);
 }
 
 /* ---- without anchor -------------------------------------------------------------------- */
@@ -208,8 +269,48 @@ static void fuse_pointwise(struct fuser *f)
     }
 }
 
+/* Each pointwise user of a `dequantize` gets one of its own, right in front of it. */
+static void part_dequantize(struct tro_pass *p, tro_node_id user, uint32_t k)
+{
+    const tro_value_id v = tro_node_get(p->g, user)->in[k];
+    const struct tro_node *const n = v.i ? tro_pass_def(p, v, TRO_OP_DEQUANTIZE) : NULL;
+    if (!n || n->n_in > 3 || n->block.i != tro_node_get(p->g, user)->block.i ||
+        tro_is_const(p->g, n->in[0]) || tro_dtype_size(tro_value_get(p->g, n->in[0])->dtype) != 1)
+        return;
+    const tro_node_id id = tro_value_get(p->g, v)->def;
+    const tro_value_id in[3] = {n->in[0], n->n_in > 1 ? n->in[1] : TRO_VALUE_NONE,
+                                n->n_in > 2 ? n->in[2] : TRO_VALUE_NONE};
+    const tro_value_id own = tro_pass_emit(p, user, TRO_OP_DEQUANTIZE, n->attrs, in, n->n_in);
+    tro_pass_set_input(p, user, k, own);
+    if (p->rc == 0 && tro_pass_may_remove(p, id))
+        tro_pass_sweep(p, id);
+}
+
+static void part_dequantizes(struct tro_pass *p, tro_block_id b)
+{
+    const size_t n = tro_block_get(p->g, b)->n_nodes;
+    tro_node_id *const nodes = tro_calloc(n + 1, sizeof(*nodes));
+    if (!nodes) {
+        p->rc = tro_fail_nomem(p->err);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        nodes[i] = tro_block_get(p->g, b)->nodes[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct tro_node *const user = tro_node_get(p->g, nodes[i]);
+        const bool is_there = user->block.i && p->rc == 0;
+        const uint32_t n_in = is_there && tro_op_info(user->op)->kind == TRO_KIND_POINTWISE
+                                  ? user->n_in
+                                  : 0;
+        for (uint32_t k = 0; k < n_in; k++)
+            part_dequantize(p, nodes[i], k);
+    }
+    tro_free(nodes);
+}
+
 static int fuse_block(struct tro_pass *p, tro_block_id b)
 {
+    part_dequantizes(p, b);
     struct fuser f = {.p = p, .block = b, .n = tro_block_get(p->g, b)->n_nodes};
     f.n_ids = p->g->n_nodes + 2 * f.n;
     f.nodes = tro_calloc(f.n + 1, sizeof(*f.nodes));
