@@ -15,6 +15,8 @@ struct conv {
     int64_t channels;    /* of a group */
     int64_t first, last; /* windows along the width with all taps inside */
     int64_t line;        /* pixels of a line that its windows see */
+    bool has_planes;     /* x is read plane by plane: few channels */
+    int64_t plane;       /* then from one to the next */
 };
 
 /* Windows next to each other along the width, of which `to` gets one every `pitch` bytes. */
@@ -128,6 +130,12 @@ static void copy_pixels(const struct tro_int8 *p, const struct conv *v, const ui
     const int64_t c = v->channels, pitch = v->x.at[TRO_W], room = p->s.w.room;
     const uint32_t flip = p->flip_a * 0x01010101U;
     int64_t i = 0;
+    if (v->plane) {
+        const uint8_t *const planes[3] = {from, from + (c > 1 ? v->plane : 0),
+                                          from + (c > 2 ? 2 * v->plane : 0)};
+        p->level->weave(to, planes, n, p->flip_a);
+        return;
+    }
     if (pitch == c && room == c) {
         p->level->copy(to, 0, from, 0, 1, n * c, p->flip_a);
         return;
@@ -189,6 +197,20 @@ static void describe_lines(struct tro_int8_shape *s, struct conv *v)
     s->lines.run_step = g->dilation[TRO_H] * s->lines.line_step;
 }
 
+/* The few channels of a picture that lies in planes are put together on their way into lines. */
+static void take_planes(const struct tro_lowering *l, const struct tro_node *n,
+                        struct tro_int8_shape *s, struct conv *v)
+{
+    struct tro_tensor w;
+    const struct tro_arg place = tro_lower_place(l, n->in[0]);
+    v->has_planes = s->lines.out_w > 0 && v->channels < 4 && s->w.n_groups == 1 && !s->zero_b.i &&
+                    tro_lower_type(l, s->b, &w) && w.dtype == TRO_I8 && tro_arg_is_rows(&place) &&
+                    !tro_arg_is_channels_last(&place);
+    s->needs_lines = v->has_planes;
+    if (v->has_planes)
+        s->a_form = TRO_FORM_ROWS;
+}
+
 /* Rows that lie behind each other at one pitch, in the kernel's own form. */
 static int64_t direct_pitch(const struct tro_int8 *p, const struct conv *v)
 {
@@ -200,7 +222,10 @@ static int64_t direct_pitch(const struct tro_int8 *p, const struct conv *v)
     const bool is_even = (g->in[TRO_H] == 1 || h == w * g->in[TRO_W]) &&
                          (g->in[TRO_D] == 1 || d == w * g->in[TRO_W] * g->in[TRO_H]) &&
                          (g->n == 1 || v->x.n == w * g->in[TRO_W] * g->in[TRO_H] * g->in[TRO_D]);
-    return p->flip_a || p->s.w.n_groups > 1 || v->channels % 4 || !is_even || w % 1024 == 0 ? 0 : w;
+    return v->has_planes || p->flip_a || p->s.w.n_groups > 1 || v->channels % 4 || !is_even ||
+                   w % 1024 == 0
+               ? 0
+               : w;
 }
 
 static bool describe(struct tro_lowering *l, const struct tro_lower_node *n,
@@ -243,6 +268,7 @@ static bool describe(struct tro_lowering *l, const struct tro_lower_node *n,
     s->col_axis = 1;
     s->out_form = TRO_FORM_CHANNELS_LAST;
     describe_lines(s, v);
+    take_planes(l, node, s, v);
     return true;
 }
 
@@ -254,6 +280,7 @@ static int emit(struct tro_lowering *l, const struct tro_lower_node *n,
     if (rc <= 0)
         return rc;
     v->x = tro_pitch_of(&at.a);
+    v->plane = v->has_planes ? at.a.stride[1] : 0;
     at.gather = gather;
     at.fill_lines = fill_lines;
     at.ctx = v;

@@ -11,15 +11,15 @@
 #include <string.h>
 
 enum {
-    GOOD_ROWS = 56,              /* of a block: then packed weights come from far only so often */
-    GOOD_A_BYTES = 384 * 1024,   /* of a's block, in the second-level cache */
-    ACC_COLS = 128,              /* columns of sums kept before the epilogue */
-    ACC_ELEMS = 4096,            /* of lines: sums kept */
-    VECTOR_COLS = 16,            /* of any level: tables and sums are read in whole vectors */
+    GOOD_ROWS = 56,               /* of a block: then packed weights come from far only so often */
+    GOOD_A_BYTES = 384 * 1024,    /* of a's block, in the second-level cache */
+    ACC_COLS = 128,               /* columns of sums kept before the epilogue */
+    ACC_ELEMS = 4096,             /* of lines: sums kept */
+    VECTOR_COLS = 16,             /* of any level: tables and sums are read in whole vectors */
     GOOD_LINE_BYTES = 128 * 1024, /* of a block of lines, in the second-level cache */
-    LEAST_LINES = 2,             /* of windows in a block */
-    LEAST_LINE = 8,              /* windows of a line for which lines are the first guess */
-    UNITS_EACH = 4               /* units of work a thread should have to choose from */
+    LEAST_LINES = 2,              /* of windows in a block */
+    LEAST_LINE = 8,               /* windows of a line for which lines are the first guess */
+    UNITS_EACH = 4                /* units of work a thread should have to choose from */
 };
 
 #define TILE(level, rows, cols)                  \
@@ -29,11 +29,11 @@ enum {
      rows,                                       \
      cols,                                       \
      tro_int8_gemm_##rows##x##cols##__##level},
-#define LEVEL(flag, level, is_a_signed)                                              \
-    {                                                                                \
-        flag, is_a_signed, {TRO_INT8_TILES__##level(TILE)}, tro_int8_copy__##level,  \
-            tro_int8_requant__##level, tro_int8_end__##level, tro_int8_sum__##level, \
-            tro_int8_correct__##level                                                \
+#define LEVEL(flag, level, is_a_signed)                                                \
+    {                                                                                  \
+        flag, is_a_signed, {TRO_INT8_TILES__##level(TILE)}, tro_int8_copy__##level,    \
+            tro_int8_weave__##level, tro_int8_requant__##level, tro_int8_end__##level, \
+            tro_int8_sum__##level, tro_int8_correct__##level                           \
     }
 
 /* Best first. */
@@ -462,7 +462,7 @@ static int pick_tile(struct tro_lowering *l, struct tro_int8 *at)
     int n = 0;
     for (int i = 0; i < TRO_INT8_MAX_TILES && (i == 0 || is_plain); i++) {
         const struct tro_int8_tile *const t = &at->level->tile[i];
-        for (int lines = 0; t->gemm && lines <= (v->out_w > 0 && is_plain); lines++) {
+        for (int lines = s->needs_lines; t->gemm && lines <= (v->out_w > 0 && is_plain); lines++) {
             struct candidate one = {.tile = t, .is_in_lines = lines, .cost = cost_of(t, s)};
             if (lines != (v->out_w >= LEAST_LINE))
                 one.cost *= 4;

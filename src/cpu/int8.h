@@ -37,6 +37,8 @@ typedef void tro_int8_gemm_fn(const struct tro_int8_rows *a, const int8_t *b, co
 /* n_rows rows: to[i] = from[i] ^ flip */
 typedef void tro_int8_copy_fn(uint8_t *to, int64_t to_pitch, const uint8_t *from,
                               int64_t from_pitch, int64_t n_rows, int64_t n, uint8_t flip);
+/* to[4 * i + c] = plane[c][i] ^ flip for c < 3, i < n; the fourth byte is anything. */
+typedef void tro_int8_weave_fn(uint8_t *to, const uint8_t *const plane[3], int64_t n, uint8_t flip);
 
 /* out = saturate(round_half_even(float(acc) * scale[col]) + zero), then lo .. hi; NaN gives lo;
  * then the entry of its byte, where there is a table. */
@@ -55,6 +57,7 @@ typedef void tro_int8_requant_fn(const struct tro_requant *q, const int32_t *acc
  *     v = float(acc) * scale[col]
  *     v = round_half_even(v) within code_lo .. code_hi, * code_scale      where is_coded
  *     v = v + term[col]                                                   where there is a term
+ *     v = min(max(v, own_lo), own_hi)                                     where there is a skip
  *     v = v + (skip - skip_zero) * skip_scale, or + skip where it is f32  where there is a skip
  *     v = min(max(v, lo), hi)
  *     out = v, or saturate(round_half_even(v / out_scale) + out_zero)
@@ -65,7 +68,7 @@ struct tro_ending {
     float code_lo, code_hi, code_scale;
     enum tro_dtype skip, out; /* TRO_DTYPE_NONE, TRO_F32, TRO_I8, TRO_U8 */
     int32_t skip_zero, out_zero;
-    float skip_scale, out_scale, lo, hi;
+    float skip_scale, own_lo, own_hi, out_scale, lo, hi;
     /* As matched: none where there is none. */
     tro_value_id skip_value;
     bool has_term;
@@ -97,6 +100,7 @@ struct tro_int8_level {
     bool is_a_signed;
     struct tro_int8_tile tile[TRO_INT8_MAX_TILES]; /* the widest, of whole vectors, first */
     tro_int8_copy_fn *copy;
+    tro_int8_weave_fn *weave;
     tro_int8_requant_fn *requant;
     tro_int8_end_fn *end;
     tro_int8_sum_fn *sum;
@@ -123,6 +127,7 @@ const struct tro_int8_level *tro_int8_pick(uint32_t flags);
 #define TRO_INT8_GEMM(level, rows, cols) tro_int8_gemm_fn tro_int8_gemm_##rows##x##cols##__##level;
 #define TRO_INT8_LEVEL(level)                                                       \
     TRO_INT8_TILES__##level(TRO_INT8_GEMM) tro_int8_copy_fn tro_int8_copy__##level; \
+    tro_int8_weave_fn tro_int8_weave__##level;                                      \
     tro_int8_requant_fn tro_int8_requant__##level;                                  \
     tro_int8_end_fn tro_int8_end__##level;                                          \
     tro_int8_sum_fn tro_int8_sum__##level;                                          \
@@ -192,6 +197,7 @@ struct tro_int8_shape {
     enum tro_dtype a_dtype;
     enum tro_form a_form, out_form;
     struct tro_int8_lines lines; /* if it can be done so, n left open */
+    bool needs_lines;            /* a lies as fill_lines alone can read it */
 };
 
 struct tro_int8 {

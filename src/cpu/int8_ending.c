@@ -21,7 +21,7 @@ struct match {
 };
 
 /* Where the chain stands: each stage may be left out. */
-enum stage { IN_INT, IN_FLOAT, WITH_TERM, WITH_SKIP, IN_BYTES };
+enum stage { IN_INT, IN_FLOAT, WITH_TERM, WITH_BOUND, WITH_SKIP, IN_BYTES };
 
 /* One element, or one for each column, along the axis with cols_behind axes behind it. */
 static bool by_column(const struct match *m, tro_value_id v, enum tro_dtype d, struct tro_tensor *t)
@@ -145,6 +145,10 @@ static bool add(struct match *m, const struct tro_node *n, enum stage *at, float
     if (*at >= WITH_SKIP)
         return false;
     *at = WITH_SKIP;
+    m->e->own_lo = m->e->lo;
+    m->e->own_hi = m->e->hi;
+    m->e->lo = -INFINITY;
+    m->e->hi = INFINITY;
     if (m->skipped.i && tro_value_eq(v, m->skipped))
         return true;
     if (m->e->skip != TRO_DTYPE_NONE || !is_other_tensor(m, v, &t) || t.dtype != TRO_F32)
@@ -198,7 +202,7 @@ static bool follow(struct match *m, const struct tro_node *n, enum stage *at, fl
         return add(m, n, at, term);
     case TRO_OP_MAX:
     case TRO_OP_MIN:
-        *at = WITH_SKIP;
+        *at = *at < WITH_BOUND ? WITH_BOUND : *at;
         return bound(m, n);
     case TRO_OP_QUANTIZE:
         *at = IN_BYTES;

@@ -372,6 +372,16 @@ void INT8_FN(copy)(uint8_t *to, int64_t to_pitch, const uint8_t *from, int64_t f
 #endif
 }
 
+void INT8_FN(weave)(uint8_t *to, const uint8_t *const plane[3], int64_t n, uint8_t flip)
+{
+    const uint8_t *const a = plane[0], *const b = plane[1], *const c = plane[2];
+    const uint32_t bits = flip * 0x01010101U;
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t four = ((uint32_t)a[i] | (uint32_t)b[i] << 8 | (uint32_t)c[i] << 16) ^ bits;
+        memcpy(to + 4 * i, &four, 4);
+    }
+}
+
 int32_t INT8_FN(sum)(const uint8_t *a, int64_t n)
 {
     int32_t sum = 0;
@@ -558,6 +568,8 @@ static inline __attribute__((always_inline)) vf end_vector(const struct tro_endi
             vf_set(e->code_scale);
     if (e->term)
         v = v + vf_load(e->term + j);
+    if (e->skip != TRO_DTYPE_NONE)
+        v = vf_min(vf_set(e->own_hi), vf_max(vf_set(e->own_lo), v));
     if (e->skip == TRO_F32)
         v = v + load_part((const float *)(const void *)skip + j, n);
     else if (e->skip != TRO_DTYPE_NONE)
@@ -566,10 +578,12 @@ static inline __attribute__((always_inline)) vf end_vector(const struct tro_endi
     return vf_min(vf_set(e->hi), vf_max(vf_set(e->lo), v));
 }
 
-void INT8_FN(end)(const struct tro_ending *e, const int32_t *acc, int64_t acc_pitch, int64_t n_rows,
-                  int64_t n_cols, char *out, int64_t out_pitch, const char *skip,
+/* What is stored may lie anywhere for the compiler: it must not look at a copy of its own again. */
+void INT8_FN(end)(const struct tro_ending *given, const int32_t *acc, int64_t acc_pitch,
+                  int64_t n_rows, int64_t n_cols, char *out, int64_t out_pitch, const char *skip,
                   int64_t skip_pitch)
 {
+    const struct tro_ending own = *given, *const e = &own;
     const int32_t least = e->out == TRO_U8 ? 0 : -128;
     const vf lo = vf_set((float)(least - e->out_zero));
     const vf hi = vf_set((float)(least + 255 - e->out_zero));
