@@ -540,16 +540,18 @@ void INT8_FN(requant)(const struct tro_requant *q, const int32_t *acc, int64_t a
 
 static inline vf load_codes(const char *p, int64_t n, bool is_signed, vi zero)
 {
+#if VF_LANES == 16
+    const __m128i u = n == VF_LANES ? _mm_loadu_si128((const __m128i *)(const void *)p)
+                                    : _mm_maskz_loadu_epi8((__mmask16)((1U << n) - 1), p);
+    const vi v = (vi)(is_signed ? _mm512_cvtepi8_epi32(u) : _mm512_cvtepu8_epi32(u));
+#else
     typedef uint8_t narrow_u __attribute__((vector_size(VF_LANES)));
     typedef int8_t narrow_i __attribute__((vector_size(VF_LANES)));
     narrow_u u = {0};
-#if VF_LANES == 16
-    u = (narrow_u)_mm_maskz_loadu_epi8((__mmask16)((1U << n) - 1), p);
-#else
     memcpy(&u, p, n == VF_LANES ? VF_LANES : (size_t)n);
-#endif
     const vi v = is_signed ? __builtin_convertvector((narrow_i)u, vi)
                            : __builtin_convertvector(u, vi);
+#endif
     return vi_to_vf(v - zero);
 }
 
