@@ -2,8 +2,9 @@
 /*
  * Reductions of f32, and some of integers, over any axes. Kept elements are independent: columns
  * where the axis without gaps is kept, single ones where it is reduced. Few columns over many rows
- * (the mean of a picture) are cut into parts of the rows, whose results a second step puts together:
- * how many depends on the sizes alone, so that the bits do not depend on the number of threads.
+ * (the mean of a picture) are cut into parts of the rows, whose results a second step puts
+ * together: how many depends on the sizes alone, so that the bits do not depend on the number of
+ * threads.
  */
 #include "cpu/cpu.h"
 #include "cpu/line_kernels.h"
