@@ -160,6 +160,7 @@ TEST(conv_int_epilogues)
         "%d = dequantize(%c, %s)\n%u = add(%d, %term)\n%v = max(%u, %f)\n"
         "%k = dequantize(%skip, %s1, %zi)\n%e = add(%k, %v)\n%r = quantize(%e, %s1, %z) {to = u8}",
         "%d = dequantize(%c, %s)\n%v = min(%d, %f)\n%e = add(%wide, %v)\n%r = max(%e, %f)",
+        "%d = dequantize(%c, %s)\n%u = add(%term, %d)\n%v = add(%f, %u)\n%r = add(%wide, %v)",
         "%d = dequantize(%c, %s)\n%e = max(%d, %f)\n%g = add(%e, %d)\n"
         "%r = quantize(%g, %s1, %zi) {to = i8}",
     };

@@ -161,7 +161,8 @@ static void end_rows(const struct tro_int8 *p, const struct tro_step_run *r, con
     const char *skip = (const char *)acc; /* anything where there is none */
     int64_t skip_pitch = 0;
     e.scale = (const float *)tro_arg_ptr(r, &p->scale) + scale_at;
-    e.term = e.has_term ? (const float *)tro_arg_ptr(r, &p->term) + scale_at : NULL;
+    for (int k = 0; k < e.n_terms; k++)
+        e.term[k] = (const float *)tro_arg_ptr(r, &p->term[k]) + scale_at;
     if (e.skip != TRO_DTYPE_NONE) {
         const int64_t skip_size = (int64_t)tro_dtype_size(e.skip);
         skip = (const char *)tro_arg_ptr(r, &p->skip) + offset_of(&p->skip, index) * skip_size;
@@ -502,7 +503,7 @@ static int add_tile(struct tro_lowering *l, const struct tro_lower_node *n, stru
 /* What the epilogue has for each column. */
 struct by_column {
     int32_t *bias;
-    float *scale, *term;
+    float *scale, *term[TRO_INT8_MAX_TERMS];
 };
 
 /* The epilogue: requantized or ended here, from what columns get, or a tile. As a tro_emit_fn
@@ -516,14 +517,17 @@ static int add_epilogue(struct tro_lowering *l, const struct tro_lower_node *n, 
     if (!tro_requant_match(l, n, behind, n_cols, c->bias, c->scale, &p->requant)) {
         p->has_ending = tro_ending_match(l, n, &s->y, behind, n_cols, c->bias, c->scale, c->term,
                                          &p->ending);
-        if (!p->has_ending)
+        if (!p->has_ending) {
+            p->ending = (struct tro_ending){.n_terms = 0};
             return add_tile(l, n, p);
+        }
         p->requant.by_table = TRO_VALUE_NONE;
     }
     for (int64_t j = n_cols; j < n_all; j++) {
         c->bias[j] = c->bias[j - n_cols];
         c->scale[j] = c->scale[j - n_cols];
-        c->term[j] = c->term[j - n_cols];
+        for (int k = 0; k < TRO_INT8_MAX_TERMS; k++)
+            c->term[k][j] = c->term[k][j - n_cols];
     }
     p->has_bias = true;
     if (p->has_ending && p->ending.skip != TRO_DTYPE_NONE)
@@ -545,8 +549,8 @@ static int add_tables(struct tro_lowering *l, struct tro_int8 *p, const int32_t 
         TRO_TRY(add_columns(l, w, c->bias, &p->bias));
         TRO_TRY(add_columns(l, w, c->scale, &p->scale));
     }
-    if (p->has_ending && p->ending.has_term)
-        TRO_TRY(add_columns(l, w, c->term, &p->term));
+    for (int k = 0; k < p->ending.n_terms; k++)
+        TRO_TRY(add_columns(l, w, c->term[k], &p->term[k]));
     return tro_int8_pack(l, p->s.b, w, &p->packed);
 }
 
@@ -561,9 +565,10 @@ int tro_int8_begin(struct tro_lowering *l, const struct tro_lower_node *n,
         return 0;
     const size_t n_all = (size_t)(s->w.n_groups * s->w.n);
     int32_t *const zeros = TRO_NEW_N(arena, int32_t, n_all);
-    const struct by_column c = {TRO_NEW_N(arena, int32_t, n_all), TRO_NEW_N(arena, float, n_all),
-                                TRO_NEW_N(arena, float, n_all)};
-    if (!zeros || !c.bias || !c.scale || !c.term)
+    const struct by_column c = {TRO_NEW_N(arena, int32_t, n_all),
+                                TRO_NEW_N(arena, float, n_all),
+                                {TRO_NEW_N(arena, float, n_all), TRO_NEW_N(arena, float, n_all)}};
+    if (!zeros || !c.bias || !c.scale || !c.term[0] || !c.term[1])
         return tro_fail_nomem(tro_lower_err(l));
     if (!read_zeros_b(l, s, b.dtype, zeros, &at->has_zero_b))
         return 0;
@@ -596,8 +601,8 @@ static void list_args(const struct tro_int8 *p, struct tro_step *s)
     s->in[n++] = p->scale;
     if (p->requant.by_table.i)
         s->in[n++] = p->table;
-    if (p->has_ending && p->ending.has_term)
-        s->in[n++] = p->term;
+    for (int k = 0; k < p->ending.n_terms; k++)
+        s->in[n++] = p->term[k];
     if (p->has_ending && p->ending.skip != TRO_DTYPE_NONE)
         s->in[n++] = p->skip;
     s->out[0] = p->out;
@@ -606,9 +611,8 @@ static void list_args(const struct tro_int8 *p, struct tro_step *s)
 /* Inputs of the epilogue that is no tile: bias and scale, and what else it has. */
 static int count_end(const struct tro_int8 *p)
 {
-    const bool has_term = p->has_ending && p->ending.has_term;
     const bool has_skip = p->has_ending && p->ending.skip != TRO_DTYPE_NONE;
-    return 2 + (p->requant.by_table.i != 0) + has_term + has_skip;
+    return 2 + (p->requant.by_table.i != 0) + p->ending.n_terms + has_skip;
 }
 
 int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, struct tro_int8 *at)

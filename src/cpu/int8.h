@@ -56,14 +56,17 @@ typedef void tro_int8_requant_fn(const struct tro_requant *q, const int32_t *acc
  *
  *     v = float(acc) * scale[col]
  *     v = round_half_even(v) within code_lo .. code_hi, * code_scale      where is_coded
- *     v = v + term[col]                                                   where there is a term
+ *     v = v + term[k][col]                                                for k < n_terms
  *     v = min(max(v, own_lo), own_hi)                                     where there is a skip
  *     v = v + (skip - skip_zero) * skip_scale, or + skip where it is f32  where there is a skip
  *     v = min(max(v, lo), hi)
  *     out = v, or saturate(round_half_even(v / out_scale) + out_zero)
  */
+enum { TRO_INT8_MAX_TERMS = 2 };
+
 struct tro_ending {
-    const float *scale, *term;
+    const float *scale, *term[TRO_INT8_MAX_TERMS];
+    int n_terms;
     bool is_coded;
     float code_lo, code_hi, code_scale;
     enum tro_dtype skip, out; /* TRO_DTYPE_NONE, TRO_F32, TRO_I8, TRO_U8 */
@@ -71,7 +74,6 @@ struct tro_ending {
     float skip_scale, own_lo, own_hi, out_scale, lo, hi;
     /* As matched: none where there is none. */
     tro_value_id skip_value;
-    bool has_term;
 };
 /* Bytes from row to row of out and of skip. */
 typedef void tro_int8_end_fn(const struct tro_ending *e, const int32_t *acc, int64_t acc_pitch,
@@ -212,7 +214,8 @@ struct tro_int8 {
     bool is_in_lines;     /* fill_lines instead of gather */
 
     uint8_t flip_a; /* sign bit, where the kernel wants the other sign */
-    struct tro_arg packed, zero_a, zero_b, bias, scale, table, term, skip, out;
+    struct tro_arg packed, zero_a, zero_b, bias, scale, table, skip, out;
+    struct tro_arg term[TRO_INT8_MAX_TERMS];
     bool has_zero_a, has_zero_b, has_bias, is_zero_a_by_row;
     struct tro_tile *tile; /* NULL: requantized here, or with has_ending ended so */
     struct tro_requant requant;
@@ -244,6 +247,6 @@ bool tro_requant_match(struct tro_lowering *l, const struct tro_lower_node *n, i
  * n_cols elements each. */
 bool tro_ending_match(struct tro_lowering *l, const struct tro_lower_node *n,
                       const struct tro_tensor *y, int cols_behind, int64_t n_cols, int32_t *bias,
-                      float *scale, float *term, struct tro_ending *e);
+                      float *scale, float *const *term, struct tro_ending *e);
 
 #endif

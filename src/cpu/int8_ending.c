@@ -132,13 +132,12 @@ static bool take_skip(struct match *m, const struct tro_node *n)
     return true;
 }
 
-static bool add(struct match *m, const struct tro_node *n, enum stage *at, float *term)
+static bool add(struct match *m, const struct tro_node *n, enum stage *at, float *const *term)
 {
     struct tro_tensor t;
     const tro_value_id v = other(n, m->last);
-    if (*at < WITH_TERM && by_column(m, v, TRO_F32, &t)) {
-        spread(m, &t, term);
-        m->e->has_term = true;
+    if (*at <= WITH_TERM && m->e->n_terms < TRO_INT8_MAX_TERMS && by_column(m, v, TRO_F32, &t)) {
+        spread(m, &t, term[m->e->n_terms++]);
         *at = WITH_TERM;
         return true;
     }
@@ -186,7 +185,7 @@ static bool quantize(struct match *m, const struct tro_node *n)
 
 /* One node of the chain. */
 static bool follow(struct match *m, const struct tro_node *n, enum stage *at, float *scale,
-                   float *term)
+                   float *const *term)
 {
     const bool is_scaling = n->op == TRO_OP_DEQUANTIZE || n->op == TRO_OP_REQUANTIZE;
     if (*at == IN_BYTES)
@@ -232,7 +231,7 @@ static int take_bias(const struct match *m, const struct tro_lower_node *n, int3
 
 bool tro_ending_match(struct tro_lowering *l, const struct tro_lower_node *n,
                       const struct tro_tensor *y, int cols_behind, int64_t n_cols, int32_t *bias,
-                      float *scale, float *term, struct tro_ending *e)
+                      float *scale, float *const *term, struct tro_ending *e)
 {
     struct match m = {.l = l, .y = y, .cols_behind = cols_behind, .n_cols = n_cols, .n = n, .e = e};
     enum stage at = IN_INT;

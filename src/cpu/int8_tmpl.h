@@ -568,8 +568,8 @@ static inline __attribute__((always_inline)) vf end_vector(const struct tro_endi
     if (e->is_coded)
         v = vf_round(vf_min(vf_max(v, vf_set(e->code_lo)), vf_set(e->code_hi))) *
             vf_set(e->code_scale);
-    if (e->term)
-        v = v + vf_load(e->term + j);
+    for (int k = 0; k < e->n_terms; k++)
+        v = v + vf_load(e->term[k] + j);
     if (e->skip != TRO_DTYPE_NONE)
         v = vf_min(vf_set(e->own_hi), vf_max(vf_set(e->own_lo), v));
     if (e->skip == TRO_F32)

@@ -21,10 +21,14 @@ static void gather(const struct tro_int8 *p, const struct tro_step_run *r, int64
                    int64_t first, int64_t n, uint8_t *to, int64_t to_pitch)
 {
     const uint8_t *const a = tro_arg_ptr(r, &p->a);
+    const int64_t n_each = p->a.shape[p->a.rank - 2], pitch = p->a.stride[p->a.rank - 2];
     (void)group;
-    for (int64_t i = 0; i < n; i++)
-        p->level->copy(to + i * to_pitch, 0, a + row_offset(&p->a, first + i), 0, 1, p->s.w.k,
-                       p->flip_a);
+    for (int64_t i = 0, some; i < n; i += some) {
+        const int64_t left = n_each - (first + i) % n_each;
+        some = n - i < left ? n - i : left;
+        p->level->copy(to + i * to_pitch, to_pitch, a + row_offset(&p->a, first + i), pitch, some,
+                       p->s.w.k, p->flip_a);
+    }
 }
 
 static bool describe(struct tro_lowering *l, const struct tro_lower_node *n,
