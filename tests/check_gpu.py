@@ -14,6 +14,8 @@ Needs a driver, NVRTC, python3 with numpy and onnx, and to build meson, ninja an
     refusals   no driver, no GPU, no memory, a kernel that faults: a status, never an abort
     memory     sessions that come and go leave memory as it was
     figures    energy that bench tells against the power, the time line of profile against the clock
+    gates      the networks of models/ at fp16 and in integers by their gates, from an archive of
+               tests/gpu_gates.py, when one is named (--gates)
     sanitizer  compute-sanitizer's memcheck and racecheck over the unit tests, when asked for
 
 Networks are the trained ones of the test data ($TROCAR_TEST_DATA, else ../shared/data) and those of
@@ -43,7 +45,8 @@ import test_networks as trained  # noqa: E402
 from checks import programs, report as rp  # noqa: E402
 
 ROOT = trained.ROOT
-SUITES = ('units', 'networks', 'plans', 'refusals', 'memory', 'figures', 'sanitizer')
+SUITES = ('units', 'networks', 'plans', 'refusals', 'memory', 'figures', 'gates',
+          'sanitizer')
 FP32_LIMIT, FP16_LIMIT = 1e-4, 2e-2
 # Nodes that stay at FP32 in FP16: pixels of 0 to 255 enter YOLOX unscaled, and what the first
 # layers round grows through the rest.
@@ -57,6 +60,8 @@ SEED = 3
 # They bring the emulated device.
 HOST_ONLY = ('unit_cuda_abi', 'unit_cuda_emu', 'unit_cuda_faults', 'unit_cuda_library_abi',
              'unit_cuda_no_library')
+ONLY_REAL = ('units', 'figures', 'gates', 'sanitizer')  # not emulated
+GATES_TIMEOUT = 600
 SMALL_BYTES = 1e6
 SANITIZER = shutil.which('compute-sanitizer') or '/usr/local/cuda/bin/compute-sanitizer'
 SANITIZER_TESTS = ('memcheck', 'racecheck')
@@ -533,6 +538,24 @@ def figures(check):
         check_timeline(check, plan)
 
 
+# ---- gates ---------------------------------------------------------------------------------
+
+
+def gates(check):
+    if not check.options.gates:
+        check.results.add('SKIP', 'gates: no archive of tests/gpu_gates.py was named (--gates)')
+        return
+    command = [sys.executable, 'tests/gpu_gates.py', 'run', check.options.gates, '-o',
+               os.path.join(check.folder, 'gates'), '--jobs', str(check.options.jobs)]
+    code, out = check.run(command, GATES_TIMEOUT)
+    lines = [line.partition(' ') for line in out.splitlines()]
+    for verdict, _, text in lines:
+        if verdict in ('PASS', 'FAIL', 'SKIP'):
+            check.results.add(verdict, f'gates: {text}')
+    if not lines or lines[-1][2][:6] != 'passed':
+        check.results.add('FAIL', f'gates: {rp.cause(code, out, GATES_TIMEOUT)}')
+
+
 # ---- all -----------------------------------------------------------------------------------
 
 
@@ -544,6 +567,7 @@ def parse(argv):
     p.add_argument('--nets', metavar='DIR', default=os.path.join(ROOT, 'build', 'nets'))
     p.add_argument('--no-nets', action='store_true', help='the trained networks alone')
     p.add_argument('--only', metavar='SUITE,...', default=','.join(SUITES))
+    p.add_argument('--gates', metavar='TAR', help='of tests/gpu_gates.py pack')
     p.add_argument('--sanitizer', action='store_true', help='slow')
     p.add_argument('--sanitizer-timeout', type=int, default=200, help='seconds a program (200)')
     p.add_argument('--emulated', action='store_true')
@@ -559,7 +583,7 @@ def parse(argv):
             setattr(options, name, values[options.emulated])
     options.suites = [s for s in SUITES if s in options.only.split(',')]
     if options.emulated:
-        options.suites = [s for s in options.suites if s not in ('units', 'figures', 'sanitizer')]
+        options.suites = [s for s in options.suites if s not in ONLY_REAL]
     return options
 
 
