@@ -106,6 +106,18 @@ static double kl_bound(const struct tro_stats *s, int n_levels)
     return best;
 }
 
+struct tro_bound_ends tro_bound_ends(const struct tro_stats *s, double bound)
+{
+    return (struct tro_bound_ends){fmin(fmax((double)s->min, -bound), 0),
+                                   fmax(fmin((double)s->max, bound), 0)};
+}
+
+/* Levels of a magnitude where 255 reach from end to end. */
+static int offset_levels(const struct tro_stats *s, double peak)
+{
+    return (int)nearbyint(255 * peak / ((double)s->max - fmin((double)s->min, 0)));
+}
+
 void tro_bounds_find(const struct tro_stats *s, int n_levels, double out[TRO_N_BOUNDS])
 {
     const double peak = tro_stats_peak(s);
@@ -116,4 +128,6 @@ void tro_bounds_find(const struct tro_stats *s, int n_levels, double out[TRO_N_B
     out[TRO_BOUND_PERCENTILE] = fmin(percentile_bound(s), peak);
     out[TRO_BOUND_MSE] = mse_bound(s, n_levels);
     out[TRO_BOUND_KL] = fmin(kl_bound(s, n_levels), peak);
+    out[TRO_BOUND_OFFSET_MSE] = tro_stats_has_tail(s) ? mse_bound(s, offset_levels(s, peak))
+                                                      : out[TRO_BOUND_MSE];
 }

@@ -7,6 +7,9 @@
  *   mse          the least mean of (x - quantized x)^2
  *   kl           the least relative entropy of the histogram to the one of its quantized values, as
  *                TensorRT's calibrator had it (S. Migacz, 8-bit inference with TensorRT, GTC 2017)
+ *   offset       as max, but the quantized values reach from the least element to the greatest and
+ *                not as far to both sides, which SiLU and its like do not need
+ *   offset-mse   as mse, cut off at the least and the greatest element
  */
 #ifndef TRO_QUANT_BOUND_H
 #define TRO_QUANT_BOUND_H
@@ -17,7 +20,9 @@
     X(MAX, "max")               \
     X(PERCENTILE, "percentile") \
     X(MSE, "mse")               \
-    X(KL, "kl")
+    X(KL, "kl")                 \
+    X(OFFSET, "offset")         \
+    X(OFFSET_MSE, "offset-mse")
 
 enum tro_bound {
 #define TRO_BOUND_ENUM(id, name) TRO_BOUND_##id,
@@ -30,6 +35,12 @@ extern const char *const tro_bound_names[TRO_N_BOUNDS + 1]; /* ends with NULL */
 /* n_levels: quantized magnitudes, 127 or 255. Each is above 0, unless all elements are 0: then they
  * are 1. */
 void tro_bounds_find(const struct tro_stats *s, int n_levels, double out[TRO_N_BOUNDS]);
+
+/* Where elements that are cut off at a bound end; 0 lies between. */
+struct tro_bound_ends {
+    double low, high;
+};
+struct tro_bound_ends tro_bound_ends(const struct tro_stats *s, double bound);
 
 /* Mean of (x - quantized x)^2 at a bound, from the histogram. */
 double tro_bound_mse(const struct tro_stats *s, int n_levels, double bound);

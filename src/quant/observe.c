@@ -127,6 +127,24 @@ static void join_concats(struct tro_quant *q)
 
 /* ---- bounds --------------------------------------------------------------------------------- */
 
+int tro_quant_levels(const struct tro_quant_group *g)
+{
+    return g->is_unsigned ? 255 : 127;
+}
+
+struct tro_quant_form tro_quant_form(const struct tro_quant_group *g, enum tro_bound bound)
+{
+    const double b = g->bounds[bound];
+    if ((bound == TRO_BOUND_OFFSET || bound == TRO_BOUND_OFFSET_MSE) &&
+        tro_stats_has_tail(&g->stats)) {
+        const struct tro_bound_ends ends = tro_bound_ends(&g->stats, b);
+        const double scale = (ends.high - ends.low) / 255;
+        return (struct tro_quant_form){TRO_U8, (float)scale, (int)nearbyint(-ends.low / scale)};
+    }
+    return (struct tro_quant_form){g->is_unsigned ? TRO_U8 : TRO_I8,
+                                   (float)(b / tro_quant_levels(g)), 0};
+}
+
 int tro_quant_bound(struct tro_quant *q, struct tro_err *err)
 {
     if (q->n_observed == 0)
@@ -143,7 +161,7 @@ int tro_quant_bound(struct tro_quant *q, struct tro_err *err)
         for (int k = 0; k < TRO_N_BOUNDS; k++)
             g->errors[k] = NAN;
         g->chosen = TRO_BOUND_MSE;
-        g->scale = (float)(g->bounds[g->chosen] / tro_quant_levels(g));
+        g->form = tro_quant_form(g, g->chosen);
     }
     return 0;
 }

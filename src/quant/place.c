@@ -127,17 +127,23 @@ static void replace_uses(struct place *p, tro_value_id v, tro_value_id to, tro_n
 static int place_source(struct place *p, const struct tro_quant_source *s)
 {
     const struct tro_quant_group *const group = &p->q->groups[s->group];
-    const struct tro_attrs_cast to = {.to = group->is_unsigned ? TRO_U8 : TRO_I8};
+    const struct tro_quant_form *const form = &group->form;
+    const struct tro_attrs_cast to = {.to = form->dtype};
     const tro_value_id v = here(p, s->value);
     const char *const name = tro_value_get(p->g, v)->name;
     const tro_node_id before = after(p->g, v);
-    float scale = group->scale;
-    const struct tro_tensor t = {.dtype = TRO_F32, .data = &scale};
-    tro_value_id in[2] = {v}, d;
-    TRO_TRY(add_const(p, name, "scale", &t, &in[1]));
-    TRO_TRY(add_node(p, TRO_OP_QUANTIZE, &to, in, 2, name, "quantized", before, &in[0]));
+    float scale = form->scale;
+    uint8_t zero = (uint8_t)form->zero;
+    const struct tro_tensor scale_tensor = {.dtype = TRO_F32, .data = &scale};
+    const struct tro_tensor zero_tensor = {.dtype = form->dtype, .data = &zero};
+    const uint32_t n_in = zero ? 3 : 2;
+    tro_value_id in[3] = {v}, d;
+    TRO_TRY(add_const(p, name, "scale", &scale_tensor, &in[1]));
+    if (zero)
+        TRO_TRY(add_const(p, name, "zero", &zero_tensor, &in[2]));
+    TRO_TRY(add_node(p, TRO_OP_QUANTIZE, &to, in, n_in, name, "quantized", before, &in[0]));
     const tro_node_id quantize = tro_value_get(p->g, in[0])->def;
-    TRO_TRY(add_node(p, TRO_OP_DEQUANTIZE, NULL, in, 2, name, "dequantized", before, &d));
+    TRO_TRY(add_node(p, TRO_OP_DEQUANTIZE, NULL, in, n_in, name, "dequantized", before, &d));
     replace_uses(p, v, d, quantize);
     return 0;
 }

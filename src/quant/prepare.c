@@ -35,11 +35,6 @@ int tro_quant_result_axis(const struct tro_graph *g, const struct tro_node *n)
     return n->op == TRO_OP_MATMUL ? rank_of(g, n->out[0]) - 1 : 1;
 }
 
-int tro_quant_levels(const struct tro_quant_group *g)
-{
-    return g->is_unsigned ? 255 : 127;
-}
-
 /* ---- layers --------------------------------------------------------------------------------- */
 
 static bool is_layer(const struct tro_graph *g, const struct tro_node *n)

@@ -13,6 +13,13 @@
 #include "graph/graph.h"
 #include "quant/bound.h"
 
+/* Integers that stand for a tensor: saturate(round(x / scale) + zero). */
+struct tro_quant_form {
+    enum tro_dtype dtype; /* u8, or i8 whose zero is 0 */
+    float scale;
+    int zero;
+};
+
 /* Tensors that share scale and zero. */
 struct tro_quant_group {
     const char *name; /* of its first source */
@@ -22,7 +29,7 @@ struct tro_quant_group {
     double bounds[TRO_N_BOUNDS];
     double errors[TRO_N_BOUNDS]; /* of the layers that take it, summed; NaN: not probed */
     enum tro_bound chosen;
-    float scale;
+    struct tro_quant_form form;
 };
 
 /* A value that is not a move of others of its group: quantize stands behind it. */
@@ -87,6 +94,10 @@ struct tro_graph *tro_quant_make(const struct tro_quant *q, struct tro_err *err)
 
 /* Greatest quantized magnitude of a group: 127, or 255 where it is unsigned. */
 int tro_quant_levels(const struct tro_quant_group *g);
+
+/* A group's integers at one of its bounds. Of a group without a tail (tro_stats_has_tail) the offset
+ * ones are as max and mse. */
+struct tro_quant_form tro_quant_form(const struct tro_quant_group *g, enum tro_bound bound);
 
 /* Axis of the channels of weights, of what a layer takes, of its result. */
 int tro_quant_weight_axis(const struct tro_graph *g, const struct tro_node *n);

@@ -6,6 +6,8 @@
 
 #include "base/err.h"
 
+#define MOST_OF_BOTH 1.8f /* of twice the greatest magnitude */
+
 int tro_stats_init(struct tro_stats *s, int n_channels, struct tro_arena *arena,
                    struct tro_err *err)
 {
@@ -21,6 +23,12 @@ int tro_stats_init(struct tro_stats *s, int n_channels, struct tro_arena *arena,
 float tro_stats_peak(const struct tro_stats *s)
 {
     return s->max > -s->min ? s->max : -s->min;
+}
+
+/* What an offset gains is the share of levels that no element needs. */
+bool tro_stats_has_tail(const struct tro_stats *s)
+{
+    return s->min < 0 && s->max > 0 && s->max - s->min < MOST_OF_BOTH * tro_stats_peak(s);
 }
 
 /* Until the magnitude is below the end. */

@@ -10,6 +10,8 @@
 #define TRO_QUANT_STATS_H
 
 #include "base/arena.h"
+#include <stdbool.h>
+
 #include <trocar/trocar.h>
 
 #define TRO_STATS_BINS 2048
@@ -40,6 +42,9 @@ void tro_stats_add(struct tro_stats *s, const struct tro_tensor *t, int axis);
 
 /* Range and histogram of two tensors as if they were one; channels stay those of `to`. */
 void tro_stats_join(struct tro_stats *to, const struct tro_stats *from);
+
+/* There are elements on both sides of 0, and they reach much farther to one side. */
+bool tro_stats_has_tail(const struct tro_stats *s);
 
 /* The greatest magnitude. */
 float tro_stats_peak(const struct tro_stats *s);

@@ -97,10 +97,15 @@ int tro_quant_weights_init(struct tro_quant_weights *q, const struct tro_tensor 
     return 0;
 }
 
-void tro_quant_weights_value(const struct tro_quant_weights *q, int axis, float *out)
+int tro_quant_weights_round(struct tro_tensor *w, int axis, struct tro_err *err)
 {
-    const struct channels c = channels_of(&q->values, axis);
-    for (int64_t at = 0; at < c.n_outer * c.n * c.n_inner; at++)
-        out[at] = (float)((const int8_t *)q->values.data)[at] *
-                  ((const float *)q->scales.data)[at / c.n_inner % c.n];
+    struct tro_arena arena = {0};
+    struct tro_quant_weights q;
+    const struct channels c = channels_of(w, axis);
+    const int rc = tro_quant_weights_init(&q, w, axis, &arena, err);
+    for (int64_t at = 0; at < c.n_outer * c.n * c.n_inner && rc >= 0; at++)
+        ((float *)w->data)[at] = (float)((const int8_t *)q.values.data)[at] *
+                                 ((const float *)q.scales.data)[at / c.n_inner % c.n];
+    tro_arena_finish(&arena);
+    return rc;
 }

@@ -16,7 +16,7 @@ struct tro_quant_weights {
 int tro_quant_weights_init(struct tro_quant_weights *q, const struct tro_tensor *w, int axis,
                            struct tro_arena *arena, struct tro_err *err);
 
-/* What they stand for. out: f32, of the weights' shape. */
-void tro_quant_weights_value(const struct tro_quant_weights *q, int axis, float *out);
+/* What they stand for, in the place of the weights they were made of. */
+int tro_quant_weights_round(struct tro_tensor *w, int axis, struct tro_err *err);
 
 #endif
