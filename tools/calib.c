@@ -27,6 +27,11 @@ static int look(void *ctx, const struct tro_tensor *inputs, struct tro_err *err)
     return p->look(p->ctx, &sample, err);
 }
 
+static bool is_enough(const struct pass *p)
+{
+    return p->c->n_most > 0 && p->n >= p->c->n_most;
+}
+
 /* Frames of a data set with truth, states handed on. */
 static int pass_dataset(struct pass *p, const char *path, struct tro_err *err)
 {
@@ -40,7 +45,7 @@ static int pass_dataset(struct pass *p, const char *path, struct tro_err *err)
         rc = eval_open_engine(&e, 0, err);
     e.engines[0].look = look;
     e.engines[0].look_ctx = p;
-    for (int64_t i = 0; i < e.data.n_frames && rc >= 0; i++) {
+    for (int64_t i = 0; i < e.data.n_frames && rc >= 0 && !is_enough(p); i++) {
         struct tro_arena arena = {0};
         p->name = eval_frame_name(&e, i);
         p->slice = e.data.frames[i].slice;
@@ -63,7 +68,7 @@ static int pass_samples(struct pass *p, const char *path, struct tro_err *err)
     struct tro_samples samples;
     TRO_TRY(tro_side_open(&side, p->c->model_path, &side_opts, err));
     int rc = tro_samples_open(&samples, &side, &opts, err);
-    for (int64_t i = 0; rc >= 0 && i < samples.n; i++) {
+    for (int64_t i = 0; rc >= 0 && i < samples.n && !is_enough(p); i++) {
         struct tro_arena arena = {0};
         char name[256];
         struct tro_tensor *const in = TRO_NEW_N(&arena, struct tro_tensor,
@@ -94,7 +99,7 @@ int tro_calib_each(const struct tro_calib *c, const char *what, int64_t n_total,
     struct pass p = {.c = c, .look = look_at, .ctx = ctx};
     int rc = 0;
     tro_progress_start(&p.progress, what, n_total);
-    for (int i = 0; i < c->data->n && rc >= 0; i++)
+    for (int i = 0; i < c->data->n && rc >= 0 && !is_enough(&p); i++)
         rc = is_dataset(c->data->v[i]) ? pass_dataset(&p, c->data->v[i], err)
                                        : pass_samples(&p, c->data->v[i], err);
     tro_progress_end(&p.progress);

@@ -12,6 +12,7 @@ struct tro_calib {
     const char *model_path, *record_path; /* record_path: NULL for none */
     const struct tro_list *data;          /* data sets, folders of samples */
     int n_threads;
+    int64_t n_most; /* samples that are looked at; 0: all */
 };
 
 struct tro_calib_sample {

@@ -73,6 +73,7 @@ static int hash_model(struct tro_quantize *z, struct tro_err *err)
 
 static int calibrate(struct tro_quantize *z, struct tro_err *err)
 {
+    TRO_TRY(tro_quantize_repair(z, err));
     TRO_TRY(tro_calib_each(&z->calib, "calibration", 0, observe, z, err));
     tro_coverage_warn(&z->coverage);
     TRO_TRY(tro_quant_bound(z->quant, err));

@@ -43,6 +43,9 @@ typedef int tro_quantize_judge_fn(void *ctx, bool *is_passed, struct tro_err *er
 /* Calibrates for the model's graph, to which the record was applied. */
 int tro_quantize_calibrate(struct tro_quantize *z, struct tro_model *m, struct tro_err *err);
 
+/* Scales channels of the graph that is calibrated next, where that helps (quant.h). */
+int tro_quantize_repair(struct tro_quantize *z, struct tro_err *err);
+
 /* The model's graph becomes the quantized one. */
 int tro_quantize_apply(struct tro_quantize *z, struct tro_model *m, struct tro_err *err);
 
@@ -59,6 +62,8 @@ double tro_quantize_int_share(const struct tro_quantize *z);
 
 /* Layers, what became of each and how far it is off. */
 void tro_quantize_table(const struct tro_quantize *z, struct tro_table *t);
+/* What was scaled. */
+void tro_quantize_repairs_table(const struct tro_quantize *z, struct tro_table *t);
 void tro_quantize_print(const struct tro_quantize *z);
 
 /* A page with the layers and, where there was a trial, its verdict and its worst frames. */

@@ -49,6 +49,13 @@ void tro_quantize_print(const struct tro_quantize *z)
     tro_quantize_table(z, &t);
     tro_table_print(&t, stdout);
     tro_table_finish(&t);
+    if (z->quant->n_repairs > 0) {
+        struct tro_table repairs = {0};
+        tro_quantize_repairs_table(z, &repairs);
+        printf("\n");
+        tro_table_print(&repairs, stdout);
+        tro_table_finish(&repairs);
+    }
     printf("\n%" PRId64 " samples, %" PRId64 " probed; %.1f %% of multiply-accumulates in "
            "integers\n\n",
            z->n_samples, z->quant->n_probed, 100 * tro_quantize_int_share(z));

@@ -47,10 +47,13 @@ double tro_bound_mse(const struct tro_stats *s, int n_levels, double bound)
     return sum / (double)s->n;
 }
 
-static double mse_bound(const struct tro_stats *s, int n_levels)
+double tro_bound_least_mse(const struct tro_stats *s, int n_levels)
 {
     const int last = last_bin(s);
-    double best = tro_stats_peak(s), least = tro_bound_mse(s, n_levels, best);
+    double best = tro_stats_peak(s), least;
+    if (!(best > 0))
+        return 1;
+    least = tro_bound_mse(s, n_levels, best);
     for (int end = FIRST_BIN; end <= last; end += BIN_STEP) {
         const double bound = end * s->top / TRO_STATS_BINS;
         const double found = tro_bound_mse(s, n_levels, bound);
@@ -112,10 +115,11 @@ struct tro_bound_ends tro_bound_ends(const struct tro_stats *s, double bound)
                                    fmax(fmin((double)s->max, bound), 0)};
 }
 
-/* Levels of a magnitude where 255 reach from end to end. */
-static int offset_levels(const struct tro_stats *s, double peak)
+/* 255 levels reach from end to end. */
+double tro_bound_offset_mse(const struct tro_stats *s)
 {
-    return (int)nearbyint(255 * peak / ((double)s->max - fmin((double)s->min, 0)));
+    const double peak = tro_stats_peak(s), low = fmin((double)s->min, 0);
+    return tro_bound_least_mse(s, (int)nearbyint(255 * peak / ((double)s->max - low)));
 }
 
 void tro_bounds_find(const struct tro_stats *s, int n_levels, double out[TRO_N_BOUNDS])
@@ -126,8 +130,8 @@ void tro_bounds_find(const struct tro_stats *s, int n_levels, double out[TRO_N_B
     if (s->top == 0)
         return;
     out[TRO_BOUND_PERCENTILE] = fmin(percentile_bound(s), peak);
-    out[TRO_BOUND_MSE] = mse_bound(s, n_levels);
+    out[TRO_BOUND_MSE] = tro_bound_least_mse(s, n_levels);
     out[TRO_BOUND_KL] = fmin(kl_bound(s, n_levels), peak);
-    out[TRO_BOUND_OFFSET_MSE] = tro_stats_has_tail(s) ? mse_bound(s, offset_levels(s, peak))
+    out[TRO_BOUND_OFFSET_MSE] = tro_stats_has_tail(s) ? tro_bound_offset_mse(s)
                                                       : out[TRO_BOUND_MSE];
 }

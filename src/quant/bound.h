@@ -42,6 +42,10 @@ struct tro_bound_ends {
 };
 struct tro_bound_ends tro_bound_ends(const struct tro_stats *s, double bound);
 
+/* The bounds mse and offset-mse by themselves. */
+double tro_bound_least_mse(const struct tro_stats *s, int n_levels);
+double tro_bound_offset_mse(const struct tro_stats *s);
+
 /* Mean of (x - quantized x)^2 at a bound, from the histogram. */
 double tro_bound_mse(const struct tro_stats *s, int n_levels, double bound);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statistics of the tensors that may be quantized, and the bounds that follow from them. */
-#include "quant/quant.h"
+#include "quant/observe.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -61,6 +61,26 @@ int tro_quant_observe(struct tro_quant *q, const struct tro_tensor *inputs, stru
         if (is_wanted(q, &q->sources[i]))
             TRO_TRY(observe(q, &q->sources[i], at++, err));
     q->n_observed++;
+    return 0;
+}
+
+int tro_quant_forget(struct tro_quant *q, struct tro_err *err)
+{
+    /* constants may have come */
+    int *const group_of = TRO_NEW_N(&q->arena, int, q->graph->n_values + 1);
+    if (!group_of)
+        return tro_fail_nomem(err);
+    for (size_t i = 0; i < q->graph->n_values; i++)
+        group_of[i] = i < q->n_grouped ? q->group_of[i] : -1;
+    q->group_of = group_of;
+    q->n_grouped = q->graph->n_values;
+    for (int i = 0; i < q->n_groups; i++) {
+        struct tro_stats *const s = &q->groups[i].stats;
+        TRO_TRY(tro_stats_init(s, s->n_channels, &q->arena, err));
+    }
+    tro_quant_watch_destroy(q->watch);
+    q->watch = NULL;
+    q->n_observed = 0;
     return 0;
 }
 
@@ -132,17 +152,29 @@ int tro_quant_levels(const struct tro_quant_group *g)
     return g->is_unsigned ? 255 : 127;
 }
 
+static struct tro_quant_form offset_form(const struct tro_stats *s, double bound)
+{
+    const struct tro_bound_ends ends = tro_bound_ends(s, bound);
+    const double scale = (ends.high - ends.low) / 255;
+    return (struct tro_quant_form){TRO_U8, (float)scale, (int)nearbyint(-ends.low / scale)};
+}
+
 struct tro_quant_form tro_quant_form(const struct tro_quant_group *g, enum tro_bound bound)
 {
-    const double b = g->bounds[bound];
     if ((bound == TRO_BOUND_OFFSET || bound == TRO_BOUND_OFFSET_MSE) &&
-        tro_stats_has_tail(&g->stats)) {
-        const struct tro_bound_ends ends = tro_bound_ends(&g->stats, b);
-        const double scale = (ends.high - ends.low) / 255;
-        return (struct tro_quant_form){TRO_U8, (float)scale, (int)nearbyint(-ends.low / scale)};
-    }
+        tro_stats_has_tail(&g->stats))
+        return offset_form(&g->stats, g->bounds[bound]);
     return (struct tro_quant_form){g->is_unsigned ? TRO_U8 : TRO_I8,
-                                   (float)(b / tro_quant_levels(g)), 0};
+                                   (float)(g->bounds[bound] / tro_quant_levels(g)), 0};
+}
+
+struct tro_quant_form tro_quant_form_find(const struct tro_stats *s)
+{
+    if (tro_stats_has_tail(s))
+        return offset_form(s, tro_bound_offset_mse(s));
+    const int n_levels = s->min >= 0 ? 255 : 127;
+    return (struct tro_quant_form){s->min >= 0 ? TRO_U8 : TRO_I8,
+                                   (float)(tro_bound_least_mse(s, n_levels) / n_levels), 0};
 }
 
 int tro_quant_bound(struct tro_quant *q, struct tro_err *err)

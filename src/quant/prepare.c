@@ -202,6 +202,7 @@ static int find_groups(struct tro_quant *q, struct tro_err *err)
     q->group_of = TRO_NEW_N(&q->arena, int, q->graph->n_values + 1);
     if (!q->group_of)
         return tro_fail_nomem(err);
+    q->n_grouped = q->graph->n_values;
     number_groups(q);
     q->groups = TRO_NEW_N(&q->arena, struct tro_quant_group, (size_t)q->n_groups + 1);
     if (!q->groups)

@@ -3,7 +3,7 @@
  * Quantization of a graph to 8 bits (docs/quantization.md): what the builder asks for, one call for
  * each stage.
  *
- *     create ── observe each sample ── bound ── probe some samples ── choose ── make
+ *     create ── repair ── observe each sample ── bound ── probe some samples ── choose ── make
  *
  * Samples are inputs of the graph in their order, dense. All names are those of the graph.
  */
@@ -51,14 +51,28 @@ struct tro_quant_layer {
     int n_channels;
 };
 
+/* Channels that were scaled, so that integers lose less. */
+enum tro_quant_repair_kind { TRO_QUANT_EQUALIZATION, TRO_QUANT_MIGRATION };
+struct tro_quant_repair {
+    enum tro_quant_repair_kind kind;
+    const char *from, *to; /* results of the node that makes them and of the first layer that takes
+                              them */
+    int n_layers;          /* that take them */
+    double before, after;  /* |y - y of integers|^2 / |y|^2 of these, their mean */
+    const float *factors;  /* that the channels were divided by */
+    int n_channels;
+};
+
 struct tro_quant {
     struct tro_arena arena;
     struct tro_graph *graph; /* prepared: floats, not fused */
     struct tro_quant_group *groups;
     struct tro_quant_source *sources;
     struct tro_quant_layer *layers;
-    int n_groups, n_sources, n_layers;
-    int *group_of; /* of each value of the graph; -1: none */
+    struct tro_quant_repair *repairs;
+    int n_groups, n_sources, n_layers, n_repairs;
+    int *group_of;    /* of each value of the graph; -1: none */
+    size_t n_grouped; /* values that it tells of */
     int64_t n_observed, n_probed;
     /* private */
     struct tro_quant_watch *watch; /* of sources that are wanted */
@@ -68,6 +82,16 @@ struct tro_quant {
 /* The graph must outlive it. NULL with err filled. */
 struct tro_quant *tro_quant_create(const struct tro_graph *g, struct tro_err *err);
 void tro_quant_destroy(struct tro_quant *q);
+
+/* Scales channels of tensors between layers where that lessens the error on these samples, one after
+ * the other with all their inputs. What the graph computes stays what it is but for rounding, and
+ * where a clamp is reached that no sample reaches. Before anything is observed; may be left out. */
+int tro_quant_repair(struct tro_quant *q, const struct tro_tensor *samples, int n_samples,
+                     struct tro_err *err);
+
+/* A repair that was found before, of the same graph: in the order they were found. */
+int tro_quant_repair_again(struct tro_quant *q, const char *from, const float *factors,
+                           int n_channels, struct tro_err *err);
 
 /* Adds a sample to the statistics. A value that is not finite is an error that names it. */
 int tro_quant_observe(struct tro_quant *q, const struct tro_tensor *inputs, struct tro_err *err);
@@ -98,6 +122,9 @@ int tro_quant_levels(const struct tro_quant_group *g);
 /* A group's integers at one of its bounds. Of a group without a tail (tro_stats_has_tail) the offset
  * ones are as max and mse. */
 struct tro_quant_form tro_quant_form(const struct tro_quant_group *g, enum tro_bound bound);
+
+/* The integers of least squared error. */
+struct tro_quant_form tro_quant_form_find(const struct tro_stats *s);
 
 /* Axis of the channels of weights, of what a layer takes, of its result. */
 int tro_quant_weight_axis(const struct tro_graph *g, const struct tro_node *n);
