@@ -30,6 +30,7 @@ NETS = {
     "yolov8s": Spec(detector.yolov8s, (640, 640), (2, 448, 448), "YOLOv8-s shaped detector"),
     "mobilenetv3": Spec(cnn.mobilenetv3, (224, 224), (4, 224, 224), "MobileNetV3-Large"),
     "deeplabv3": Spec(cnn.deeplabv3, (512, 512), (3, 384, 384), "DeepLabV3 on MobileNetV3-Large"),
+    "efficientnet_b0": Spec(cnn.efficientnet_b0, (224, 224), (4, 224, 224), "EfficientNet-B0"),
     "swin_t": Spec(swin.swin_t, (224, 224), (1, 224, 224), "Swin-T"),
     "swin_unet": Spec(swin.swin_unet, (224, 224), (1, 224, 224), "Swin-UNet"),
     "tracker": Spec(tracker.tracker, (480, 854), (1, 160, 286), "ConvLSTM instrument tracker"),
@@ -78,12 +79,12 @@ def write_inputs(net, seed, folder):
 
 
 def show_list():
-    print(f"{'name':<12} {'parameters':>12} {'MACs':>10}  {'input':<17} network")
+    print(f"{'name':<15} {'parameters':>12} {'MACs':>10}  {'input':<17} network")
     for name, spec in NETS.items():
         net = define(name, record.Params(0))
         shape = "x".join(str(d) for d in next(iter(net.inputs.values())).shape)
         macs = f"{net.macs() / 1e9:.2f} G"
-        print(f"{name:<12} {net.params.count():>12,} {macs:>10}  {shape:<17} {spec.title}")
+        print(f"{name:<15} {net.params.count():>12,} {macs:>10}  {shape:<17} {spec.title}")
 
 
 def parse(argv):

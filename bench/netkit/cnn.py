@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ResNet-50, U-Net, MobileNetV3-Large and DeepLabV3 on it.
+"""ResNet-50, U-Net, MobileNetV3-Large, DeepLabV3 on it and EfficientNet-B0.
 
 He et al. 2015 (stride in the 3x3 convolution, as in torchvision); Ronneberger et al. 2015 with
-padding and batch normalization; Howard et al. 2019; Chen et al. 2017.
+padding and batch normalization; Howard et al. 2019; Chen et al. 2017; Tan and Le 2019.
 """
 from .blocks import add_residual, conv_bn
 
@@ -111,6 +111,48 @@ def mobilenetv3(b, size, n):
     x = b.flatten(b.globalavgpool(x))
     x = b.hardswish(b.linear(x, 1280, gain=1.4, name="classifier.0"))
     b.output("output", b.linear(x, 1000, name="classifier.3"))
+
+
+# expansion, kernel, stride, out, blocks
+EFFICIENTNET_B0 = (
+    (1, 3, 1, 16, 1),
+    (6, 3, 2, 24, 2),
+    (6, 5, 2, 40, 2),
+    (6, 3, 2, 80, 3),
+    (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4),
+    (6, 3, 1, 320, 1),
+)
+
+
+def silu_excite(b, x, squeezed):
+    y = b.globalavgpool(x)
+    y = b.silu(b.conv(y, squeezed, bias=True, name="fc1"))
+    y = b.sigmoid(b.conv(y, x.shape[1], bias=True, name="fc2"))
+    return b.mul(y, x)
+
+
+def mbconv(b, x, expansion, kernel, stride, out):
+    width = x.shape[1] * expansion
+    y = conv_bn(b, x, width, 1, "silu") if expansion > 1 else x
+    y = conv_bn(b, y, width, kernel, "silu", stride=stride, groups=width)
+    with b.scope("se"):
+        y = silu_excite(b, y, x.shape[1] // 4)
+    y = conv_bn(b, y, out, 1)
+    return add_residual(b, x, y) if stride == 1 and x.shape[1] == out else y
+
+
+def efficientnet_b0(b, size, n):
+    x = b.input("input", (n, 3, *size))
+    x = conv_bn(b, x, 32, 3, "silu", stride=2)
+    for stage, (expansion, kernel, stride, out, blocks) in enumerate(EFFICIENTNET_B0):
+        for i in range(blocks):
+            with b.scope(f"features.{stage + 1}.{i}"):
+                x = mbconv(b, x, expansion, kernel, stride if i == 0 else 1, out)
+    with b.scope("features.8"):
+        x = conv_bn(b, x, 1280, 1, "silu")
+    x = b.flatten(b.globalavgpool(x))
+    b.output("output", b.linear(x, 1000, name="classifier.1"))
 
 
 def aspp(b, x, out):
