@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/random.h"
+#include "passes/passes.h"
 #include "ref/ref.h"
 
 /* Above these, samples are recorded only for those who ask for them: some seconds of reference
@@ -98,20 +99,47 @@ static int fill_input(struct recorder *r, size_t sample, size_t i)
     return 0;
 }
 
-static int record(struct recorder *r, const struct tro_build_opts *o, size_t n)
+/* A network in integers says what it means as floats between quantize and dequantize; what its
+ * engines compute are integers, which round elsewhere. NULL: it has none, or err is filled. */
+static struct tro_graph *with_integers(const struct tro_graph *g, struct tro_err *err)
 {
-    if (r->block->n_inputs + r->block->n_outputs == 0)
-        return 0;
-    TRO_TRY(add_samples(r, n));
+    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
+    const struct tro_passes_opts opts = {.select = "pad,qdq,dce"};
+    bool has_integers = false;
+    for (size_t i = 0; i < b->n_nodes; i++)
+        has_integers |= tro_node_get(g, b->nodes[i])->op == TRO_OP_DEQUANTIZE;
+    struct tro_graph *const out = has_integers ? tro_graph_clone(g, NULL, err) : NULL;
+    if (out && tro_passes_run(out, &opts, NULL, err) < 0) {
+        tro_graph_destroy(out);
+        return NULL;
+    }
+    return out;
+}
+
+static int run(struct recorder *r, const struct tro_graph *g, const struct tro_build_opts *o,
+               size_t n)
+{
     for (size_t s = 0; s < n; s++) {
         tro_build_progress(o, "golden", (int64_t)s, (int64_t)n);
         for (size_t i = 0; i < r->block->n_inputs; i++)
             TRO_TRY(fill_input(r, s, i));
         const struct tro_plan_sample *const sample = &r->out->samples[s];
-        TRO_TRY(tro_ref_run(r->b->graph, sample->in, sample->out, NULL, NULL, r->err));
+        TRO_TRY(tro_ref_run(g, sample->in, sample->out, NULL, NULL, r->err));
     }
     tro_build_progress(o, "golden", (int64_t)n, (int64_t)n);
     return 0;
+}
+
+static int record(struct recorder *r, const struct tro_build_opts *o, size_t n)
+{
+    if (r->block->n_inputs + r->block->n_outputs == 0)
+        return 0;
+    TRO_TRY(add_samples(r, n));
+    *r->err = (struct tro_err){0};
+    struct tro_graph *const ints = with_integers(r->b->graph, r->err);
+    const int rc = r->err->status < 0 ? r->err->status : run(r, ints ? ints : r->b->graph, o, n);
+    tro_graph_destroy(ints);
+    return rc;
 }
 
 static size_t bytes_of(const struct tro_golden *g)

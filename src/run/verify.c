@@ -22,7 +22,7 @@ struct verifier {
     const struct tro_block *block; /* main one */
     struct tro_session *session;
     struct tro_verify_report *report;
-    enum tro_precision precision; /* of the session */
+    enum tro_precision precision; /* of the session; bf16 where floats are quantized as it runs */
     enum chosen *chosen;          /* by value */
     struct tro_err *err;
 };
@@ -210,6 +210,40 @@ static int mark_chosen(struct verifier *v)
     return 0;
 }
 
+/* v is computed: it is not an input of the network, from inside a fused node neither. */
+static bool is_computed(const struct tro_graph *g, tro_value_id v)
+{
+    while (true) {
+        const struct tro_value *const x = tro_value_get(g, v);
+        const tro_node_id owner = x->block.i ? tro_block_get(g, x->block)->owner : TRO_NODE_NONE;
+        if (x->def.i || x->data)
+            return x->def.i != 0;
+        if (owner.i == 0)
+            return false;
+        const struct tro_block *const b = tro_block_get(g, x->block);
+        const struct tro_node *const n = tro_node_get(g, owner);
+        uint32_t i = 0;
+        while (i < b->n_inputs && !tro_value_eq(b->inputs[i], v))
+            i++;
+        if (n->op != TRO_OP_FUSED || i >= n->n_in || n->in[i].i == 0)
+            return true;
+        v = n->in[i];
+    }
+}
+
+/* Floats near the middle of two quanta may become either, as an engine happened to round them: what
+ * follows is as coarse as 8 bits are. */
+static bool quantizes_floats(const struct tro_graph *g)
+{
+    for (uint32_t i = 1; i < g->n_nodes; i++) {
+        const struct tro_node *const n = &g->nodes[i];
+        if (n->block.i && n->op == TRO_OP_QUANTIZE &&
+            tro_dtype_is_float(tro_value_get(g, n->in[0])->dtype) && is_computed(g, n->in[0]))
+            return true;
+    }
+    return false;
+}
+
 static bool is_state_input(const struct verifier *v, size_t input)
 {
     for (size_t i = 0; i < v->parts->n_states; i++)
@@ -258,7 +292,8 @@ int tro_plan_verify(struct tro_plan *p, const struct tro_session_opts *opts,
     v.session = tro_session_create(p, opts, v.err);
     if (!v.session)
         return v.err->status;
-    v.precision = tro_session_precision(v.session);
+    v.precision = quantizes_floats(v.parts->graph) ? TRO_PRECISION_BF16
+                                                   : tro_session_precision(v.session);
     int rc = mark_chosen(&v);
     for (int s = 0; s < v.report->n_samples && rc == 0; s++)
         rc = tro_err_prefix(v.err, run_sample(&v, s), "golden sample %d: ", s);
