@@ -262,15 +262,16 @@ TEST(repairs_again)
     if (!quant_kit_open(&a, (const char *)b.p) || !quant_kit_open(&c, (const char *)b.p))
         return;
     CHECK_INT(quant_kit_repair(&a), 0);
-    for (int i = 0; i < a.quant->n_repairs; i++) {
-        const struct tro_quant_repair *const r = &a.quant->repairs[i];
-        CHECK_INT(tro_quant_repair_again(c.quant, r->from, r->factors, r->n_channels, &c.err), 0);
-    }
+    for (int i = 0; i < a.quant->n_repairs; i++)
+        CHECK_INT(tro_quant_repair_again(c.quant, &a.quant->repairs[i], &c.err), 0);
+    CHECK_INT(c.quant->n_repairs, a.quant->n_repairs);
+    CHECK_STR(c.quant->repairs[0].to, a.quant->repairs[0].to);
     struct tro_buf x = {0}, y = {0};
     tro_graph_print(a.quant->graph, -1, &x);
     tro_graph_print(c.quant->graph, -1, &y);
     CHECK(x.n == y.n && memcmp(x.p, y.p, x.n) == 0);
-    CHECK_INT(tro_quant_repair_again(c.quant, "r", (const float[]){1}, 1, &c.err), TRO_E_INPUT);
+    const struct tro_quant_repair other = {.from = "r", .n_channels = 1};
+    CHECK_INT(tro_quant_repair_again(c.quant, &other, &c.err), TRO_E_INPUT);
     CHECK_HAS(c.err.text, "'r' with 1 channels");
     tro_buf_finish(&x);
     tro_buf_finish(&y);

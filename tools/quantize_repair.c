@@ -58,7 +58,6 @@ int tro_quantize_repair(struct tro_quantize *z, struct tro_err *err)
 
 void tro_quantize_repairs_table(const struct tro_quantize *z, struct tro_table *t)
 {
-    static const char *const kinds[] = {"equalization", "migration"};
     static const char *const heads[] = {"channels of", "taken by", "repair", ">off before",
                                         ">after"};
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
@@ -70,7 +69,7 @@ void tro_quantize_repairs_table(const struct tro_quantize *z, struct tro_table *
             tro_table_cell(t, "%s and %d more", r->to, r->n_layers - 1);
         else
             tro_table_cell(t, "%s", r->to);
-        tro_table_cell(t, "%s", kinds[r->kind]);
+        tro_table_cell(t, "%s", tro_quant_repair_names[r->kind]);
         tro_table_cell(t, "%.2f %%", 100 * sqrt(r->before));
         tro_table_cell(t, "%.2f %%", 100 * sqrt(r->after));
     }

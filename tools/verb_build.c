@@ -99,7 +99,10 @@ static bool is_half(const struct verb *v)
 
 static struct tro_calib calib_of(const struct verb *v)
 {
-    return (struct tro_calib){v->args.v[0], v->record_path, &v->calib, v->opts.n_threads};
+    return (struct tro_calib){.model_path = v->args.v[0],
+                              .record_path = v->record_path,
+                              .data = &v->calib,
+                              .n_threads = v->opts.n_threads};
 }
 
 /* Whether values fit 16 bits, and which layers stay at fp32. */

@@ -14,6 +14,7 @@
 #include "record/field.h"
 
 #define MAX_BYTES (64 << 20)
+#define MAX_CHANNELS (1 << 20)
 
 struct reader {
     struct tro_calibration *c;
@@ -82,10 +83,21 @@ static int read_tensors(struct reader *r, const struct tro_field *f)
     return group >= 0 ? group : tro_field_fail(f, "expected the key tensors, a list of names");
 }
 
+static int read_form(const struct tro_field *f, double scale, struct tro_quant_form *out)
+{
+    static const char *const types[] = {"i8", "u8", NULL};
+    int64_t zero = 0;
+    int type = 0;
+    TRO_TRY(tro_field_choice(f, "type", types, &type));
+    TRO_TRY(tro_field_int(f, "zero", 0, type ? 255 : 0, &zero));
+    *out = (struct tro_quant_form){type ? TRO_U8 : TRO_I8, (float)scale, (int)zero};
+    return 0;
+}
+
 static int read_group(void *ctx, const char *key, const struct tro_field *f)
 {
-    static const char *const keys[] = {"tensors", "min",    "max",   "unsigned", "bounds",
-                                       "errors",  "chosen", "scale", NULL};
+    static const char *const keys[] = {"tensors", "min",  "max",   "unsigned", "bounds", "errors",
+                                       "chosen",  "type", "scale", "zero",     NULL};
     struct reader *const r = ctx;
     double min, max, scale;
     int chosen = 0;
@@ -107,7 +119,7 @@ static int read_group(void *ctx, const char *key, const struct tro_field *f)
         return tro_field_fail(f, "scale: expected a number above 0, found %g", scale);
     g->stats.min = (float)min;
     g->stats.max = (float)max;
-    g->scale = (float)scale;
+    TRO_TRY(read_form(f, scale, &g->form));
     g->chosen = (enum tro_bound)chosen;
     r->is_read[index] = true;
     return 0;
@@ -146,6 +158,43 @@ static int read_layer(void *ctx, const char *key, const struct tro_field *f)
     return 0;
 }
 
+/* ---- repairs -------------------------------------------------------------------------------- */
+
+/* Done again as they are read, before anything is said of the tensors that follow from them. */
+static int read_repair(void *ctx, const char *key, const struct tro_field *f)
+{
+    static const char *const keys[] = {"repair", "from", "before", "after", "factors", NULL};
+    struct reader *const r = ctx;
+    struct tro_quant_repair repair = {.from = ""};
+    struct tro_field factors;
+    double *numbers;
+    int kind = 0;
+    (void)key;
+    TRO_TRY(tro_field_want_keys(f, keys));
+    TRO_TRY(tro_field_choice(f, "repair", tro_quant_repair_names, &kind));
+    TRO_TRY(tro_field_text(f, "from", &repair.from));
+    TRO_TRY(want_number(f, "before", &repair.before));
+    TRO_TRY(want_number(f, "after", &repair.after));
+    const int rc = tro_field_get(f, "factors", &factors);
+    TRO_TRY(rc);
+    if (rc == 0)
+        return tro_field_fail(f, "expected the key factors, a list of numbers");
+    const int n = tro_field_all_numbers(&factors, MAX_CHANNELS, &numbers);
+    TRO_TRY(n);
+    float *const v = TRO_NEW_N(&r->q->arena, float, (size_t)n + 1);
+    if (!v)
+        return tro_fail_nomem(f->err);
+    for (int i = 0; i < n; i++) {
+        v[i] = (float)numbers[i];
+        if (!(v[i] > 0) || !isfinite(v[i]))
+            return tro_field_fail(&factors, "expected numbers above 0, found %g", numbers[i]);
+    }
+    repair.kind = (enum tro_quant_repair_kind)kind;
+    repair.factors = v;
+    repair.n_channels = n;
+    return tro_quant_repair_again(r->q, &repair, f->err);
+}
+
 /* ---- all ------------------------------------------------------------------------------------ */
 
 static int read_list(struct reader *r, const struct tro_field *top, const char *key,
@@ -174,8 +223,15 @@ static int want_all(const struct reader *r, const struct tro_field *top)
 
 static int read_top(struct reader *r, const struct tro_field *top)
 {
-    static const char *const keys[] = {
-        "trocar_calibration", "model", "data", "samples", "probed", "groups", "layers", NULL};
+    static const char *const keys[] = {"trocar_calibration",
+                                       "model",
+                                       "data",
+                                       "samples",
+                                       "probed",
+                                       "repairs",
+                                       "groups",
+                                       "layers",
+                                       NULL};
     const uint64_t expected = r->c->model_hash;
     int64_t version = 0;
     TRO_TRY(tro_field_want_keys(top, keys));
@@ -191,6 +247,7 @@ static int read_top(struct reader *r, const struct tro_field *top)
                               expected, r->c->model_hash);
     TRO_TRY(tro_field_int(top, "samples", 1, INT64_MAX / 2, &r->c->n_samples));
     TRO_TRY(tro_field_int(top, "probed", 0, INT64_MAX / 2, &r->q->n_probed));
+    TRO_TRY(read_list(r, top, "repairs", read_repair));
     TRO_TRY(read_list(r, top, "groups", read_group));
     TRO_TRY(read_list(r, top, "layers", read_layer));
     return want_all(r, top);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/dtype.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -38,7 +39,23 @@ static void put_group(struct tro_json *j, const struct tro_quant *q, int index)
     put_bounds(j, "bounds", g->bounds);
     put_bounds(j, "errors", g->errors);
     tro_json_string(j, "chosen", tro_bound_names[g->chosen]);
-    tro_json_number(j, "scale", (double)g->scale);
+    tro_json_string(j, "type", tro_dtype_name(g->form.dtype));
+    tro_json_number(j, "scale", (double)g->form.scale);
+    tro_json_int(j, "zero", g->form.zero);
+    tro_json_object_end(j);
+}
+
+static void put_repair(struct tro_json *j, const struct tro_quant_repair *r)
+{
+    tro_json_object_begin(j, NULL);
+    tro_json_string(j, "repair", tro_quant_repair_names[r->kind]);
+    tro_json_string(j, "from", r->from);
+    tro_json_number(j, "before", r->before);
+    tro_json_number(j, "after", r->after);
+    tro_json_array_begin(j, "factors");
+    for (int i = 0; i < r->n_channels; i++)
+        tro_json_number(j, NULL, (double)r->factors[i]);
+    tro_json_array_end(j);
     tro_json_object_end(j);
 }
 
@@ -66,6 +83,10 @@ int tro_calibration_write(const struct tro_calibration *c, const struct tro_quan
     put_hash(&j, "data", c->data_hash);
     tro_json_int(&j, "samples", c->n_samples);
     tro_json_int(&j, "probed", q->n_probed);
+    tro_json_array_begin(&j, "repairs");
+    for (int i = 0; i < q->n_repairs; i++)
+        put_repair(&j, &q->repairs[i]);
+    tro_json_array_end(&j);
     tro_json_array_begin(&j, "groups");
     for (int i = 0; i < q->n_groups; i++)
         if (q->groups[i].is_wanted)

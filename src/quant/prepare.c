@@ -245,6 +245,7 @@ void tro_quant_destroy(struct tro_quant *q)
 {
     if (!q)
         return;
+    tro_free(q->repairs);
     tro_quant_watch_destroy(q->watch);
     tro_quant_probes_destroy(q->probes);
     tro_graph_destroy(q->graph);

@@ -53,6 +53,7 @@ struct tro_quant_layer {
 
 /* Channels that were scaled, so that integers lose less. */
 enum tro_quant_repair_kind { TRO_QUANT_EQUALIZATION, TRO_QUANT_MIGRATION };
+extern const char *const tro_quant_repair_names[]; /* "equalization", "migration", NULL */
 struct tro_quant_repair {
     enum tro_quant_repair_kind kind;
     const char *from, *to; /* results of the node that makes them and of the first layer that takes
@@ -69,7 +70,8 @@ struct tro_quant {
     struct tro_quant_group *groups;
     struct tro_quant_source *sources;
     struct tro_quant_layer *layers;
-    struct tro_quant_repair *repairs;
+    struct tro_quant_repair *repairs; /* in their order */
+    size_t cap_repairs;
     int n_groups, n_sources, n_layers, n_repairs;
     int *group_of;    /* of each value of the graph; -1: none */
     size_t n_grouped; /* values that it tells of */
@@ -83,15 +85,16 @@ struct tro_quant {
 struct tro_quant *tro_quant_create(const struct tro_graph *g, struct tro_err *err);
 void tro_quant_destroy(struct tro_quant *q);
 
-/* Scales channels of tensors between layers where that lessens the error on these samples, one after
- * the other with all their inputs. What the graph computes stays what it is but for rounding, and
+/* Scales channels of tensors between layers where that lessens the error on these samples, which
+ * lie one after the other with all their inputs. What the graph computes stays what it is but for rounding, and
  * where a clamp is reached that no sample reaches. Before anything is observed; may be left out. */
 int tro_quant_repair(struct tro_quant *q, const struct tro_tensor *samples, int n_samples,
                      struct tro_err *err);
 
-/* A repair that was found before, of the same graph: in the order they were found. */
-int tro_quant_repair_again(struct tro_quant *q, const char *from, const float *factors,
-                           int n_channels, struct tro_err *err);
+/* A repair that was found before of the same graph, in the order they were found; `to` and n_layers
+ * are not looked at. Factors are those of the arena, or live as long. */
+int tro_quant_repair_again(struct tro_quant *q, const struct tro_quant_repair *r,
+                           struct tro_err *err);
 
 /* Adds a sample to the statistics. A value that is not finite is an error that names it. */
 int tro_quant_observe(struct tro_quant *q, const struct tro_tensor *inputs, struct tro_err *err);
@@ -119,8 +122,8 @@ struct tro_graph *tro_quant_make(const struct tro_quant *q, struct tro_err *err)
 /* Greatest quantized magnitude of a group: 127, or 255 where it is unsigned. */
 int tro_quant_levels(const struct tro_quant_group *g);
 
-/* A group's integers at one of its bounds. Of a group without a tail (tro_stats_has_tail) the offset
- * ones are as max and mse. */
+/* A group's integers at one of its bounds. Of a group without a tail (tro_stats_has_tail) the
+ * offset ones are as max and mse. */
 struct tro_quant_form tro_quant_form(const struct tro_quant_group *g, enum tro_bound bound);
 
 /* The integers of least squared error. */

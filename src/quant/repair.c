@@ -29,6 +29,8 @@ struct taken {
     bool is_stale;   /* the parts are not of the graph as it is now */
 };
 
+const char *const tro_quant_repair_names[] = {"equalization", "migration", NULL};
+
 struct repair {
     struct tro_quant *q;
     const struct tro_tensor *samples; /* n_inputs each */
@@ -303,7 +305,7 @@ static int add_error(struct trial *t, const float *factors, double *error)
     return 0;
 }
 
-/* recipes: of factors that are tried, NULL where there are none. errors: of the layer as it is, then
+/* recipes: factors that are tried, NULL where there are none. errors: of the layer as it is, then
  * of each recipe. */
 static int try_layer(struct repair *r, int layer, float *const recipes[TRO_QUANT_N_RECIPES],
                      double errors[1 + TRO_QUANT_N_RECIPES])
@@ -352,23 +354,35 @@ static int make_recipes(struct repair *r, const struct tro_quant_chain *c,
     return 0;
 }
 
+/* Kept and listed; `to` and n_layers follow from the chain. */
+static int keep(struct tro_quant *q, const struct tro_quant_chain *c,
+                const struct tro_quant_repair *repair, struct tro_err *err)
+{
+    const size_t n = (size_t)q->n_repairs;
+    if (TRO_GROW(&q->repairs, n, &q->cap_repairs) < 0)
+        return tro_fail_nomem(err);
+    TRO_TRY(tro_quant_chain_apply(q, c, repair->factors, err));
+    q->repairs[n] = *repair;
+    q->repairs[n].from = tro_value_get(q->graph, tro_node_get(q->graph, c->root)->out[0])->name;
+    q->repairs[n].to = q->layers[c->layers[0]].name;
+    q->repairs[n].n_layers = c->n_layers;
+    q->n_repairs++;
+    return 0;
+}
+
 static int apply(struct repair *r, const struct tro_quant_chain *c, int recipe,
                  const float *factors, const double *errors)
 {
-    struct tro_quant *const q = r->q;
-    float *const own = tro_arena_memdup(&q->arena, factors, (size_t)c->n_channels * sizeof(*own));
-    if (!own)
-        return tro_fail_nomem(r->err);
-    TRO_TRY(tro_quant_chain_apply(q, c, factors, r->err));
-    q->repairs[q->n_repairs++] = (struct tro_quant_repair){
+    const size_t n_bytes = (size_t)c->n_channels * sizeof(*factors);
+    const struct tro_quant_repair repair = {
         .kind = tro_quant_recipe_kind(recipe),
-        .from = tro_value_get(q->graph, tro_node_get(q->graph, c->root)->out[0])->name,
-        .to = q->layers[c->layers[0]].name,
-        .n_layers = c->n_layers,
         .before = errors[0] / c->n_layers,
         .after = errors[1 + recipe] / c->n_layers,
-        .factors = own,
+        .factors = tro_arena_memdup(&r->q->arena, factors, n_bytes),
         .n_channels = c->n_channels};
+    if (!repair.factors)
+        return tro_fail_nomem(r->err);
+    TRO_TRY(keep(r->q, c, &repair, r->err));
     for (int i = 0; i < c->n_layers; i++)
         r->taken[c->layers[i]].is_changed = r->taken[c->layers[i]].is_stale = true;
     if (c->root_layer >= 0)
@@ -444,9 +458,7 @@ static int repair_chains(struct repair *r, struct tro_arena *arena)
     TRO_TRY(tro_quant_chains_find(q, arena, &r->chains, &r->n_chains, r->err));
     r->taken = TRO_NEW_N(arena, struct taken, (size_t)q->n_layers + 1);
     r->is_due = TRO_NEW_N(arena, bool, (size_t)r->n_chains + 1);
-    q->repairs = TRO_NEW_N(&q->arena, struct tro_quant_repair,
-                           (size_t)r->n_chains * MAX_ROUNDS + 1);
-    if (!r->taken || !r->is_due || !q->repairs)
+    if (!r->taken || !r->is_due)
         return tro_fail_nomem(r->err);
     for (int i = 0; i < r->n_chains; i++)
         r->is_due[i] = true;
@@ -490,20 +502,20 @@ static const struct tro_quant_chain *chain_of(const struct tro_quant *q,
     return NULL;
 }
 
-int tro_quant_repair_again(struct tro_quant *q, const char *from, const float *factors,
-                           int n_channels, struct tro_err *err)
+int tro_quant_repair_again(struct tro_quant *q, const struct tro_quant_repair *r,
+                           struct tro_err *err)
 {
     struct tro_arena arena = {0};
     struct tro_quant_chain *chains;
     int n, rc = tro_quant_chains_find(q, &arena, &chains, &n, err);
-    const struct tro_quant_chain *const c = rc >= 0 ? chain_of(q, chains, n, from) : NULL;
-    if (rc >= 0 && (!c || c->n_channels != n_channels))
+    const struct tro_quant_chain *const c = rc >= 0 ? chain_of(q, chains, n, r->from) : NULL;
+    if (rc >= 0 && (!c || c->n_channels != r->n_channels))
         rc = tro_fail(err, TRO_E_INPUT,
                       "repairs: expected '%s' with %d channels that can be scaled, found none: the "
                       "calibration is of another network",
-                      from, n_channels);
+                      r->from, r->n_channels);
     if (rc >= 0)
-        rc = tro_quant_chain_apply(q, c, factors, err);
+        rc = keep(q, c, r, err);
     tro_arena_finish(&arena);
     return rc < 0 ? rc : tro_quant_forget(q, err);
 }
