@@ -185,6 +185,32 @@ TEST(conv_int_of_a_zero_made_at_run_time)
     CHECK_HAS(engine_kernels(), "conv_int8");
 }
 
+/* Heads of one and few channels. */
+TEST(conv_int_with_few_results)
+{
+    static const char *const tails[] = {
+        "%t = dequantize(%c, %s)\n%u = add(%t, %term)\n%r = sigmoid(%u)",
+        "%t = dequantize(%c, %s)\n%u = mul(%t, %wide)\n%r = quantize(%u, %s1, %z) {to = u8}",
+        "%t = add(%c, %bias)\n%u = mul(%t, %t)\n%r = requantize(%u, %s, %zi)"};
+    for (int i = 0; i < 15; i++) {
+        const struct int_shape s = {TRO_U8,
+                                    TRO_I8,
+                                    4,
+                                    2,
+                                    i % 2 ? 8 : 3,
+                                    {5, i < 6 ? 300 : 3},
+                                    1 + i % 5,
+                                    1,
+                                    i % 2 ? 1 : 3,
+                                    1,
+                                    1,
+                                    i % 2 ? 0 : 1,
+                                    "7",
+                                    ""};
+        check_tail(&s, tails[i / 5]);
+    }
+}
+
 TEST(conv_int_into_a_concatenation)
 {
     ENGINE(0, "graph \"g\"\ninput %x : u8[1,8,6,6]\nconst %w : i8[9,8,1,1] = splat -77\n"

@@ -15,6 +15,7 @@ enum {
     GOOD_A_BYTES = 384 * 1024,    /* of a's block, in the second-level cache */
     ACC_COLS = 128,               /* columns of sums kept before the epilogue */
     ACC_ELEMS = 4096,             /* of lines: sums kept */
+    FEW_COLS = 4,                 /* of a tile whose rows and columns change places */
     VECTOR_COLS = 16,             /* of any level: tables and sums are read in whole vectors */
     GOOD_LINE_BYTES = 128 * 1024, /* of a block of lines, in the second-level cache */
     LEAST_LINES = 2,              /* of windows in a block */
@@ -173,6 +174,17 @@ static void end_rows(const struct tro_int8 *p, const struct tro_step_run *r, con
                   p->out.stride[row_axis] * each * size, skip, skip_pitch);
 }
 
+/* Few columns lie behind each other for the tile: its kernels work along what has no gaps. */
+static void run_turned(const struct tro_int8 *p, const struct tro_step_run *r, const int64_t *index,
+                       int64_t n_rows, int64_t n_cols, const int32_t *acc)
+{
+    int32_t *const to = (int32_t *)(void *)((char *)r->scratch + p->turned_at);
+    for (int64_t j = 0; j < n_cols; j++)
+        for (int64_t i = 0; i < n_rows; i++)
+            to[j * n_rows + i] = acc[i * p->n_acc + j];
+    tro_tile_run(p->tile, r, index, n_cols, n_rows, to, n_rows, r->scratch);
+}
+
 /* Columns of one tap, numbered over all groups. */
 static void finish_tap(const struct tro_int8 *p, const struct tro_step_run *r, int64_t row,
                        int64_t n, int64_t tap, int64_t col, int64_t n_cols, int64_t scale_at,
@@ -192,6 +204,10 @@ static void finish_tap(const struct tro_int8 *p, const struct tro_step_run *r, i
             rest /= p->s.each[p->s.row_axes[k]];
         }
         index[p->s.col_axis] = col;
+        if (p->tile && p->is_turned) {
+            run_turned(p, r, index, each, n_cols, acc + i * p->n_acc);
+            continue;
+        }
         if (p->tile) {
             tro_tile_run(p->tile, r, index, each, n_cols, acc + i * p->n_acc, p->n_acc, r->scratch);
             continue;
@@ -494,6 +510,10 @@ static int add_tile(struct tro_lowering *l, const struct tro_lower_node *n, stru
 {
     const struct tro_int8_shape *const s = &p->s;
     const int row_axis = s->row_axes[s->n_row_axes - 1];
+    p->is_turned = s->w.n_groups == 1 && s->w.n <= FEW_COLS && s->each[row_axis] == 1 &&
+                   s->y.shape[row_axis] > s->w.n;
+    if (p->is_turned)
+        return tro_tile_compile(l, n, TRO_I32, s->col_axis, row_axis, s->out_form, &p->tile);
     const int rc = tro_tile_compile(l, n, TRO_I32, row_axis, s->col_axis, s->out_form, &p->tile);
     if (rc > 0)
         tro_tile_spread_rows(p->tile, s->each[row_axis]);
@@ -635,12 +655,14 @@ int tro_int8_emit(struct tro_lowering *l, const struct tro_lower_node *n, struct
     at->acc_bytes = (size_t)(at->m_block * at->n_acc + VECTOR_COLS) * sizeof(int32_t);
     at->init_bytes = (size_t)round_up(2 * tro_int8_n_cols(w) * (int64_t)sizeof(int32_t), 64);
     at->rows_bytes = 2 * (size_t)at->m_block * sizeof(int32_t);
+    at->turned_at = at->tile_bytes + at->a_bytes + at->acc_bytes + at->init_bytes + at->rows_bytes;
     *p = *at;
     list_args(at, s);
     const int64_t n_units = w->n_groups * at->n_m_blocks * at->n_n_blocks;
     s->n_parts = (int)least(n_units, 4096);
-    s->scratch_bytes = at->tile_bytes + at->a_bytes + at->acc_bytes + at->init_bytes +
-                       at->rows_bytes;
+    s->scratch_bytes = at->turned_at;
+    if (at->is_turned)
+        s->scratch_bytes += (size_t)(at->m_block * FEW_COLS) * sizeof(int32_t);
     const double n_results = (double)at->s.m * (double)(w->n_groups * w->n);
     s->n_flops = n_results * (2 * (double)w->k + (at->tile ? tro_tile_flops(at->tile) : 4));
     return 1;

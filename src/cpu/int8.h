@@ -218,6 +218,8 @@ struct tro_int8 {
     struct tro_arg term[TRO_INT8_MAX_TERMS];
     bool has_zero_a, has_zero_b, has_bias, is_zero_a_by_row;
     struct tro_tile *tile; /* NULL: requantized here, or with has_ending ended so */
+    bool is_turned;        /* the tile's rows are columns of the product */
+    size_t turned_at;      /* in memory of the thread: sums for such a tile */
     struct tro_requant requant;
     struct tro_ending ending;
     bool has_ending;
