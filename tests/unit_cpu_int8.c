@@ -453,3 +453,23 @@ TEST(matmul_int_requantized)
     CHECK(kit_run(&b, 0));
     CHECK_HAS(engine_kernels(), "matmul_int8");
 }
+
+/* Attention has products of two tensors that are made at run time. */
+TEST(matmul_int_of_two_tensors)
+{
+    static const char *const cases[] = {
+        "input %a : i8[2,3,70,16]\ninput %b : i8[2,3,16,72]\n%c = matmul_int(%a, %b)\n",
+        "input %a : u8[5,9,33]\ninput %b : u8[5,33,7]\nconst %z : u8[] = 9\n"
+        "const %y : u8[] = 130\n%c = matmul_int(%a, %b, %z, %y)\n",
+        "input %a : i8[4,1,30,20]\ninput %k : i8[3,41,20]\nconst %y : i8[] = -7\n"
+        "%b = transpose(%k) {perm = [0,2,1]}\n%c = matmul_int(%a, %b, _, %y)\n",
+        "input %a : u8[3,1]\ninput %b : i8[1,5]\ninput %z : u8[]\n%c = matmul_int(%a, %b, %z)\n",
+        "input %a : i8[130,64]\ninput %b : u8[64,40]\n%c = matmul_int(%a, %b)\n",
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct tro_buf b = {0};
+        tro_buf_printf(&b, "graph \"g\"\n%soutput %%c", cases[i]);
+        CHECK(kit_run(&b, 0));
+        CHECK_HAS(engine_kernels(), "matmul_int8");
+    }
+}
