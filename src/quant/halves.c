@@ -23,34 +23,32 @@ struct tro_half_watches {
 
 /* ---- places --------------------------------------------------------------------------------- */
 
-/* For each value of the graph how a GPU stores it; none: it does not, or sizes are free. */
+/* For each value of the graph how a GPU stores it; none: it is not known. */
 struct places {
     enum tro_dtype *of;
 };
 
-static bool is_static(const struct tro_graph *g)
+/* Free sizes are the least there are, at least 1. False where not even ranks are known. */
+static bool bind_sizes(const struct tro_graph *g, struct tro_dim_env *env)
 {
     const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
     for (size_t i = 0; i < b->n_inputs; i++) {
         const struct tro_shape *const s = &tro_value_get(g, b->inputs[i])->shape;
-        for (int k = 0; k < s->rank; k++)
-            if (tro_dim_value_or_minus1(s->dim[k]) < 0)
-                return false;
         if (s->rank < 0)
             return false;
+        for (int k = 0; k < s->rank; k++) {
+            const int64_t lo = tro_dim_lo(&g->dims, s->dim[k]);
+            int64_t size;
+            if (!tro_dim_eval(&g->dims, env, s->dim[k], &size))
+                tro_dim_bind(&g->dims, env, s->dim[k], lo > 1 ? lo : 1);
+        }
     }
     return true;
 }
 
-static int find_places(const struct tro_graph *g, enum tro_precision precision, struct places *p,
-                       struct tro_err *err)
+static int lower(const struct tro_graph *g, const struct tro_dim_env *env,
+                 enum tro_precision precision, struct places *p, struct tro_err *err)
 {
-    struct tro_dim_env env;
-    p->of = tro_calloc(g->n_values + 1, sizeof(*p->of));
-    if (!p->of)
-        return tro_fail_nomem(err);
-    if (!is_static(g))
-        return 0;
     struct tro_packs *const packs = tro_packs_create(err);
     if (!packs)
         return err->status;
@@ -60,19 +58,26 @@ static int find_places(const struct tro_graph *g, enum tro_precision precision, 
                                         .n_sms = N_SMS,
                                         .n_threads = 1,
                                         .packs = packs};
-    struct tro_program *program = NULL;
-    if (tro_dim_env_init(&env, &g->dims) < 0) {
-        tro_fail_nomem(err);
-    } else {
-        program = tro_lower(g, &env, &opts, err);
-        tro_dim_env_finish(&env);
-    }
+    struct tro_program *const program = tro_lower(g, env, &opts, err);
     for (int32_t i = 0; program && i < program->n_values; i++)
         p->of[program->values[i].value.i] = program->values[i].at.dtype;
     const int rc = program ? 0 : err->status;
     tro_program_destroy(program);
     tro_packs_destroy(packs);
     return rc;
+}
+
+/* Not every network runs at the least sizes: nothing is known of it then. */
+static int find_places(const struct tro_graph *g, enum tro_precision precision, struct places *p,
+                       struct tro_err *err)
+{
+    struct tro_dim_env env;
+    p->of = tro_calloc(g->n_values + 1, sizeof(*p->of));
+    if (!p->of || tro_dim_env_init(&env, &g->dims) < 0)
+        return tro_fail_nomem(err);
+    const int rc = bind_sizes(g, &env) ? lower(g, &env, precision, p, err) : 0;
+    tro_dim_env_finish(&env);
+    return rc == TRO_E_NOMEM ? rc : 0;
 }
 
 /* ---- collecting ----------------------------------------------------------------------------- */

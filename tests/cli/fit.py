@@ -35,7 +35,7 @@ def build(m, plan, *arguments, precision='fp16', **more):
     return trocar('build', m, '-o', plan, '--tune', 0, '--precision', precision, *arguments, **more)
 
 
-def net(path='net.onnx', gain=1.0):
+def net(path='net.onnx', gain=1.0, n=1):
     """Two convolutions; each result of the first is the sum of two inputs."""
     first = numpy.zeros((8, 8, 1, 1))
     for i in range(8):
@@ -45,7 +45,7 @@ def net(path='net.onnx', gain=1.0):
                         node('Relu', 'c', 'r', name='relu'),
                         node('Conv', 'r b', 'd', name='second', pads=[1] * 4),
                         node('Neg', 'd', 'y', name='last')],
-                 [info('x', F32, SHAPE)], [info('y', F32, [1, 4, 6, 6])],
+                 [info('x', F32, [n, *SHAPE[1:]])], [info('y', F32, [n, 4, 6, 6])],
                  [weight('a', first), weight('b', second)])
 
 
@@ -76,6 +76,16 @@ def overflow_of_one_sample():
     quiet = build(m, 'net.plan', '--calib', samples('quiet'))
     equal(quiet.err, '')
     holds(quiet.out, 'fp16: ', ' 20 samples', '% of what fp16 holds')
+
+
+@test
+def sizes_that_are_free():
+    m = net('free.onnx', n='n')
+    data = samples('data', loud)
+    for shapes in ((), ('--shapes', 'x=1x8x6x6:2x8x6x6:4x8x6x6'), ('--passes', 'all,-fuse'),
+                   ('--passes', 'none'), ('--passes', 'fold,fuse,dce'), ('--passes', 'fuse')):
+        refused('build', m, '-o', 'net.plan', '--precision', 'fp16', '--calib', data, *shapes,
+                says=["layer 'first'", '70000', "'s13.npy'"])
 
 
 @test
