@@ -240,7 +240,7 @@ static bool sink_reshape(struct tro_pass *p, tro_node_id id)
     const struct tro_shape to = tro_value_get(p->g, n.out[0])->shape;
     for (uint32_t i = 0; i < n.n_in; i++) {
         struct tro_shape dims;
-        const bool is_operand = n.in[i].i && i < n_operands(&n);
+        const bool is_operand = i < n_operands(&n) && n.in[i].i;
         const struct tro_node *const r = is_operand ? reshape_def(p, n.in[i]) : NULL;
         in[i] = r ? r->in[0] : n.in[i];
         if (!r && is_operand && map_const(p, n.in[i], &from, &to, &dims))
