@@ -2,6 +2,7 @@
 #include "fit.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -221,6 +222,41 @@ int tro_fit_check(struct tro_fit *f, const struct tro_builder *b, struct tro_bui
     TRO_TRY(keep_wide(f, opts, err));
     opts->is_range_checked = 1;
     return 0;
+}
+
+static void value_json(const struct tro_halves *h, const struct tro_half_value *v,
+                       struct tro_json *j)
+{
+    const struct tro_half_stats *const s = &v->stats;
+    tro_json_object_begin(j, NULL);
+    tro_json_string(j, "layer", v->layer);
+    tro_json_string(j, "value", v->name);
+    tro_json_bool(j, "is_weight", v->is_weight);
+    tro_json_number(j, "peak", (double)s->peak);
+    if (s->peak_sample >= 0)
+        tro_json_string(j, "peak_sample", h->samples[s->peak_sample]);
+    tro_json_number(j, "loss", sqrt(tro_half_loss(v)));
+    tro_json_number(j, "vanished", s->square > 0 ? s->vanished / s->square : 0);
+    tro_json_object_end(j);
+}
+
+void tro_fit_json(const struct tro_fit *f, struct tro_json *j)
+{
+    const struct tro_halves *const h = f->halves;
+    if (!h)
+        return;
+    tro_json_object_begin(j, "fit");
+    tro_json_int(j, "samples", h->n_samples);
+    tro_json_array_begin(j, "fp32_layers");
+    for (int i = 0; i < f->n_names; i++)
+        tro_json_string(j, NULL, f->names[i]);
+    tro_json_array_end(j);
+    tro_json_array_begin(j, "values");
+    for (int i = 0; i < h->n_values; i++)
+        if (h->values[i].is_narrow)
+            value_json(h, &h->values[i], j);
+    tro_json_array_end(j);
+    tro_json_object_end(j);
 }
 
 void tro_fit_finish(struct tro_fit *f)

@@ -5,6 +5,7 @@
 #define TRO_TOOLS_FIT_H
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "build/builder.h"
 #include "calib.h"
 #include "quant/halves.h"
@@ -30,6 +31,8 @@ struct tro_fit {
  * overflows is an error unless layers are chosen automatically; what else is found are warnings. */
 int tro_fit_check(struct tro_fit *f, const struct tro_builder *b, struct tro_build_opts *opts,
                   struct tro_err *err);
+/* "fit": what was looked at, in the object at hand; nothing where nothing was. */
+void tro_fit_json(const struct tro_fit *f, struct tro_json *j);
 void tro_fit_finish(struct tro_fit *f);
 
 #endif

@@ -203,6 +203,7 @@ static int write_json(struct verb *v, struct tro_err *err)
     tro_plan_report_json(&v->report, &j);
     tro_json_int(&j, "nodes_before", v->n_nodes_before);
     tro_json_number(&j, "build_s", v->seconds);
+    tro_fit_json(&v->fit, &j);
     if (v->quantize.quant)
         rc = tro_quantize_json(&v->quantize, trial_of(v), &j, err);
     tro_json_object_end(&j);

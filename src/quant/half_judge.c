@@ -104,8 +104,7 @@ static bool is_narrow(const struct tro_halves *h, const struct tro_half_value *v
     return false;
 }
 
-/* Of what a value is there for: what it strays from its mean, or all of it. */
-static double loss_of(const struct tro_half_value *v)
+double tro_half_loss(const struct tro_half_value *v)
 {
     const struct tro_half_stats *const s = &v->stats;
     const double deviation = v->is_weight ? 0 : tro_half_stats_deviation(s);
@@ -121,7 +120,7 @@ static enum tro_half_finding find(const struct tro_halves *h, const struct tro_h
         return TRO_HALF_OVERFLOW;
     if (!h->is_bf16 && v->stats.peak > TRO_F16_MAX / 2)
         return TRO_HALF_NEAR;
-    return loss_of(v) > MAX_LOSS ? TRO_HALF_LOSES : TRO_HALF_FITS;
+    return tro_half_loss(v) > MAX_LOSS ? TRO_HALF_LOSES : TRO_HALF_FITS;
 }
 
 /* Its node hands elements on from a value of which the same is told. */
@@ -152,7 +151,7 @@ static void describe_loss(const struct tro_halves *h, const struct tro_half_valu
 {
     const struct tro_half_stats *const s = &v->stats;
     char where[300];
-    const double loss = fmin(100 * sqrt(loss_of(v)), 100);
+    const double loss = fmin(100 * sqrt(tro_half_loss(v)), 100);
     if (!h->is_bf16 && s->square > 0 && s->small / s->square > MUCH_SMALL)
         snprintf(text, n,
                  "%s %s small and lose%s %.3g %% at fp16: of its squares %.3g %% are of elements "

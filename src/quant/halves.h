@@ -69,6 +69,10 @@ int tro_halves_judge(struct tro_halves *h, const bool *wide, tro_half_report_fn 
  * make one, and those that take it. Added to wide. */
 void tro_halves_widen(const struct tro_halves *h, bool *wide);
 
+/* Squares of what rounding takes over squares of what a value is there for: what it strays from its
+ * channel's mean, or all of weights and constants. */
+double tro_half_loss(const struct tro_half_value *v);
+
 /* The greatest of what judge found to be of 16 bits; NULL: there is none. */
 const struct tro_half_value *tro_halves_greatest(const struct tro_halves *h);
 

@@ -90,7 +90,11 @@ def sizes_that_are_free():
 
 @test
 def margin_of_a_half():
-    result = build(net(), 'net.plan', '--calib', samples('data', lambda x: loud(x) / 2))
+    result = build(net(), 'net.plan', '--json', 'b.json', '--calib',
+                   samples('data', lambda x: loud(x) / 2))
+    value = next(v for v in read_json('b.json')['fit']['values'] if v['value'] == 'r')
+    equal((value['layer'], value['peak'], value['peak_sample'], value['is_weight']),
+          ('first', 35000, 's13.npy', False))
     holds(result.err, "value 'r' reaches 35000", "'s13.npy'", 'more than half')
 
 
@@ -100,8 +104,10 @@ def layers_that_overflow_stay_wide():
     m, data = net(), samples('data', loud)
     build(m, 'narrow.plan', '--device', 'sm_90', env=env)
     result = build(m, 'wide.plan', '--device', 'sm_90', '--calib', data, '--fp32-layers', 'auto',
-                   env=env)
+                   '--json', 'b.json', env=env)
     holds(result.err, "value 'r' reaches 70000", '2 layers stay at fp32: r,y')
+    fit = read_json('b.json')['fit']
+    equal((fit['samples'], fit['fp32_layers'], fit['values']), (N_SAMPLES, ['r', 'y'], []))
     build(m, 'named.plan', '--device', 'sm_90', '--fp32-layers', 'first,second', env=env)
     trocar('inspect', 'wide.plan', '--json', 'i.json')
     holds(trocar('inspect', 'wide.plan').out, 'fp16, 2 nodes fp32')
