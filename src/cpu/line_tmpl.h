@@ -447,7 +447,7 @@ static inline vf load_rivals(const float *x, int64_t i, int64_t n, bool is_min)
 #else
     float lanes[2 * L];
     vf_store(lanes, vf_of_bits(vf_bits(vf_load_n(x + i, n - i)) ^ flip));
-    vf_store(lanes + n - i, vf_set(-INFINITY));
+    vf_store(lanes + (n - i), vf_set(-INFINITY));
     return vf_load(lanes);
 #endif
 }
