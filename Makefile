@@ -4,8 +4,8 @@
 #                   PICTURES="a.png b.jpg"
 #   make failure-modes   how the networks of models/ fail, a page: build/failure-modes/index.html;
 #                   FAILURE_MODES="--procedures 20" and the like make it larger
-#   make precision  what the networks of models/ lose and gain in integers: build/precision/table.md;
-#                   PRECISION="--only unet" and the like
+#   make precision  what the networks of models/ lose and gain in integers, a table:
+#                   build/precision/table.md; PRECISION="--only unet" and the like
 #   make check      set-up and every check; CHECK="--only unit,cli" runs some of them
 #   make check-all  the same, longer: more tests under sanitizers, a minute of each fuzzer
 #   make check-gpu  what needs a GPU: unit tests, networks, faults; CHECK="--sanitizer" and the like

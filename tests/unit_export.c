@@ -130,8 +130,8 @@ TEST(scales_are_scalars_or_vectors_with_an_axis)
 {
     CHECK_STR(exported("graph \"g\" const %w : i8[2,1,1,1] = 3 -4 const %s : f32[2,1,1,1] = 0.5 2 "
                        "%y = dequantize(%w, %s) output %y"),
-              "y = DequantizeLinear(w, y_scale) axis=0; w w i8[2,1,1,1] 3 -4; "
-              "w y_scale f32[2] 0.5 2");
+              "y = DequantizeLinear(w, y_scale, y_zero) axis=0; w w i8[2,1,1,1] 3 -4; "
+              "w y_scale f32[2] 0.5 2; w y_zero i8[2] 0 0");
     /* A place in the last axis is a vector already. */
     CHECK_STR(exported("graph \"g\" input %x : f32[3,2] const %s : f32[2] = 0.5 2 const %z : i8[2] "
                        "= 1 2 %q = quantize(%x, %s, %z) {to = i8} output %q"),
@@ -139,7 +139,7 @@ TEST(scales_are_scalars_or_vectors_with_an_axis)
     /* Of the tensor, with whatever ones around; a zero of it is repeated. */
     CHECK_STR(exported("graph \"g\" input %x : f32[3,2] const %s : f32[1,1] = 0.5 "
                        "%q = quantize(%x, %s) {to = u8} output %q"),
-              "q = QuantizeLinear(x, q_scale); w q_scale f32[] 0.5");
+              "q = QuantizeLinear(x, q_scale, q_zero); w q_scale f32[] 0.5; w q_zero u8[] 0");
     CHECK_STR(exported("graph \"g\" input %x : i8[3,2] const %s : f32[3,1] = 1 2 3 const %z : i8[] "
                        "= 7 %y = dequantize(%x, %s, %z) output %y"),
               "y = DequantizeLinear(x, y_scale, y_zero) axis=0; w y_scale f32[3] 1 2 3; "
@@ -166,8 +166,8 @@ TEST(scales_that_are_computed_are_reshaped)
 {
     CHECK_STR(exported("graph \"g\" input %x : f32[2,3] input %s : f32[2,1] "
                        "%q = quantize(%x, %s) {to = u8} output %q"),
-              "q_scale = Reshape(s, q_shape); q = QuantizeLinear(x, q_scale) axis=0; "
-              "w q_shape i64[1] -1");
+              "q_scale = Reshape(s, q_shape); q = QuantizeLinear(x, q_scale, q_zero) axis=0; "
+              "w q_shape i64[1] -1; w q_zero u8[2] 0 0");
 }
 
 TEST(scales_of_blocks)
@@ -325,7 +325,13 @@ TEST(versions_follow_from_operators_and_types)
         const char *text;
         int64_t asked, opset, ir;
     } rows[] = {
-        {"graph \"g\" input %x : f32[2] %y = sin(%x) output %y", 0, 21, 10},
+        {"graph \"g\" input %x : f32[2] %y = sin(%x) output %y", 0, 19, 10},
+        {"graph \"g\" input %x : f32[2] const %s : f32[] = 2 %q = quantize(%x, %s) {to = i8} "
+         "output %q",
+         0, 19, 10},
+        {"graph \"g\" input %x : f32[2] const %s : f32[] = 2 %q = quantize(%x, %s) {to = i16} "
+         "output %q",
+         0, 21, 10},
         {"graph \"g\" input %x : f32[2] %y = sin(%x) output %y", 22, 22, 10},
         {"graph \"g\" input %x : bf16[2] %y = sin(%x) output %y", 0, 22, 10},
         {"graph \"g\" input %q : f32[1,1,2,2] %y = attention(%q, %q, %q) output %y", 0, 23, 11},

@@ -9,8 +9,9 @@
  * metadata. A record is not applied: other tools have no cameras. */
 int tro_build_onnx(const char *model_path, const char *path, struct tro_err *err);
 
-/* The same of an open model, whose graph is written as it is. name stands in messages. */
-int tro_build_onnx_graph(const struct tro_model *m, const char *name, const char *path,
-                         struct tro_err *err);
+/* The same of an open model, whose graph, to which the record of the path was applied, was
+ * quantized; NULL: none was. The graph stays as it is. */
+int tro_build_onnx_quantized(const struct tro_model *m, const char *model_path,
+                             const char *record_path, const char *path, struct tro_err *err);
 
 #endif

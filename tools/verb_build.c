@@ -284,10 +284,6 @@ static int check_int8(const struct verb *v, bool is_int8, struct tro_err *err)
         return tro_fail(err, TRO_E_INPUT,
                         "--precision int8: expected --calib DATA, what the network sees in use, "
                         "found none: without data there are no integers");
-    if (is_int8 && v->onnx_path && v->record_path)
-        return tro_fail(err, TRO_E_UNSUPPORTED,
-                        "--onnx: expected no --record where layers become integers, found one: "
-                        "calibrate on the network's own inputs");
     if (!v->eval_path != !v->gate_path)
         return tro_fail(err, TRO_E_INPUT,
                         "expected --eval DATA and --gate FILE, found one of them");
@@ -319,7 +315,7 @@ static int write_onnx(const struct verb *v, struct tro_err *err)
         return 0;
     if (!v->quantize.quant)
         return tro_build_onnx(v->args.v[0], v->onnx_path, err);
-    return tro_build_onnx_graph(v->model, v->args.v[0], v->onnx_path, err);
+    return tro_build_onnx_quantized(v->model, v->args.v[0], v->record_path, v->onnx_path, err);
 }
 
 static int write_page(struct verb *v, struct tro_err *err)

@@ -16,8 +16,9 @@
 #include "graph/graph.h"
 #include "onnx/proto.h"
 
-/* Version of the default domain that a model gets unless it needs a newer one. */
-#define TRO_ONNX_EXPORT_OPSET 21
+/* Version of the default domain that a model gets unless it needs a newer one: ONNX Runtime 1.30
+ * refuses some networks with quantized moves at 21, where its own optimizer contradicts itself. */
+#define TRO_ONNX_EXPORT_OPSET 19
 
 struct tro_onnx_export_opts {
     int64_t opset; /* 0: TRO_ONNX_EXPORT_OPSET; raised where an operator or a type came later */

@@ -7,6 +7,9 @@
 
 #include "base/dtype.h"
 
+#define FLOATS_OPSET 19 /* brought types of 8-bit floats, */
+#define BLOCKS_OPSET 21 /* blocks, and integers of 4 and 16 bits */
+
 enum { OF_TENSOR = -1, OF_MANY = -2 };
 
 struct scheme {
@@ -109,13 +112,21 @@ static const char *param(struct tro_export *x, uint32_t i, const struct scheme *
     return tro_export_emit2(x, "Expand", name, tro_export_const_i64(x, &s->n, 1, "shape"), suffix);
 }
 
+/* How many zeros there are is known. */
+static bool has_fixed_size(const struct scheme *s)
+{
+    return s->axis < 0 || s->n >= 0;
+}
+
+/* Written where it is 0 as well: tools that look for pairs of quantize and dequantize want both to
+ * have one, of the same type. */
 static const char *zero_param(struct tro_export *x, const struct scheme *s, enum tro_dtype dtype)
 {
     if (has_in(x, 2))
         return param(x, 2, s, "zero");
-    if (dtype == TRO_U8) /* as ONNX has it where there is none */
+    if (!has_fixed_size(s) && dtype == TRO_U8) /* as ONNX has it where there is none */
         return "";
-    if (s->axis >= 0 && s->n < 0)
+    if (!has_fixed_size(s))
         tro_export_fail(x, TRO_E_UNSUPPORTED,
                         "expected a known number of scales, or zero points of type %s",
                         tro_dtype_name(dtype));
@@ -218,14 +229,23 @@ static bool write_blocks(struct tro_export *x, const char *op)
     tro_export_last(x, op, in, 3);
     tro_export_int(x, "axis", axis);
     tro_export_int(x, "block_size", best);
+    tro_export_need(x, BLOCKS_OPSET);
     return true;
 }
 
 /* ---- quantize, dequantize -------------------------------------------------------------- */
 
-static void write_linear(struct tro_export *x, const char *op, const struct scheme *s,
-                         const char *const in[3])
+static bool is_8bit(enum tro_dtype d)
 {
+    return d == TRO_I8 || d == TRO_U8 || d == TRO_I32; /* i32: of biases */
+}
+
+/* dtype: of what is quantized. */
+static void write_linear(struct tro_export *x, const char *op, const struct scheme *s,
+                         const char *const in[3], enum tro_dtype dtype)
+{
+    if (!is_8bit(dtype))
+        tro_export_need(x, tro_dtype_is_float(dtype) ? FLOATS_OPSET : BLOCKS_OPSET);
     tro_export_last(x, op, in, 3);
     if (s->axis >= 0)
         tro_export_int(x, "axis", s->axis);
@@ -271,7 +291,7 @@ void tro_export_quantize(struct tro_export *x)
         in[0] = tro_export_cast_to(x, in[0], work);
     if (scale != work)
         in[1] = tro_export_cast_to(x, in[1], work);
-    write_linear(x, "QuantizeLinear", &s, in);
+    write_linear(x, "QuantizeLinear", &s, in, a->to);
     if (a->wraps)
         tro_export_int(x, "saturate", 0);
 }
@@ -311,9 +331,10 @@ void tro_export_dequantize(struct tro_export *x)
         write_dequantize_parts(x, type);
         return;
     }
+    const bool has_zero = has_in(x, 2) ? !drops_zero : from != TRO_I32 && has_fixed_size(&s);
     const char *in[3] = {tro_export_in(x, 0), param(x, 1, &s, "scale"),
-                         drops_zero ? "" : param(x, 2, &s, "zero")};
-    write_linear(x, "DequantizeLinear", &s, in);
+                         has_zero ? zero_param(x, &s, from) : ""};
+    write_linear(x, "DequantizeLinear", &s, in, from);
 }
 
 /* QuantizeLinear of the scaled sum, with a scale of 1. */
@@ -328,5 +349,5 @@ void tro_export_requantize(struct tro_export *x)
     const char *in[3] = {tro_export_emit2(x, "Mul", sum, tro_export_in(x, 1), "scaled"),
                          tro_export_const_fill(x, TRO_F32, 1, s.axis >= 0 ? s.n : -1, "one"),
                          zero_param(x, &s, to)};
-    write_linear(x, "QuantizeLinear", &s, in);
+    write_linear(x, "QuantizeLinear", &s, in, to);
 }

@@ -124,12 +124,14 @@ static void replace_uses(struct place *p, tro_value_id v, tro_value_id to, tro_n
     }
 }
 
-static int place_source(struct place *p, const struct tro_quant_source *s)
+/* Moves have Q and D on both sides, as other tools look for them; the pass `qdq` drops what stands
+ * between two moves. */
+static int place_value(struct place *p, tro_value_id value)
 {
-    const struct tro_quant_group *const group = &p->q->groups[s->group];
+    const struct tro_quant_group *const group = &p->q->groups[p->q->group_of[value.i]];
     const struct tro_quant_form *const form = &group->form;
     const struct tro_attrs_cast to = {.to = form->dtype};
-    const tro_value_id v = here(p, s->value);
+    const tro_value_id v = here(p, value);
     const char *const name = tro_value_get(p->g, v)->name;
     const tro_node_id before = after(p->g, v);
     float scale = form->scale;
@@ -243,9 +245,9 @@ static int place_layer(struct place *p, const struct tro_quant_layer *l)
 static int place(struct place *p)
 {
     use_groups(p);
-    for (int i = 0; i < p->q->n_sources; i++)
-        if (p->is_used[p->q->sources[i].group])
-            TRO_TRY(place_source(p, &p->q->sources[i]));
+    for (uint32_t i = 1; i < p->q->graph->n_values; i++)
+        if (p->q->group_of[i] >= 0 && p->is_used[p->q->group_of[i]])
+            TRO_TRY(place_value(p, (tro_value_id){i}));
     for (int i = 0; i < p->q->n_layers; i++)
         if (p->q->layers[i].is_int)
             TRO_TRY(place_layer(p, &p->q->layers[i]));

@@ -115,4 +115,10 @@ struct tro_preprocess;
 int tro_record_apply_to_graph(const struct tro_record *r, struct tro_graph *g,
                               const struct tro_preprocess *notes, struct tro_err *err);
 
+/* A graph that the record was applied to, and passes changed since: inputs and outputs are those of
+ * the network again, which `plain` has. What is left of decoding has no use (pass dce).
+ * TRO_E_UNSUPPORTED where passes have drawn the network into what the record put around it. */
+int tro_record_remove(const struct tro_record *r, struct tro_graph *g,
+                      const struct tro_graph *plain, struct tro_err *err);
+
 #endif

@@ -6,9 +6,10 @@ import json
 import os
 
 import numpy
+import onnx
 
-from _kit import (F32, Mismatch, equal, holds, info, main, model, node, read, read_json, refused,
-                  test, trocar, weight, write)
+from _kit import (F32, Mismatch, equal, holds, info, main, model, need_ort, node, read, read_json,
+                  refused, test, trocar, weight, write)
 
 CLASSES = ['outside', 'abdominal-wall', 'liver', 'gallbladder', 'fat', 'bowel', 'artery',
            'instrument-shaft', 'instrument-wrist', 'instrument-tip']
@@ -145,6 +146,22 @@ def a_calibration_is_of_one_model_and_its_data():
     write('c.json', json.dumps(kept))
     refused('build', 'net.onnx', *INT8, '-o', 'c.plan',
             '--calibration', 'c.json', says=['expected the tensor', 'in groups'])
+
+
+@test
+def exported_integers_run_elsewhere():
+    """Without the record, in ONNX Runtime as in our engine but for one quantum of the hidden layer:
+    1 / 127, which the second layer takes 20 times."""
+    need_ort()
+    network()
+    frames('seen')
+    build('net.plan', '--calib', 'seen', '--onnx', 'q.onnx')
+    exported = onnx.load('q.onnx')
+    equal([i.name for i in exported.graph.input], ['image'])
+    equal([o.name for o in exported.graph.output], ['logits'])
+    kinds = [n.op_type for n in exported.graph.node]
+    equal((kinds.count('QuantizeLinear'), kinds.count('DequantizeLinear')), (2, 4))
+    trocar('compare', 'q.onnx', 'ort:q.onnx', '--random', 3, '--rtol', 0, '--atol', 20 / 127 + 1e-5)
 
 
 @test
