@@ -86,8 +86,9 @@ struct tro_quant *tro_quant_create(const struct tro_graph *g, struct tro_err *er
 void tro_quant_destroy(struct tro_quant *q);
 
 /* Scales channels of tensors between layers where that lessens the error on these samples, which
- * lie one after the other with all their inputs. What the graph computes stays what it is but for rounding, and
- * where a clamp is reached that no sample reaches. Before anything is observed; may be left out. */
+ * lie one after the other with all their inputs. What the graph computes stays what it is but for
+ * rounding, and where a clamp is reached that no sample reaches. Before anything is observed; may
+ * be left out. */
 int tro_quant_repair(struct tro_quant *q, const struct tro_tensor *samples, int n_samples,
                      struct tro_err *err);
 
