@@ -71,6 +71,17 @@ static int put_trial(struct tro_trial *trial, struct tro_buf *out, struct tro_er
     return eval_put_worst(&trial->eval, out, err);
 }
 
+static void put_repairs(const struct tro_quantize *z, struct tro_buf *out)
+{
+    struct tro_table t = {0};
+    if (z->quant->n_repairs == 0)
+        return;
+    tro_quantize_repairs_table(z, &t);
+    tro_html_element(out, "h2", "Scaled channels");
+    tro_html_table(out, &t, NULL);
+    tro_table_finish(&t);
+}
+
 int tro_quantize_html(const struct tro_quantize *z, struct tro_trial *trial,
                       const struct tro_quantize_engine *engine, const char *path,
                       struct tro_err *err)
@@ -83,6 +94,7 @@ int tro_quantize_html(const struct tro_quantize *z, struct tro_trial *trial,
     tro_quantize_table(z, &layers);
     tro_html_table(&page, &layers, NULL);
     tro_table_finish(&layers);
+    put_repairs(z, &page);
     int rc = trial ? put_trial(trial, &page, err) : 0;
     tro_html_end(&page);
     if (rc >= 0)
@@ -118,6 +130,18 @@ static void put_layer(const struct tro_quantize *z, int i, struct tro_json *j)
     tro_json_object_end(j);
 }
 
+static void put_repair(const struct tro_quant_repair *r, struct tro_json *j)
+{
+    tro_json_object_begin(j, NULL);
+    tro_json_string(j, "repair", tro_quant_repair_names[r->kind]);
+    tro_json_string(j, "from", r->from);
+    tro_json_string(j, "to", r->to);
+    tro_json_int(j, "layers", r->n_layers);
+    tro_json_number(j, "error_before", sqrt(r->before));
+    tro_json_number(j, "error", sqrt(r->after));
+    tro_json_object_end(j);
+}
+
 int tro_quantize_json(const struct tro_quantize *z, struct tro_trial *trial, struct tro_json *j,
                       struct tro_err *err)
 {
@@ -130,6 +154,10 @@ int tro_quantize_json(const struct tro_quantize *z, struct tro_trial *trial, str
     tro_json_array_begin(j, "layers");
     for (int i = 0; i < z->quant->n_layers; i++)
         put_layer(z, i, j);
+    tro_json_array_end(j);
+    tro_json_array_begin(j, "repairs");
+    for (int i = 0; i < z->quant->n_repairs; i++)
+        put_repair(&z->quant->repairs[i], j);
     tro_json_array_end(j);
     if (trial)
         TRO_TRY(eval_judge_gates(&trial->eval, j, err));

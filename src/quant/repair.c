@@ -49,8 +49,10 @@ struct repair {
 static int64_t min_side(const struct tro_graph *g, const struct tro_node *n, int axis)
 {
     const struct tro_attrs_conv *const a = n->attrs;
-    if (n->op != TRO_OP_CONV || axis < 2)
-        return n->op == TRO_OP_MATMUL && axis > 0 ? MIN_SIDE : 1;
+    if (n->op == TRO_OP_MATMUL)
+        return axis > 0 ? MIN_SIDE : 1;
+    if (n->op != TRO_OP_CONV || axis < 2 || axis >= TRO_MAX_RANK)
+        return 1;
     const int64_t kernel = tro_dim_value(tro_value_get(g, n->in[1])->shape.dim[axis]);
     const int64_t reach = a->dilations.v[axis - 2] * (kernel - 1) + 1;
     return reach > MIN_SIDE ? reach : MIN_SIDE;

@@ -206,8 +206,11 @@ def channels_are_scaled():
     tensors('seen', 8)
     tensors('unseen', 4, seed=100)
     options = ('--precision', 'int8', '--calib', 'seen', '--tune', 0)
-    out = trocar('build', m, *options, '-o', 'a.plan', '--calibration', 'c.json').out
+    out = trocar('build', m, *options, '-o', 'a.plan', '--calibration', 'c.json', '--json',
+                 'b.json', '--html', 'b.html').out
     holds(out, 'channels of', 'off before')
+    holds(read('b.html'), 'Scaled channels')
+    equal(read_json('b.json')['quantization']['repairs'][0]['from'], 'h')
     repair = read_json('c.json')['repairs'][0]
     equal(repair['from'], 'h')
     if not repair['after'] < repair['before'] / 10:
