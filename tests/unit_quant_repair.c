@@ -186,6 +186,23 @@ TEST(migration_through_moves)
     check_repair(&b, TRO_QUANT_MIGRATION, 1);
 }
 
+/* Squeeze and excitation behind SiLU: the gates are divided. */
+TEST(migration_through_gates)
+{
+    struct tro_buf b = {0};
+    put_convs(&b);
+    quant_kit_const(&b, "f", "16,16,1,1", 256, NULL, 6);
+    tro_buf_str(&b, "const %axes : i64[2] = 2 3\n"
+                    "%i = sigmoid(%y)\n%s = mul(%y, %i)\n"
+                    "%p = reduce(%s, %axes) {kind = mean}\n%t = tanh(%p)\n"
+                    "%c = conv(%t, %f) {strides = [1,1], dilations = [1,1], pads = [0,0,0,0], "
+                    "group = 1}\n"
+                    "%g = sigmoid(%c)\n%m = mul(%s, %g)\n"
+                    "%z = conv(%m, %v) {strides = [1,1], dilations = [1,1], pads = [0,0,0,0], "
+                    "group = 1}\noutput %z\n");
+    check_repair(&b, TRO_QUANT_MIGRATION, 1);
+}
+
 /* ---- what is left alone --------------------------------------------------------------------- */
 
 static int count_repairs(struct tro_buf *b)

@@ -377,6 +377,34 @@ static bool begin_product(struct walk *w, tro_node_id id)
            give(w, 0, axis + shape_of(w, w->n->out[0])->rank - s->rank);
 }
 
+/* Elements by the gate of their channel, as squeeze-and-excitation has it. */
+static bool begin_gated(struct walk *w, tro_node_id id)
+{
+    const struct tro_shape *const out = shape_of(w, w->n->out[0]);
+    if (w->n->op != TRO_OP_MUL || out->rank < 3 || !tro_dim_is_const(out->dim[1]) ||
+        tro_value_get(w->q->graph, w->n->out[0])->dtype != TRO_F32)
+        return false;
+    w->c->n_channels = (int)tro_dim_value(out->dim[1]);
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct tro_shape *const s = shape_of(w, w->n->in[i]);
+        int n_long = s->rank == out->rank && tro_dim_is(s->dim[1], w->c->n_channels) ? 0 : 1;
+        for (int k = 2; k < s->rank; k++)
+            n_long += !tro_dim_is(s->dim[k], 1);
+        if (n_long == 0 && !tro_is_const(w->q->graph, w->n->in[i])) {
+            w->c->gates = (struct tro_quant_place){id, i};
+            return give(w, 0, 1);
+        }
+    }
+    return false;
+}
+
+static bool begin(struct walk *w, tro_node_id id)
+{
+    if (w->c->root_layer >= 0)
+        return begin_layer(w, id);
+    return begin_product(w, id) || (w->c->n_divided == 0 && begin_gated(w, id));
+}
+
 /* The chain in a walk's own memory as one that stays. */
 static int keep(struct tro_quant_chain *c, struct tro_arena *arena, struct tro_err *err)
 {
@@ -413,7 +441,7 @@ int tro_quant_chains_find(const struct tro_quant *q, struct tro_arena *arena,
         w.n = tro_node_get(q->graph, id);
         for (size_t k = 0; k < n_values; k++)
             w.axis_of[k] = -1;
-        if (!(c->root_layer >= 0 ? begin_layer(&w, id) : begin_product(&w, id)) || !follow(&w, i))
+        if (!begin(&w, id) || !follow(&w, i))
             continue;
         rc = keep(c, arena, err);
         (*n_out)++;
@@ -514,6 +542,30 @@ static int renew(struct tro_quant *q, struct tro_quant_place at, struct tro_tens
     return 0;
 }
 
+/* One multiplication more for each channel of a sample. */
+static int divide_gates(struct tro_quant *q, const struct tro_quant_chain *c, const float *factors,
+                        struct tro_err *err)
+{
+    struct tro_graph *const g = q->graph;
+    const struct tro_node *const root = tro_node_get(g, c->gates.node);
+    const int rank = tro_value_get(g, root->out[0])->shape.rank;
+    float *const v = tro_arena_alloc64(&g->arena, (size_t)c->n_channels * sizeof(*v));
+    struct tro_tensor t = {.dtype = TRO_F32, .rank = rank - 1, .shape = {c->n_channels}, .data = v};
+    tro_value_id in[2] = {root->in[c->gates.input]}, scaled;
+    if (!v)
+        return tro_fail_nomem(err);
+    for (int i = 1; i < t.rank; i++)
+        t.shape[i] = 1;
+    for (int i = 0; i < c->n_channels; i++)
+        v[i] = 1 / factors[i];
+    TRO_TRY(tro_graph_add_const(g, "", &t, &in[1], err));
+    const struct tro_node_spec spec = {
+        .op = TRO_OP_MUL, .in = in, .n_in = 2, .n_out = 1, .before = c->gates.node};
+    TRO_TRY(tro_graph_add_node(g, TRO_MAIN_BLOCK, &spec, &scaled, err));
+    tro_graph_set_input(g, c->gates.node, c->gates.input, scaled);
+    return 0;
+}
+
 int tro_quant_chain_apply(struct tro_quant *q, const struct tro_quant_chain *c,
                           const float *factors, struct tro_err *err)
 {
@@ -521,6 +573,8 @@ int tro_quant_chain_apply(struct tro_quant *q, const struct tro_quant_chain *c,
     float least = factors[0];
     for (int i = 1; i < c->n_channels; i++)
         least = fminf(least, factors[i]);
+    if (c->gates.node.i)
+        TRO_TRY(divide_gates(q, c, factors, err));
     for (int i = 0; i < c->n_divided; i++) {
         TRO_TRY(renew(q, c->divided[i].place, &t, err));
         divide_channels(&t, c->divided[i].axis, factors);

@@ -6,6 +6,7 @@
  *
  *     conv, w / s, bias / s ──► relu, max pool, .. ──► conv, w * s
  *     normalize ──► * gamma / s ──► + beta / s ──► matmul, w * s
+ *     x * (gate / s), one gate a channel ──► conv, w * s
  */
 #ifndef TRO_QUANT_CHAIN_H
 #define TRO_QUANT_CHAIN_H
@@ -26,7 +27,8 @@ struct tro_quant_divided {
 
 struct tro_quant_chain {
     tro_node_id root;
-    int root_layer; /* -1: a multiplication by constants */
+    int root_layer;               /* -1: a product with constants or gates */
+    struct tro_quant_place gates; /* of each channel, computed: they are divided; node 0: none */
     int n_channels;
     struct tro_quant_divided *divided;
     struct tro_quant_place *limits; /* of min, reached by no sample: constants of one element */
