@@ -31,6 +31,7 @@ struct verb {
     struct tro_build_opts opts;
     int64_t tune, n_wide, n_threads, n_golden;
     bool has_no_libraries, is_passed; /* passed: the gates, where there are some */
+    double max_error;
     struct tro_quantize quantize;
     struct tro_trial trial;
     struct tro_fit fit;
@@ -238,17 +239,36 @@ static int write_trial(struct verb *v, const char *path, struct tro_err *err)
     return write_plan_to(v, path, &opts, false, err);
 }
 
+/* Against the floats, where that was asked for. */
+static int judge_error(struct verb *v, bool *is_passed, struct tro_err *err)
+{
+    double error;
+    if (!(v->max_error > 0))
+        return 0;
+    TRO_TRY(tro_quant_error(v->quantize.quant, v->quantize.kept_samples, v->quantize.n_kept, &error,
+                            err));
+    *is_passed = error <= v->max_error;
+    if (!*is_passed)
+        printf("gate: the worst output of %d samples: expected at most %g of it off the floats, "
+               "found %g\n",
+               v->quantize.n_kept, v->max_error, error);
+    return 0;
+}
+
 static int judge(void *ctx, bool *is_passed, struct tro_err *err)
 {
     struct verb *const v = ctx;
-    TRO_TRY(write_trial(v, v->trial.plan, err));
     printf("trial %d: %.1f %% of multiply-accumulates in integers\n", v->quantize.n_trials,
            100 * tro_quantize_int_share(&v->quantize));
+    *is_passed = true;
+    TRO_TRY(judge_error(v, is_passed, err));
+    if (!*is_passed || !v->eval_path)
+        return 0;
+    TRO_TRY(write_trial(v, v->trial.plan, err));
     return tro_trial_judge(&v->trial, is_passed, err);
 }
 
-/* Layers in integers, as many as the gates let. */
-static int search(struct verb *v, struct tro_err *err)
+static int open_trial(struct verb *v, struct tro_err *err)
 {
     struct tro_trial *const t = &v->trial;
     t->data = v->eval_path;
@@ -259,13 +279,20 @@ static int search(struct verb *v, struct tro_err *err)
     if (!t->first || !t->plan)
         return tro_fail_nomem(err);
     TRO_TRY(write_trial(v, t->first, err));
-    TRO_TRY(tro_trial_open(t, err));
+    return tro_trial_open(t, err);
+}
+
+/* Layers in integers, as many as the gates let. */
+static int search(struct verb *v, struct tro_err *err)
+{
+    if (v->eval_path)
+        TRO_TRY(open_trial(v, err));
     TRO_TRY(tro_quantize_search(&v->quantize, v->model, judge, v, &v->is_passed, err));
     if (!v->is_passed)
         fprintf(stderr,
                 "trocar: %s: expected gates that the network passes in floats, found one "
                 "that it misses without a single layer in integers; no plan was written\n",
-                v->gate_path);
+                v->gate_path ? v->gate_path : v->args.v[0]);
     return 0;
 }
 
@@ -284,6 +311,9 @@ static int check_int8(const struct verb *v, bool is_int8, struct tro_err *err)
         return tro_fail(err, TRO_E_INPUT,
                         "--precision int8: expected --calib DATA, what the network sees in use, "
                         "found none: without data there are no integers");
+    if (v->max_error > 0 && (!is_int8 || v->calib.n == 0))
+        return tro_fail(err, TRO_E_INPUT,
+                        "--max-error: expected --precision int8 and --calib DATA with it");
     if (!v->eval_path != !v->gate_path)
         return tro_fail(err, TRO_E_INPUT,
                         "expected --eval DATA and --gate FILE, found one of them");
@@ -303,7 +333,8 @@ static int quantize(struct verb *v, struct tro_err *err)
     v->quantize.n_probes = N_PROBES;
     TRO_TRY(tro_err_prefix(err, tro_quantize_calibrate(&v->quantize, v->model, err),
                            "%s: ", v->args.v[0]));
-    TRO_TRY(v->eval_path ? search(v, err) : tro_quantize_apply(&v->quantize, v->model, err));
+    TRO_TRY(v->eval_path || v->max_error > 0 ? search(v, err)
+                                             : tro_quantize_apply(&v->quantize, v->model, err));
     tro_quantize_print(&v->quantize);
     return 0;
 }
@@ -403,6 +434,8 @@ int tro_verb_build(int argc, char **argv)
          "of int8: a data set with truth to judge on"},
         {"--gate", TRO_OPT_STRING, &v.gate_path, "FILE",
          "what must hold there (docs/metrics.md), else layers go back to floats"},
+        {"--max-error", TRO_OPT_DOUBLE, &v.max_error, "E",
+         "of int8: how much of each output may be off the floats, on some samples of --calib"},
         {"--html", TRO_OPT_STRING, &v.html_path, "FILE", "of int8: write a page about it"},
         {"--fp32-first", TRO_OPT_INT, &v.n_wide, "N",
          "of fp16 and bf16: the first N nodes stay at fp32"},

@@ -29,8 +29,13 @@ static double difference(const struct tro_tensor *want, const struct tro_tensor 
     return off_squares > 0 ? sqrt(off_squares / fmax(squares, off_squares)) : 0;
 }
 
+/* What outputs are off by: of all together, of the worst. */
+struct off {
+    double sum, worst;
+};
+
 static int compare(const struct tro_quant *q, struct tro_quant_engine *whole,
-                   struct tro_quant_engine *part, const struct tro_tensor *inputs, double *sum,
+                   struct tro_quant_engine *part, const struct tro_tensor *inputs, struct off *off,
                    struct tro_err *err)
 {
     const int n = (int)tro_block_get(q->graph, TRO_MAIN_BLOCK)->n_outputs;
@@ -40,9 +45,29 @@ static int compare(const struct tro_quant *q, struct tro_quant_engine *whole,
         struct tro_tensor want, found;
         TRO_TRY(tro_quant_engine_output(whole, i, &want, err));
         TRO_TRY(tro_quant_engine_output(part, i, &found, err));
-        *sum += difference(&want, &found);
+        const double by = difference(&want, &found);
+        off->sum += by;
+        off->worst = by > off->worst ? by : off->worst;
     }
     return 0;
+}
+
+/* The graph is destroyed. */
+static int compare_all(const struct tro_quant *q, struct tro_graph *g,
+                       const struct tro_tensor *const *samples, int n_samples, struct off *off,
+                       struct tro_err *err)
+{
+    struct tro_quant_engine whole = {0}, part = {0};
+    int rc = g ? tro_quant_engine_init(&part, g, err) : err->status;
+    tro_graph_destroy(g);
+    if (rc >= 0)
+        rc = tro_quant_engine_init(&whole, q->graph, err);
+    *off = (struct off){0};
+    for (int i = 0; i < n_samples && rc >= 0; i++)
+        rc = compare(q, &whole, &part, samples[i], off, err);
+    tro_quant_engine_finish(&whole);
+    tro_quant_engine_finish(&part);
+    return rc;
 }
 
 /* q with this layer alone in integers. */
@@ -65,17 +90,17 @@ static struct tro_graph *make_part(const struct tro_quant *q, int layer, struct 
 int tro_quant_damage(const struct tro_quant *q, int layer, const struct tro_tensor *const *samples,
                      int n_samples, double *out, struct tro_err *err)
 {
-    struct tro_quant_engine whole = {0}, part = {0};
-    struct tro_graph *const g = make_part(q, layer, err);
-    double sum = 0;
-    int rc = g ? tro_quant_engine_init(&part, g, err) : err->status;
-    tro_graph_destroy(g);
-    if (rc >= 0)
-        rc = tro_quant_engine_init(&whole, q->graph, err);
-    for (int i = 0; i < n_samples && rc >= 0; i++)
-        rc = compare(q, &whole, &part, samples[i], &sum, err);
-    tro_quant_engine_finish(&whole);
-    tro_quant_engine_finish(&part);
-    *out = n_samples ? sum / n_samples : 0;
-    return rc;
+    struct off off;
+    TRO_TRY(compare_all(q, make_part(q, layer, err), samples, n_samples, &off, err));
+    *out = n_samples ? off.sum / n_samples : 0;
+    return 0;
+}
+
+int tro_quant_error(const struct tro_quant *q, const struct tro_tensor *const *samples,
+                    int n_samples, double *out, struct tro_err *err)
+{
+    struct off off;
+    TRO_TRY(compare_all(q, tro_quant_make(q, err), samples, n_samples, &off, err));
+    *out = off.worst;
+    return 0;
 }

@@ -113,6 +113,20 @@ def layers_go_back_to_floats_until_gates_hold():
 
 
 @test
+def an_error_is_a_gate_without_truth():
+    """Of classes: the share of pixels that got another one."""
+    network(faint=0.001)
+    frames('seen')
+    out = build('net.plan', '--calib', 'seen', '--max-error', 0.05, '--json', 'b.json').out
+    holds(out, 'expected at most 0.05 of it off the floats', 'trial 2')
+    found = layers()
+    equal((found['h']['precision'], found['logits']['precision']), ('int8', 'float'))
+    holds(found['logits']['why'], 'gates')
+    refused('build', 'net.onnx', '--record', 'net.json', '-o', 'net.plan', '--max-error', 0.1,
+            says='--max-error: expected --precision int8')
+
+
+@test
 def gates_that_floats_miss_leave_no_plan():
     network()
     frames('seen')
