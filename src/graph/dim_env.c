@@ -75,8 +75,8 @@ bool tro_dim_bind(const struct tro_dims *t, struct tro_dim_env *env, tro_dim d, 
     int64_t rest = v, factor = 0;
     int n_unknown_terms = 0;
     for (int i = 0; i < p.n; i++) {
-        tro_dim atom;
-        int n_unknown;
+        tro_dim atom = unknown;
+        int n_unknown = 0;
         const int64_t part = known_part(t, env, &p.term[i], &atom, &n_unknown);
         if (n_unknown == 0) {
             rest = tro_dim_calc(TRO_DIM_ADD, rest, -part);
