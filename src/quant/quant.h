@@ -116,8 +116,8 @@ void tro_quant_choose(struct tro_quant *q);
 int tro_quant_damage(const struct tro_quant *q, int layer, const struct tro_tensor *const *samples,
                      int n_samples, double *out, struct tro_err *err);
 
-/* The same of the layers that say that they are in integers, all together: the greatest of an output
- * and a sample. */
+/* The same of the layers that say that they are in integers, all together: the greatest of an
+ * output and a sample. */
 int tro_quant_error(const struct tro_quant *q, const struct tro_tensor *const *samples,
                     int n_samples, double *out, struct tro_err *err);
 
