@@ -210,14 +210,15 @@ static int mark_chosen(struct verifier *v)
     return 0;
 }
 
-/* v is computed: it is not an input of the network, from inside a fused node neither. */
+/* v is computed in floats: it is not an input of the network, from inside a fused node neither, nor
+ * made of frames, which all devices decode to the same numbers. */
 static bool is_computed(const struct tro_graph *g, tro_value_id v)
 {
     while (true) {
         const struct tro_value *const x = tro_value_get(g, v);
         const tro_node_id owner = x->block.i ? tro_block_get(g, x->block)->owner : TRO_NODE_NONE;
         if (x->def.i || x->data)
-            return x->def.i != 0;
+            return x->def.i && tro_node_get(g, x->def)->op != TRO_OP_CAMERA;
         if (owner.i == 0)
             return false;
         const struct tro_block *const b = tro_block_get(g, x->block);
