@@ -57,6 +57,8 @@ static void need_types(struct tro_export *x, const struct tro_export_row *row)
         const enum tro_dtype dtype = v.i ? tro_value_get(x->g, v)->dtype : TRO_DTYPE_NONE;
         if (dtype == TRO_BF16 && row->bf16 > 0)
             tro_export_need(x, row->bf16);
+        if (dtype == TRO_I4 || dtype == TRO_U4)
+            tro_export_need(x, 21);
         if (dtype == TRO_F4E2M1)
             tro_export_need(x, 23);
     }
