@@ -23,5 +23,8 @@ int tro_calibration_write(const struct tro_calibration *c, const struct tro_quan
  * without it TRO_E_DEVICE. */
 int tro_calibration_read(struct tro_calibration *c, struct tro_quant *q, const char *path,
                          struct tro_err *err);
+/* The same of a text; name stands in messages. */
+int tro_calibration_parse(struct tro_calibration *c, struct tro_quant *q, const char *text,
+                          size_t n, const char *name, struct tro_err *err);
 
 #endif

@@ -253,24 +253,31 @@ static int read_top(struct reader *r, const struct tro_field *top)
     return want_all(r, top);
 }
 
-static int parse(struct reader *r, const struct tro_file *file, struct tro_err *err)
+static int parse(struct reader *r, const char *text, size_t n, struct tro_err *err)
 {
     struct tro_field top;
-    TRO_TRY(tro_field_parse(file->data, file->n_bytes, &r->q->arena, &top, err));
+    TRO_TRY(tro_field_parse(text, n, &r->q->arena, &top, err));
     const int rc = read_top(r, &top);
     tro_field_finish(&top);
     return rc;
 }
 
+int tro_calibration_parse(struct tro_calibration *c, struct tro_quant *q, const char *text,
+                          size_t n, const char *name, struct tro_err *err)
+{
+    struct reader r = {.c = c, .q = q};
+    r.is_read = tro_calloc((size_t)q->n_groups + (size_t)q->n_layers + 1, sizeof(*r.is_read));
+    const int rc = r.is_read ? parse(&r, text, n, err) : tro_fail_nomem(err);
+    tro_free(r.is_read);
+    return tro_err_prefix(err, rc, "%s: ", name);
+}
+
 int tro_calibration_read(struct tro_calibration *c, struct tro_quant *q, const char *path,
                          struct tro_err *err)
 {
-    struct reader r = {.c = c, .q = q};
     struct tro_file file;
     TRO_TRY(tro_file_read(&file, path, MAX_BYTES, err));
-    r.is_read = tro_calloc((size_t)q->n_groups + (size_t)q->n_layers + 1, sizeof(*r.is_read));
-    const int rc = r.is_read ? parse(&r, &file, err) : tro_fail_nomem(err);
-    tro_free(r.is_read);
+    const int rc = tro_calibration_parse(c, q, file.data, file.n_bytes, path, err);
     tro_file_finish(&file);
-    return tro_err_prefix(err, rc, "%s: ", path);
+    return rc;
 }
