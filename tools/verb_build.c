@@ -207,6 +207,8 @@ static int write_json(struct verb *v, struct tro_err *err)
     tro_fit_json(&v->fit, &j);
     if (v->quantize.quant)
         rc = tro_quantize_json(&v->quantize, trial_of(v), &j, err);
+    else if (trial_of(v))
+        rc = eval_judge_gates(&v->trial.eval, &j, err);
     tro_json_object_end(&j);
     if (rc >= 0)
         rc = j.buf.failed ? tro_fail_nomem(err)
@@ -268,14 +270,21 @@ static int judge(void *ctx, bool *is_passed, struct tro_err *err)
     return tro_trial_judge(&v->trial, is_passed, err);
 }
 
-static int open_trial(struct verb *v, struct tro_err *err)
+/* Files of a trial lie beside the plan; NULL: no memory. */
+static void name_trial(struct verb *v, const char *precision)
 {
     struct tro_trial *const t = &v->trial;
     t->data = v->eval_path;
     t->gate_path = v->gate_path;
     t->n_threads = v->opts.n_threads;
     t->first = tro_arena_printf(&v->arena, "%s.fp32", v->output);
-    t->plan = tro_arena_printf(&v->arena, "%s.int8", v->output);
+    t->plan = tro_arena_printf(&v->arena, "%s.%s", v->output, precision);
+}
+
+static int open_trial(struct verb *v, struct tro_err *err)
+{
+    struct tro_trial *const t = &v->trial;
+    name_trial(v, "int8");
     if (!t->first || !t->plan)
         return tro_fail_nomem(err);
     TRO_TRY(write_trial(v, t->first, err));
@@ -296,11 +305,76 @@ static int search(struct verb *v, struct tro_err *err)
     return 0;
 }
 
-static int check_int8(const struct verb *v, bool is_int8, struct tro_err *err)
+/* ---- other precisions ------------------------------------------------------------------ */
+
+/* The first of the devices that is a GPU of this machine; NULL: none, or no memory. */
+static const char *gpu_here(struct verb *v)
 {
-    if (!is_int8 && (v->eval_path || v->calibration_path))
+    for (const char *at = v->opts.device; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        const size_t n = strcspn(at, ",");
+        if (n >= 4 && strncmp(at, "cuda", 4) == 0)
+            return tro_arena_strndup(&v->arena, at, n);
+    }
+    return NULL;
+}
+
+static int judge_plan(struct verb *v, struct tro_err *err)
+{
+    struct tro_build_opts wide = v->opts;
+    struct tro_trial *const t = &v->trial;
+    wide.precision = NULL;
+    wide.tune = 0;
+    wide.n_golden = -1;
+    wide.n_wide = 0;
+    TRO_TRY(write_plan_to(v, t->first, &wide, false, err));
+    TRO_TRY(write_plan_to(v, t->plan, &v->opts, false, err));
+    TRO_TRY(tro_trial_open(t, err));
+    TRO_TRY(tro_trial_judge(t, &v->is_passed, err));
+    t->eval.html_path = v->html_path;
+    return v->html_path ? eval_write_html(&t->eval, err) : 0;
+}
+
+/* The plan that goes out, beside one at fp32 on the same GPU: it gets its name when it passes. */
+static int write_judged(struct verb *v, struct tro_err *err)
+{
+    struct tro_trial *const t = &v->trial;
+    name_trial(v, v->opts.precision ? v->opts.precision : "plan");
+    t->device = gpu_here(v);
+    if (!t->first || !t->plan || !t->device)
+        return tro_fail_nomem(err);
+    TRO_TRY(judge_plan(v, err));
+    if (!v->is_passed) {
+        fprintf(stderr, "trocar: %s: a gate was not passed; no plan was written\n", v->gate_path);
+        return 0;
+    }
+    return rename(t->plan, v->output) == 0
+               ? 0
+               : tro_fail(err, TRO_E_IO, "%s: cannot be written", v->output);
+}
+
+/* ---- what goes together ---------------------------------------------------------------- */
+
+static int check_eval(struct verb *v, bool is_int8, struct tro_err *err)
+{
+    if (!v->eval_path != !v->gate_path)
         return tro_fail(err, TRO_E_INPUT,
-                        "--calibration, --eval: expected --precision int8 with them");
+                        "expected --eval DATA and --gate FILE, found one of them");
+    if (v->eval_path && !is_int8 && !gpu_here(v))
+        return tro_fail(err, TRO_E_INPUT,
+                        "--eval: expected --precision int8, or --device cuda, where the plan can "
+                        "be judged on the GPU of this machine");
+    if (v->eval_path && !is_int8 && v->states.n)
+        return tro_fail(err, TRO_E_UNSUPPORTED,
+                        "--eval: expected no --state with it: evaluations hand states on by the "
+                        "record");
+    return 0;
+}
+
+static int check_int8(struct verb *v, bool is_int8, struct tro_err *err)
+{
+    if (!is_int8 && v->calibration_path)
+        return tro_fail(err, TRO_E_INPUT, "--calibration: expected --precision int8 with it");
     if (!is_int8 && !is_half(v) && v->calib.n)
         return tro_fail(err, TRO_E_INPUT,
                         "--calib: expected --precision int8, fp16 or bf16 with it");
@@ -314,10 +388,7 @@ static int check_int8(const struct verb *v, bool is_int8, struct tro_err *err)
     if (v->max_error > 0 && (!is_int8 || v->calib.n == 0))
         return tro_fail(err, TRO_E_INPUT,
                         "--max-error: expected --precision int8 and --calib DATA with it");
-    if (!v->eval_path != !v->gate_path)
-        return tro_fail(err, TRO_E_INPUT,
-                        "expected --eval DATA and --gate FILE, found one of them");
-    return 0;
+    return check_eval(v, is_int8, err);
 }
 
 /* Integers of a model that brings none. */
@@ -374,7 +445,11 @@ static int build(struct verb *v, struct tro_err *err)
         return 0;
     TRO_TRY(write_onnx(v, err));
     v->n_nodes_before = (int64_t)tro_block_get(tro_model_graph(v->model), TRO_MAIN_BLOCK)->n_nodes;
-    TRO_TRY(tro_err_prefix(err, write_plan(v, err), "%s: ", v->args.v[0]));
+    const bool is_judged = v->eval_path && !v->quantize.quant;
+    TRO_TRY(tro_err_prefix(err, is_judged ? write_judged(v, err) : write_plan(v, err),
+                           "%s: ", v->args.v[0]));
+    if (!v->is_passed)
+        return 0;
     v->seconds = (double)(tro_clock_ns() - begin) * 1e-9;
     TRO_TRY(open_report(v, err));
     print_report(v);
@@ -431,12 +506,13 @@ int tro_verb_build(int argc, char **argv)
         {"--calibration", TRO_OPT_STRING, &v.calibration_path, "FILE",
          "of int8: what --calib found: read where it is there, else written"},
         {"--eval", TRO_OPT_STRING, &v.eval_path, "DATA",
-         "of int8: a data set with truth to judge on"},
+         "a data set with truth to judge on: int8 here, others on --device cuda"},
         {"--gate", TRO_OPT_STRING, &v.gate_path, "FILE",
-         "what must hold there (docs/metrics.md), else layers go back to floats"},
+         "what must hold there (docs/metrics.md), else int8 layers go back to floats"},
         {"--max-error", TRO_OPT_DOUBLE, &v.max_error, "E",
          "of int8: how much of each output may be off the floats, on some samples of --calib"},
-        {"--html", TRO_OPT_STRING, &v.html_path, "FILE", "of int8: write a page about it"},
+        {"--html", TRO_OPT_STRING, &v.html_path, "FILE",
+         "of int8 or --eval: write a page about it"},
         {"--fp32-first", TRO_OPT_INT, &v.n_wide, "N",
          "of fp16 and bf16: the first N nodes stay at fp32"},
         {"--fp32-layers", TRO_OPT_LIST, &v.fp32_layers, "NAME,...",

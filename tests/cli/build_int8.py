@@ -1,15 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """trocar build --precision int8: gates, layers that go back to floats, calibration files, what data
-lack."""
+lack; gates of other precisions."""
 import json
 import os
 
 import numpy
 import onnx
 
-from _kit import (F32, Mismatch, equal, holds, info, main, model, need_ort, node, read, read_json,
-                  refused, test, trocar, weight, write)
+from _kit import (F32, Mismatch, emulator, equal, holds, info, main, model, need_ort, node, read,
+                  read_json, refused, test, trocar, weight, write)
 
 CLASSES = ['outside', 'abdominal-wall', 'liver', 'gallbladder', 'fat', 'bowel', 'artery',
            'instrument-shaft', 'instrument-wrist', 'instrument-tip']
@@ -179,6 +179,29 @@ def exported_integers_run_elsewhere():
 
 
 @test
+def sixteen_bits_are_judged_on_the_gpu():
+    env = emulator()
+    network()
+    frames('seen')
+    base = ['build', 'net.onnx', '--record', 'net.json', '--tune', 0, '-o', 'net.plan', '--device',
+            'cpu,cuda', '--precision', 'fp16', '--eval', 'seen']
+    trocar(*base, '--gate', gates({'metric': 'pooled-miou', 'max_loss': 0.02}), '--json', 'b.json',
+           '--html', 'b.html', env=env)
+    gate, = read_json('b.json')['gates']
+    equal((gate['pass'], gate['engine']), (True, 'net.plan.fp16'))
+    holds(read('b.html'), 'net.plan.fp32', 'net.plan.fp16')
+    holds(trocar('inspect', 'net.plan', env=env).out, 'fp16')
+    equal([f for f in os.listdir() if f.startswith('net.plan')], ['net.plan'])
+    os.remove('net.plan')
+    result = trocar(*base, '--gate', gates({'metric': 'pooled-miou', 'min': 0.999}), code=1,
+                    env=env)
+    holds(result.err, 'a gate was not passed; no plan was written')
+    equal([f for f in os.listdir() if f.startswith('net.plan')], [])
+    refused(*base[:8], '--precision', 'fp16', '--device', 'sm_90', '--eval', 'seen', '--gate',
+            'gates.json', says='--eval: expected --precision int8, or --device cuda')
+
+
+@test
 def what_data_lack_is_said():
     network()
     frames('seen', '--strengths', '0.5', '--cameras')
@@ -262,7 +285,7 @@ def no_data_no_integers():
             (('--calib', 'empty', '--gate', 'g.json'), '--eval DATA and --gate FILE')):
         refused('build', 'net.onnx', *INT8, '-o', 'net.plan', *options, says=says)
     refused('build', 'net.onnx', '-o', 'net.plan', '--eval', 'empty', '--gate', 'g.json',
-            says='--precision int8')
+            says='--eval: expected --precision int8')
     equal(os.path.exists('net.plan'), False, 'a plan')
 
 
