@@ -288,13 +288,21 @@ static int emit(struct tro_lowering *l, const struct tro_lower_node *n,
     return tro_int8_emit(l, n, &at);
 }
 
-int tro_cpu_emit_conv_int(struct tro_lowering *l, const struct tro_lower_node *n)
+typedef bool describe_fn(struct tro_lowering *l, const struct tro_lower_node *n,
+                         struct tro_int8_shape *s, struct conv *v);
+
+static int emit_described(struct tro_lowering *l, const struct tro_lower_node *n, describe_fn *fn)
 {
     struct tro_int8_shape s = {0};
     struct conv *const v = TRO_NEW(tro_lower_arena(l), struct conv);
     if (!v)
         return tro_fail_nomem(tro_lower_err(l));
-    return describe(l, n, &s, v) ? emit(l, n, &s, v) : 0;
+    return fn(l, n, &s, v) ? emit(l, n, &s, v) : 0;
+}
+
+int tro_cpu_emit_conv_int(struct tro_lowering *l, const struct tro_lower_node *n)
+{
+    return emit_described(l, n, describe);
 }
 
 /* ---- conv_transpose_int --------------------------------------------------------------------- */
@@ -340,9 +348,5 @@ static bool describe_transpose(struct tro_lowering *l, const struct tro_lower_no
 
 int tro_cpu_emit_conv_transpose_int(struct tro_lowering *l, const struct tro_lower_node *n)
 {
-    struct tro_int8_shape s = {0};
-    struct conv *const v = TRO_NEW(tro_lower_arena(l), struct conv);
-    if (!v)
-        return tro_fail_nomem(tro_lower_err(l));
-    return describe_transpose(l, n, &s, v) ? emit(l, n, &s, v) : 0;
+    return emit_described(l, n, describe_transpose);
 }

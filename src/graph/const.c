@@ -115,3 +115,28 @@ struct tro_tensor tro_const_tensor(const struct tro_graph *g, tro_value_id v)
         t.shape[i] = tro_dim_value(value->shape.dim[i]);
     return t;
 }
+
+bool tro_node_takes_elements(const struct tro_node *n)
+{
+    const struct tro_attrs_pool *const pool = n->attrs;
+    const struct tro_attrs_resize *const resize = n->attrs;
+    switch (n->op) {
+    case TRO_OP_RESHAPE:
+    case TRO_OP_SQUEEZE:
+    case TRO_OP_UNSQUEEZE:
+    case TRO_OP_TRANSPOSE:
+    case TRO_OP_EXPAND:
+    case TRO_OP_TILE:
+    case TRO_OP_SLICE:
+    case TRO_OP_SPLIT:
+    case TRO_OP_GATHER:
+        return true;
+    case TRO_OP_POOL:
+        return pool->kind == tro_pool_max && n->n_out == 1;
+    case TRO_OP_RESIZE:
+        return resize->mode == tro_resize_mode_nearest &&
+               resize->coord != tro_coord_mode_tf_crop_and_resize;
+    default:
+        return false;
+    }
+}

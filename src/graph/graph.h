@@ -181,6 +181,10 @@ struct tro_tensor tro_const_tensor(const struct tro_graph *g, tro_value_id v);
 /* "f32[1,3,H,W]", "i64[]" for a scalar, "f32[*]" where the rank is unknown. */
 void tro_value_print_type(const struct tro_graph *g, tro_value_id v, struct tro_buf *out);
 
+/* Results hold elements of input 0 as they are and no others: moves, pooling by maximum, nearest
+ * resizing. Not concatenations, which have several such inputs, nor padding. */
+bool tro_node_takes_elements(const struct tro_node *n);
+
 /* ---- whole-graph ----------------------------------------------------------------------- */
 
 /* Every rule of this header, and inference again for each node: TRO_E_INTERNAL with the place. */

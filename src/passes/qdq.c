@@ -111,31 +111,6 @@ static bool drop_quantize(struct tro_pass *p, tro_node_id id)
 
 /* ---- D moves down ---------------------------------------------------------------------- */
 
-/* Copies elements of input 0 and adds none of its own. */
-static bool is_move(const struct tro_node *n)
-{
-    const struct tro_attrs_pool *const pool = n->attrs;
-    const struct tro_attrs_resize *const resize = n->attrs;
-    switch (n->op) {
-    case TRO_OP_RESHAPE:
-    case TRO_OP_SQUEEZE:
-    case TRO_OP_UNSQUEEZE:
-    case TRO_OP_TRANSPOSE:
-    case TRO_OP_EXPAND:
-    case TRO_OP_TILE:
-    case TRO_OP_SLICE:
-    case TRO_OP_GATHER:
-        return true;
-    case TRO_OP_POOL:
-        return pool->kind == tro_pool_max && n->n_out == 1;
-    case TRO_OP_RESIZE:
-        return resize->mode == tro_resize_mode_nearest &&
-               resize->coord != tro_coord_mode_tf_crop_and_resize;
-    default:
-        return false;
-    }
-}
-
 static tro_value_id emit_dequantize(struct tro_pass *p, tro_node_id before, tro_value_id x,
                                     const struct tro_qvalue *q)
 {
@@ -147,7 +122,7 @@ static bool move_down(struct tro_pass *p, tro_node_id id)
 {
     struct tro_qvalue q;
     const struct tro_node n = *tro_node_get(p->g, id);
-    if (!is_move(&n) || n.n_in > 8 || !tro_match_dequantize(p, n.in[0], &q) ||
+    if (!tro_node_takes_elements(&n) || n.n_in > 8 || !tro_match_dequantize(p, n.in[0], &q) ||
         !tro_is_per_tensor(p, &q) || tro_is_const(p->g, q.x) || !tro_pass_allows(p, id))
         return false;
     tro_value_id in[8];

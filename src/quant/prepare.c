@@ -94,32 +94,6 @@ static int find_layers(struct tro_quant *q, struct tro_err *err)
 
 /* ---- groups --------------------------------------------------------------------------------- */
 
-/* Its result holds elements of input 0 and no others. */
-static bool is_move(const struct tro_node *n)
-{
-    const struct tro_attrs_pool *const pool = n->attrs;
-    const struct tro_attrs_resize *const resize = n->attrs;
-    switch (n->op) {
-    case TRO_OP_RESHAPE:
-    case TRO_OP_SQUEEZE:
-    case TRO_OP_UNSQUEEZE:
-    case TRO_OP_TRANSPOSE:
-    case TRO_OP_EXPAND:
-    case TRO_OP_TILE:
-    case TRO_OP_SLICE:
-    case TRO_OP_SPLIT:
-    case TRO_OP_GATHER:
-        return true;
-    case TRO_OP_POOL:
-        return pool->kind == tro_pool_max && n->n_out == 1;
-    case TRO_OP_RESIZE:
-        return resize->mode == tro_resize_mode_nearest &&
-               resize->coord != tro_coord_mode_tf_crop_and_resize;
-    default:
-        return false;
-    }
-}
-
 static bool is_float(const struct tro_graph *g, tro_value_id v)
 {
     const struct tro_value *const x = tro_value_get(g, v);
@@ -139,7 +113,8 @@ static void number_groups(struct tro_quant *q)
         const struct tro_node *const n = tro_node_get(q->graph, b->nodes[i]);
         for (uint32_t k = 0; k < n->n_out; k++)
             if (is_float(q->graph, n->out[k]))
-                q->group_of[n->out[k].i] = is_move(n) && is_float(q->graph, n->in[0])
+                q->group_of[n->out[k].i] = tro_node_takes_elements(n) &&
+                                                   is_float(q->graph, n->in[0])
                                                ? q->group_of[n->in[0].i]
                                                : q->n_groups++;
     }
@@ -189,7 +164,7 @@ static int find_sources(struct tro_quant *q, struct tro_err *err)
             TRO_TRY(add_source(q, b->inputs[i], err));
     for (size_t i = 0; i < b->n_nodes; i++) {
         const struct tro_node *const n = tro_node_get(q->graph, b->nodes[i]);
-        const bool has_own = !is_move(n) || !is_float(q->graph, n->in[0]);
+        const bool has_own = !tro_node_takes_elements(n) || !is_float(q->graph, n->in[0]);
         for (uint32_t k = 0; k < n->n_out && has_own; k++)
             if (n->out[k].i && q->group_of[n->out[k].i] >= 0)
                 TRO_TRY(add_source(q, n->out[k], err));
