@@ -76,10 +76,16 @@ def read_layers():
     return {name: height for height, line in enumerate(lines) for name in line.split()}
 
 
+def _layer(path, height):
+    """The layer of a file: its folder, or two levels of folders where these are layers."""
+    first, second = path.split('/')[:2]
+    return f'{first}/{second}' if f'{first}/{second}' in height else first
+
+
 def layers(report, _):
     height = read_layers()
     for path in _files(('src', 'tools'), ('.c', '.h', '.def', '.inc')):
-        own = path.split('/')[1] if path.startswith('src/') else 'tools'
+        own = _layer(path[len('src/'):], height) if path.startswith('src/') else 'tools'
         problems = []
         if own not in height:
             problems.append(f'folder {own} is not in scripts/layers.txt')
@@ -89,7 +95,7 @@ def layers(report, _):
                 if own != 'tools' and not path.startswith('src/cuda/kernels/'):
                     problems.append(f'includes "{included}", expected "{own}/{included}"')
                 continue
-            other = included.split('/')[0]
+            other = _layer(included, height)
             if other not in height:
                 problems.append(f'includes "{included}": {other} is not in scripts/layers.txt')
             elif other != own and height[other] >= height.get(own, 99):
