@@ -11,41 +11,9 @@
 
 #include "console/core/board.h"
 #include "console/core/frame.h"
+#include "console/core/source.h"
 
 struct tro_media;
-
-/* clang-format off */
-/* THE list of sources: id, name. */
-#define TRO_SOURCES(X)                                                                   \
-    X(FRAMES, "frames")  /* a folder of pictures, or a data set's (docs/dataset.md) */   \
-    X(FILE, "file")      /* whatever GStreamer can decode */                             \
-    X(RTSP, "rtsp")      /* URL */                                                       \
-    X(V4L2, "v4l2")      /* device */                                                    \
-    X(GST, "gst")        /* a pipeline that ends in raw video */
-
-/* THE list of displays: id, name. */
-#define TRO_DISPLAYS(X)                                                                  \
-    X(WINDOW, "window")                                                                  \
-    X(FILE, "file")      /* Matroska, H.264 */                                           \
-    X(RTSP, "rtsp")      /* rtsp://HOST:PORT/NAME */                                     \
-    X(NONE, "none")
-/* clang-format on */
-
-enum tro_source {
-#define TRO_SOURCE_ENUM(id, name) TRO_SOURCE_##id,
-    TRO_SOURCES(TRO_SOURCE_ENUM)
-#undef TRO_SOURCE_ENUM
-        TRO_N_SOURCES
-};
-
-enum tro_display {
-#define TRO_DISPLAY_ENUM(id, name) TRO_DISPLAY_##id,
-    TRO_DISPLAYS(TRO_DISPLAY_ENUM)
-#undef TRO_DISPLAY_ENUM
-        TRO_N_DISPLAYS
-};
-
-#define TRO_MEDIA_MAX_DISPLAYS 4
 
 struct tro_media_opts {
     enum tro_source source;
@@ -57,7 +25,7 @@ struct tro_media_opts {
     struct {
         enum tro_display kind;
         const char *location;
-    } displays[TRO_MEDIA_MAX_DISPLAYS];
+    } displays[TRO_MAX_DISPLAYS];
     int bitrate_kbps;
     struct tro_board *board; /* painted over the display's picture, and over the burned-in stream */
     const struct tro_finding_names *names; /* of the board's networks */
