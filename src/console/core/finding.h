@@ -6,8 +6,9 @@
  * middle of the first pixel is 0.5, 0.5. Lengths are in mm, depths along the optical axis.
  *
  * Masks are one map of labels of the network's own size, as runs row by row: label and length, a
- * run may go on over the end of a row. The map lies over the whole frame. A finding of kind mask
- * says of one label of it how large it is and where.
+ * run may go on over the end of a row. The map lies over the whole frame; one that has too many
+ * runs or pixels is halved until it fits. A finding of kind mask says of one label of it how large
+ * it is and where.
  */
 #ifndef TRO_CONSOLE_CORE_FINDING_H
 #define TRO_CONSOLE_CORE_FINDING_H
@@ -53,11 +54,14 @@ enum tro_unit {
 };
 const char *tro_unit_name(enum tro_unit unit);
 
-#define TRO_FINDINGS_MAX 128        /* of one network in one frame */
-#define TRO_FINDINGS_MAX_RUNS 32768 /* of its map */
-#define TRO_FINDINGS_MAX_GRID 65536 /* elements of depth */
+#define TRO_FINDINGS_MAX 128          /* of one network in one frame */
+#define TRO_FINDINGS_MAX_RUNS 32768   /* of its map */
+#define TRO_FINDINGS_MAX_MAP 4194304  /* pixels of it */
+#define TRO_FINDINGS_MAX_GRID 65536   /* elements of depth */
+#define TRO_FINDINGS_MAX_PLACE 131072 /* pixels, either way: outside of any frame */
 #define TRO_FINDINGS_MAX_NAMES 64
-#define TRO_FINDINGS_NAME_BYTES 32 /* with the zero */
+#define TRO_FINDINGS_MAX_NETWORKS 256 /* and tiers of one */
+#define TRO_FINDINGS_NAME_BYTES 32    /* with the zero */
 
 struct tro_finding {
     enum tro_finding_kind kind;
@@ -65,7 +69,7 @@ struct tro_finding {
     float score;    /* 0..1 */
     uint32_t track; /* from the tracker; 0: none */
     float x, y;
-    float x0, y0, x1, y1; /* box */
+    float x0, y0, x1, y1; /* box; x0 <= x1, y0 <= y1 */
     float area_px;        /* of a mask, pixels of the frame */
     float value;
     enum tro_unit unit;
@@ -106,9 +110,15 @@ void tro_findings_finish(struct tro_findings *f);
 void tro_findings_clear(struct tro_findings *f);
 void tro_findings_copy(struct tro_findings *to, const struct tro_findings *from);
 
+/* One more item, as the reader takes it: corners in order, places within TRO_FINDINGS_MAX_PLACE,
+ * the score within 0..1. False where a number is not finite, the area or age below 0 or the label
+ * out of range, which drops the item, or where there is no room, which sets is_cut. */
+bool tro_findings_add(struct tro_findings *f, const struct tro_finding *item);
+
 /* Labels of the map, map_width x map_height; all of it is written. */
 void tro_findings_unpack(const struct tro_findings *f, uint8_t *labels);
-/* The other way: runs and is_cut. */
+/* The other way: map_width, map_height, runs; is_cut where it had to be halved. Labels are below
+ * TRO_FINDINGS_MAX_NAMES, greater ones become 0. */
 void tro_findings_pack(struct tro_findings *f, const uint8_t *labels, int width, int height);
 /* Depth at a place of the frame, mm, linear between what is known; 0: none there. */
 float tro_findings_depth_at(const struct tro_findings *f, float x, float y);
@@ -118,9 +128,19 @@ float tro_findings_depth_at(const struct tro_findings *f, float x, float y);
 size_t tro_findings_write(const struct tro_findings *f, uint8_t *out, size_t n_out);
 int tro_findings_read(struct tro_findings *f, const uint8_t *bytes, size_t n, struct tro_err *err);
 
-/* As the page and records of procedures have them (docs/console.md, "Findings as JSON"). now_ns:
- * ages are of then; 0: none are written. The map and the grid are left out unless asked for. */
+/* Map and grid in JSON. */
+enum tro_findings_planes {
+    TRO_PLANES_NONE,
+    TRO_PLANES_SMALL, /* for the page: the map halved until it has at most 7000 runs, the grid
+                         shrunk to at most 64 columns */
+    TRO_PLANES_EXACT  /* for records: as they are; times in ns and the frame's size as well */
+};
+
+/* As the page and records of procedures have them (docs/console.md, "Findings as JSON"): the
+ * members of an object that the caller has begun and ends. now_ns: the age is of then; 0: none is
+ * written. Numbers read back to the same floats. names may be NULL. */
 void tro_findings_json(const struct tro_findings *f, const struct tro_finding_names *names,
-                       const char *network, int64_t now_ns, bool has_planes, struct tro_json *j);
+                       const char *network, int64_t now_ns, enum tro_findings_planes planes,
+                       struct tro_json *j);
 
 #endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "console/core/finding.h"
+
+#include "base/alloc.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* So that items, map and grid of the page stay within a message of 60 kB. */
+#define SMALL_RUNS 7000
+#define SMALL_COLUMNS 64
+
+/* The double whose shortest decimal is that of the float. */
+static double plain(float v)
+{
+    char text[32];
+    double d = v;
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, (double)v);
+        d = strtod(text, NULL);
+        if ((float)d == v)
+            break;
+    }
+    return d;
+}
+
+static void put_number(struct tro_json *j, const char *key, float v)
+{
+    tro_json_number(j, key, plain(v));
+}
+
+static void put_base64(struct tro_json *j, const char *key, const struct tro_buf *bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    struct tro_buf text = {0};
+    for (size_t i = 0; i < bytes->n; i += 3) {
+        const size_t n = bytes->n - i < 3 ? bytes->n - i : 3;
+        const uint32_t v = (uint32_t)bytes->p[i] << 16 |
+                           (n > 1 ? (uint32_t)bytes->p[i + 1] << 8 : 0) |
+                           (n > 2 ? bytes->p[i + 2] : 0);
+        const char four[] = {digits[v >> 18], digits[v >> 12 & 63],
+                             n > 1 ? digits[v >> 6 & 63] : '=', n > 2 ? digits[v & 63] : '='};
+        tro_buf_put(&text, four, sizeof(four));
+    }
+    tro_buf_u8(&text, 0);
+    if (text.failed || bytes->failed)
+        j->buf.failed = true;
+    else
+        tro_json_string(j, key, (const char *)text.p);
+    tro_buf_finish(&text);
+}
+
+static void put_name(struct tro_json *j, const struct tro_finding_names *names, int label)
+{
+    char text[16];
+    if (names && label < names->n) {
+        tro_json_string(j, "name", names->name[label]);
+        return;
+    }
+    snprintf(text, sizeof(text), "%d", label);
+    tro_json_string(j, "name", text);
+}
+
+static void put_box(struct tro_json *j, const struct tro_finding *d)
+{
+    tro_json_array_begin(j, "box");
+    put_number(j, NULL, d->x0);
+    put_number(j, NULL, d->y0);
+    put_number(j, NULL, d->x1);
+    put_number(j, NULL, d->y1);
+    tro_json_array_end(j);
+}
+
+static void put_place(struct tro_json *j, const struct tro_finding *d)
+{
+    if (d->kind == TRO_FINDING_MASK || d->kind == TRO_FINDING_BOX)
+        put_box(j, d);
+    put_number(j, "x", d->x);
+    put_number(j, "y", d->y);
+}
+
+static void put_item(struct tro_json *j, const struct tro_finding *d,
+                     const struct tro_finding_names *names)
+{
+    static const char *const kinds[] = {
+#define TRO_FINDING_NAME(id, name) name,
+        TRO_FINDING_KINDS(TRO_FINDING_NAME)
+#undef TRO_FINDING_NAME
+    };
+    tro_json_object_begin(j, NULL);
+    tro_json_string(j, "kind", kinds[d->kind]);
+    put_name(j, names, d->label);
+    put_number(j, "score", d->score);
+    if (d->track)
+        tro_json_int(j, "track", d->track);
+    if (d->age_ms > 0)
+        put_number(j, "age_ms", d->age_ms);
+    if (d->kind == TRO_FINDING_MASK)
+        put_number(j, "area_px", d->area_px);
+    if (d->kind == TRO_FINDING_DEPTH || d->kind == TRO_FINDING_SCALAR) {
+        put_number(j, "value", d->value);
+        tro_json_string(j, "unit", tro_unit_name(d->unit));
+    } else {
+        put_place(j, d);
+    }
+    tro_json_object_end(j);
+}
+
+/* ---- planes ---------------------------------------------------------------------------- */
+
+/* The middle one of `step` neighbours. */
+static int sample(int i, int step, int n)
+{
+    const int at = i * step + step / 2;
+    return at < n ? at : n - 1;
+}
+
+static void put_run(struct tro_buf *out, const struct tro_run *run, int *n)
+{
+    tro_buf_u8(out, run->label);
+    tro_buf_u16(out, run->length);
+    ++*n;
+}
+
+/* Runs of every step-th pixel of every step-th row, found in the map's as they come. Returns how
+ * many there are. */
+static int put_runs(struct tro_buf *out, const struct tro_findings *f, int step)
+{
+    const int width = (f->map_width + step - 1) / step;
+    int64_t end = f->runs[0].length;
+    int at = 0, n = 0;
+    struct tro_run run = {0};
+    for (int i = 0; i < width * ((f->map_height + step - 1) / step); i++) {
+        const int64_t place = (int64_t)sample(i / width, step, f->map_height) * f->map_width +
+                              sample(i % width, step, f->map_width);
+        while (end <= place)
+            end += f->runs[++at].length;
+        if (run.length && (f->runs[at].label != run.label || run.length == UINT16_MAX)) {
+            put_run(out, &run, &n);
+            run.length = 0;
+        }
+        run.label = f->runs[at].label;
+        run.length++;
+    }
+    put_run(out, &run, &n);
+    return n;
+}
+
+static void put_map(struct tro_json *j, const struct tro_findings *f, bool is_small)
+{
+    struct tro_buf bytes = {0};
+    int step = 1, n = 0;
+    for (int i = 0; !is_small && i < f->n_runs; i++)
+        put_run(&bytes, &f->runs[i], &n);
+    while (is_small && put_runs(&bytes, f, step) > SMALL_RUNS) {
+        bytes.n = 0;
+        step *= 2;
+    }
+    tro_json_object_begin(j, "map");
+    tro_json_int(j, "width", (f->map_width + step - 1) / step);
+    tro_json_int(j, "height", (f->map_height + step - 1) / step);
+    put_base64(j, "runs", &bytes);
+    tro_json_object_end(j);
+    tro_buf_finish(&bytes);
+}
+
+static void put_grid(struct tro_json *j, const struct tro_findings *f, bool is_small)
+{
+    struct tro_buf bytes = {0};
+    const int step = is_small ? (f->grid_width + SMALL_COLUMNS - 1) / SMALL_COLUMNS : 1;
+    const int width = (f->grid_width + step - 1) / step;
+    const int height = (f->grid_height + step - 1) / step;
+    for (int i = 0; i < width * height; i++)
+        tro_buf_u16(&bytes, f->grid[sample(i / width, step, f->grid_height) * f->grid_width +
+                                    sample(i % width, step, f->grid_width)]);
+    tro_json_object_begin(j, "grid");
+    tro_json_int(j, "width", width);
+    tro_json_int(j, "height", height);
+    put_base64(j, "mm", &bytes);
+    tro_json_object_end(j);
+    tro_buf_finish(&bytes);
+}
+
+/* ---- all of it ------------------------------------------------------------------------- */
+
+static void put_exact(struct tro_json *j, const struct tro_findings *f)
+{
+    tro_json_int(j, "captured_ns", f->captured_ns);
+    tro_json_int(j, "started_ns", f->started_ns);
+    tro_json_int(j, "ready_ns", f->ready_ns);
+    tro_json_int(j, "width", f->width);
+    tro_json_int(j, "height", f->height);
+}
+
+void tro_findings_json(const struct tro_findings *f, const struct tro_finding_names *names,
+                       const char *network, int64_t now_ns, enum tro_findings_planes planes,
+                       struct tro_json *j)
+{
+    char engine[24];
+    snprintf(engine, sizeof(engine), "%016llx", (unsigned long long)f->engine);
+    tro_json_int(j, "frame", (int64_t)f->frame);
+    tro_json_string(j, "network", network);
+    tro_json_int(j, "tier", f->tier);
+    tro_json_string(j, "engine", engine);
+    if (now_ns)
+        tro_json_number(j, "age_ms", round((double)(now_ns - f->captured_ns) / 1e5) / 10);
+    if (planes == TRO_PLANES_EXACT)
+        put_exact(j, f);
+    if (f->is_cut)
+        tro_json_bool(j, "cut", true);
+    tro_json_array_begin(j, "items");
+    for (int i = 0; i < f->n; i++)
+        put_item(j, &f->items[i], names);
+    tro_json_array_end(j);
+    if (planes != TRO_PLANES_NONE && f->n_runs)
+        put_map(j, f, planes == TRO_PLANES_SMALL);
+    if (planes != TRO_PLANES_NONE && f->grid_width)
+        put_grid(j, f, planes == TRO_PLANES_SMALL);
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Findings: maps as runs, depths, bytes between processes, JSON. */
+#include "base/alloc.h"
+#include "console/core/finding.h"
+#include "test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BYTES = 524288 };
+
+/* An 8 x 4 map of two labels and a 4 x 2 grid over a frame of 640 x 360. */
+static void fill(struct tro_findings *f)
+{
+    static const uint8_t labels[32] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2,
+                                       2, 2, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
+    tro_findings_clear(f);
+    f->frame = 812;
+    f->captured_ns = INT64_C(27066700000);
+    f->started_ns = INT64_C(27067000000);
+    f->ready_ns = INT64_C(27075000000);
+    f->engine = UINT64_C(0x5be0c6aa01234567);
+    f->network = 1;
+    f->tier = 2;
+    f->width = 640;
+    f->height = 360;
+    CHECK(tro_findings_add(f, &(struct tro_finding){.kind = TRO_FINDING_BOX,
+                                                    .label = 1,
+                                                    .score = 0.93f,
+                                                    .track = 4,
+                                                    .x = 271,
+                                                    .y = 149.2f,
+                                                    .x0 = 212,
+                                                    .y0 = 96.5f,
+                                                    .x1 = 330.1f,
+                                                    .y1 = 201.9f,
+                                                    .age_ms = 33.5f}));
+    CHECK(tro_findings_add(f, &(struct tro_finding){.kind = TRO_FINDING_SCALAR,
+                                                    .label = 0,
+                                                    .score = 1,
+                                                    .value = 0.02f,
+                                                    .unit = TRO_UNIT_PERCENT}));
+    CHECK(tro_findings_add(f, &(struct tro_finding){.kind = TRO_FINDING_MASK,
+                                                    .label = 1,
+                                                    .score = 0.5f,
+                                                    .area_px = 50400,
+                                                    .x1 = 300,
+                                                    .y1 = 200}));
+    tro_findings_pack(f, labels, 8, 4);
+    f->grid_width = 4;
+    f->grid_height = 2;
+    for (int i = 0; i < 8; i++)
+        f->grid[i] = (uint16_t)(i == 5 ? 0 : 1000 + i * 100);
+}
+
+static struct tro_findings *make(void)
+{
+    struct tro_findings *const f = calloc(1, sizeof(*f));
+    struct tro_err err = {0};
+    CHECK_INT(tro_findings_init(f, &err), 0);
+    fill(f);
+    return f;
+}
+
+static void end(struct tro_findings *f)
+{
+    tro_findings_finish(f);
+    free(f);
+}
+
+TEST(finding_units)
+{
+    CHECK_STR(tro_unit_name(TRO_UNIT_NONE), "");
+    CHECK_STR(tro_unit_name(TRO_UNIT_MM_PER_S), "mm/s");
+    CHECK_STR(tro_unit_name(TRO_UNIT_PERCENT), "%");
+}
+
+TEST(finding_memory_may_run_out)
+{
+    struct tro_findings f;
+    struct tro_err err = {0};
+    for (int i = 0; i < 2; i++) {
+        tro_alloc_fail_after(i);
+        const int rc = tro_findings_init(&f, &err);
+        tro_alloc_fail_after(-1);
+        CHECK_INT(rc, TRO_E_NOMEM);
+    }
+}
+
+TEST(finding_add_checks_numbers)
+{
+    struct tro_findings *const f = make();
+    tro_findings_clear(f);
+    CHECK(!tro_findings_add(f, &(struct tro_finding){.x = NAN}));
+    CHECK(!tro_findings_add(f, &(struct tro_finding){.x0 = NAN}));
+    CHECK(!tro_findings_add(f, &(struct tro_finding){.y1 = INFINITY}));
+    CHECK(!tro_findings_add(f, &(struct tro_finding){.score = NAN}));
+    CHECK(!tro_findings_add(f, &(struct tro_finding){.value = -INFINITY}));
+    CHECK(!tro_findings_add(f, &(struct tro_finding){.area_px = -1}));
+    CHECK(!tro_findings_add(f, &(struct tro_finding){.label = TRO_FINDINGS_MAX_NAMES}));
+    CHECK(!tro_findings_add(f, &(struct tro_finding){.label = -1}));
+    CHECK_INT(f->n, 0);
+    CHECK(!f->is_cut);
+    CHECK(tro_findings_add(
+        f, &(struct tro_finding){.x0 = 5, .x1 = 3, .y0 = 1e9f, .y1 = 2, .score = 1.5f}));
+    CHECK_NEAR(f->items[0].x0, 3, 0);
+    CHECK_NEAR(f->items[0].x1, 5, 0);
+    CHECK_NEAR(f->items[0].y0, 2, 0);
+    CHECK_NEAR(f->items[0].y1, TRO_FINDINGS_MAX_PLACE, 0);
+    CHECK_NEAR(f->items[0].score, 1, 0);
+    while (f->n < TRO_FINDINGS_MAX)
+        CHECK(tro_findings_add(f, &(struct tro_finding){0}));
+    CHECK(!f->is_cut);
+    CHECK(!tro_findings_add(f, &(struct tro_finding){0}));
+    CHECK(f->is_cut);
+    CHECK_INT(f->n, TRO_FINDINGS_MAX);
+    end(f);
+}
+
+TEST(finding_maps_unpack_as_packed)
+{
+    struct tro_findings *const f = make();
+    const int width = 499, height = 331;
+    uint8_t *const labels = malloc((size_t)width * height), *const again = malloc(width * height);
+    uint32_t state = 7;
+    for (int i = 0; i < width * height; i++) {
+        state = state * 1664525u + 1013904223u;
+        labels[i] = (uint8_t)(i > 70000 ? 9 : (i / 17 + (state >> 27 == 0)) % 5);
+    }
+    tro_findings_clear(f);
+    tro_findings_pack(f, labels, width, height);
+    CHECK_INT(f->map_width, width);
+    CHECK_INT(f->map_height, height);
+    CHECK(f->n_runs > 4000 && f->n_runs <= TRO_FINDINGS_MAX_RUNS);
+    CHECK(!f->is_cut);
+    memset(again, 0xee, (size_t)width * height);
+    tro_findings_unpack(f, again);
+    CHECK(memcmp(labels, again, (size_t)width * height) == 0);
+    free(labels);
+    free(again);
+    end(f);
+}
+
+/* Every pixel is another label than its neighbour's: halved until it fits. */
+TEST(finding_maps_are_halved_where_they_do_not_fit)
+{
+    struct tro_findings *const f = make();
+    const int width = 640, height = 360;
+    uint8_t *const labels = malloc((size_t)width * height), *const again = malloc(width * height);
+    for (int i = 0; i < width * height; i++)
+        labels[i] = (uint8_t)(i % width / 2 % 2 + i / width / 4 % 2 * 2);
+    tro_findings_clear(f);
+    tro_findings_pack(f, labels, width, height);
+    CHECK(f->is_cut);
+    CHECK_INT(f->map_width, 160);
+    CHECK_INT(f->map_height, 90);
+    tro_findings_unpack(f, again);
+    int n_bad = 0;
+    for (int y = 0; y < f->map_height; y++)
+        for (int x = 0; x < f->map_width; x++)
+            n_bad += again[y * f->map_width + x] != labels[(y * 4 + 2) * width + x * 4 + 2];
+    CHECK_INT(n_bad, 0);
+    free(labels);
+    free(again);
+    end(f);
+}
+
+TEST(finding_long_runs_and_high_labels)
+{
+    struct tro_findings *const f = make();
+    const int width = 2048, height = 2048;
+    uint8_t *const labels = calloc((size_t)width, height), *const again = malloc(width * height);
+    labels[5] = TRO_FINDINGS_MAX_NAMES;
+    labels[width * height - 1] = 1;
+    tro_findings_clear(f);
+    tro_findings_pack(f, labels, width, height);
+    CHECK(!f->is_cut);
+    CHECK_INT(f->n_runs, 65 + 1);
+    tro_findings_unpack(f, again);
+    labels[5] = 0;
+    CHECK(memcmp(labels, again, (size_t)width * height) == 0);
+    free(labels);
+    free(again);
+    end(f);
+}
+
+TEST(finding_depth_is_linear_between_what_is_known)
+{
+    struct tro_findings *const f = make();
+    CHECK_NEAR(tro_findings_depth_at(f, 80, 90), 10, 1e-5);
+    CHECK_NEAR(tro_findings_depth_at(f, 160, 90), 10.5, 1e-5);
+    CHECK_NEAR(tro_findings_depth_at(f, 80, 180), 12, 1e-5);
+    CHECK_NEAR(tro_findings_depth_at(f, 0, 0), 10, 1e-5);     /* beyond the first middle */
+    CHECK_NEAR(tro_findings_depth_at(f, 640, 360), 17, 1e-5); /* and the last */
+    CHECK_NEAR(tro_findings_depth_at(f, 240, 270), 0, 0);     /* nothing is known here */
+    CHECK_NEAR(tro_findings_depth_at(f, 160, 270), 14, 1e-5); /* of its neighbour alone */
+    CHECK_NEAR(tro_findings_depth_at(f, -1, 90), 0, 0);
+    CHECK_NEAR(tro_findings_depth_at(f, 80, 361), 0, 0);
+    CHECK_NEAR(tro_findings_depth_at(f, NAN, 90), 0, 0);
+    f->grid_width = f->grid_height = 0;
+    CHECK_NEAR(tro_findings_depth_at(f, 80, 90), 0, 0);
+    end(f);
+}
+
+/* ---- bytes ----------------------------------------------------------------------------- */
+
+TEST(finding_reads_what_was_written)
+{
+    struct tro_findings *const f = make(), *const g = make();
+    uint8_t *const bytes = malloc(BYTES), *const again = malloc(BYTES);
+    struct tro_err err = {0};
+    f->is_cut = true;
+    const size_t n = tro_findings_write(f, bytes, BYTES);
+    CHECK_INT(n, 88 + 3 * 48 + f->n_runs * 3 + 16);
+    CHECK_INT(tro_findings_write(f, bytes, n), n);
+    CHECK_INT(tro_findings_write(f, again, n - 1), 0);
+    tro_findings_clear(g);
+    CHECK_INT(tro_findings_read(g, bytes, n, &err), 0);
+    CHECK_STR(err.text, "");
+    CHECK(g->frame == f->frame && g->captured_ns == f->captured_ns && g->engine == f->engine);
+    CHECK(g->tier == 2 && g->is_cut && g->n == 3 && g->items[0].track == 4);
+    CHECK(memcmp(g->items, f->items, sizeof(f->items)) == 0);
+    CHECK_INT(tro_findings_write(g, again, BYTES), n);
+    CHECK(memcmp(bytes, again, n) == 0);
+    tro_findings_clear(g);
+    tro_findings_copy(g, f);
+    CHECK_INT(tro_findings_write(g, again, BYTES), n);
+    CHECK(memcmp(bytes, again, n) == 0);
+    free(bytes);
+    free(again);
+    end(f);
+    end(g);
+}
+
+TEST(finding_greatest_message_has_room)
+{
+    struct tro_findings *const f = make();
+    uint8_t *const bytes = malloc(BYTES);
+    while (tro_findings_add(f, &(struct tro_finding){0}))
+        ;
+    for (int i = 0; i < TRO_FINDINGS_MAX_RUNS; i++)
+        f->runs[i] = (struct tro_run){.label = (uint8_t)(i % 2), .length = 1};
+    f->n_runs = TRO_FINDINGS_MAX_RUNS;
+    f->map_width = 256;
+    f->map_height = 128;
+    f->grid_width = f->grid_height = 256;
+    const size_t n = tro_findings_write(f, bytes, BYTES);
+    CHECK_INT(n, 88 + 128 * 48 + 32768 * 3 + 65536 * 2);
+    struct tro_err err = {0};
+    CHECK_INT(tro_findings_read(f, bytes, n, &err), 0);
+    free(bytes);
+    end(f);
+}
+
+TEST(finding_reader_refuses_damage)
+{
+    static const struct {
+        size_t at; /* of a little-endian word */
+        uint32_t word;
+        const char *message;
+    } cases[] = {
+        {0, 2, "findings: expected version of 1 to 1, found 2"},
+        {4, 0, "expected frame of 1 to"},
+        {16, UINT32_MAX, "expected time of capture"},
+        {24, UINT32_MAX, "expected time of start"},
+        {32, UINT32_MAX, "expected time of end"},
+        {44, 256, "expected network of 0 to 255, found 256"},
+        {48, 256, "expected tier"},
+        {52, 0, "expected width of 1 to 8192, found 0"},
+        {56, 8193, "expected height"},
+        {60, 2, "mark of what is cut"},
+        {64, 129, "expected number of items of 0 to 128, found 129"},
+        {64, 2, "bytes after the head"},
+        {68, 0, "expected both sides of map and grid"},
+        {68, 9, "expected pixels in the runs of 36 to 36, found 32"},
+        {72, 8193, "expected height of the map"},
+        {76, 32769, "expected number of runs"},
+        {80, 8192, "bytes after the head"},
+        {84, 0, "expected both sides"},
+        {88, 0x00400102, "item 0: expected a kind below 5, a label below 64"},
+        {88, 0x01000105, "found 5, 1, 0, 1"},
+        {96, 0x40000000, "item 0: expected finite numbers, a score of 0 to 1"},
+        {100, 0x7fc00000, "item 0: expected finite numbers"},
+        {100, 0x4b000000, "places within 2^17 pixels"},
+        {108, 0x44000000, "corners in order"},
+        {124, 0xbf800000, "item 0"},
+        {128, 0x7f800000, "item 0"},
+        {232, 0x0a0040, "run 0: expected a label below 64 and a length of 1 or more"},
+        {232, 0x00000002, "run 0"},
+    };
+    struct tro_findings *const f = make();
+    uint8_t *const bytes = malloc(BYTES), *const bad = malloc(BYTES);
+    const size_t n = tro_findings_write(f, bytes, BYTES);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct tro_err err = {0};
+        memcpy(bad, bytes, n);
+        for (size_t k = 0; k < 4; k++)
+            bad[cases[i].at + k] = (uint8_t)(cases[i].word >> (8 * k));
+        CHECK_INT(tro_findings_read(f, bad, n, &err), TRO_E_INPUT);
+        CHECK_HAS(err.text, cases[i].message);
+        CHECK(f->n == 0 && f->n_runs == 0 && f->grid_width == 0);
+    }
+    free(bytes);
+    free(bad);
+    end(f);
+}
+
+TEST(finding_reader_refuses_cut_messages)
+{
+    struct tro_findings *const f = make();
+    uint8_t *const bytes = malloc(BYTES);
+    const size_t n = tro_findings_write(f, bytes, BYTES);
+    for (size_t i = 0; i < n; i++) {
+        struct tro_err err = {0};
+        uint8_t *const part = malloc(i + 1); /* of its own, so that sanitizers see its end */
+        memcpy(part, bytes, i);
+        CHECK_INT(tro_findings_read(f, part, i, &err), TRO_E_INPUT);
+        free(part);
+    }
+    struct tro_err err = {0};
+    bytes[n] = 0;
+    CHECK_INT(tro_findings_read(f, bytes, n + 1, &err), TRO_E_INPUT);
+    free(bytes);
+    end(f);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------ */
+
+static char *json_of(const struct tro_findings *f, enum tro_findings_planes planes, int64_t now_ns)
+{
+    static const struct tro_finding_names names = {.n = 2, .name = {"liver", "hook"}};
+    struct tro_json j = {.is_line = true};
+    tro_json_object_begin(&j, NULL);
+    tro_findings_json(f, &names, "instruments", now_ns, planes, &j);
+    tro_json_object_end(&j);
+    tro_buf_u8(&j.buf, 0);
+    CHECK(!j.buf.failed);
+    return (char *)j.buf.p;
+}
+
+TEST(finding_json)
+{
+    struct tro_findings *const f = make();
+    char *text = json_of(f, TRO_PLANES_NONE, f->captured_ns + 21440000);
+    CHECK_STR(text,
+              "{\"frame\": 812,\"network\": \"instruments\",\"tier\": 2,\"engine\": "
+              "\"5be0c6aa01234567\",\"age_ms\": 21.4,\"items\": [{\"kind\": \"box\",\"name\": "
+              "\"hook\",\"score\": 0.93,\"track\": 4,\"age_ms\": 33.5,\"box\": "
+              "[212,96.5,330.1,201.9],\"x\": 271,\"y\": 149.2},{\"kind\": \"scalar\",\"name\": "
+              "\"liver\",\"score\": 1,\"value\": 0.02,\"unit\": \"%\"},{\"kind\": "
+              "\"mask\",\"name\": \"hook\",\"score\": 0.5,\"area_px\": 50400,\"box\": "
+              "[0,0,300,200],\"x\": 0,\"y\": 0}]}\n");
+    tro_free(text);
+    text = json_of(f, TRO_PLANES_EXACT, 0);
+    CHECK_HAS(text, "\"captured_ns\": 27066700000,\"started_ns\": 27067000000,\"ready_ns\": "
+                    "27075000000,\"width\": 640,\"height\": 360,");
+    CHECK_HAS(text, "\"map\": {\"width\": 8,\"height\": 4,\"runs\": "
+                    "\"AgoAAQMAAgUAAQQAAgoA\"}");
+    CHECK_HAS(text, "\"grid\": {\"width\": 4,\"height\": 2,\"mm\": \"6ANMBLAEFAV4BQAAQAakBg==\"}");
+    tro_free(text);
+    end(f);
+}
+
+/* What the page gets stays within a message of a data channel, however busy the map is. */
+TEST(finding_json_for_the_page_is_bounded)
+{
+    struct tro_findings *const f = make();
+    const int width = 256, height = 127;
+    uint8_t *const labels = malloc((size_t)width * height);
+    for (int i = 0; i < width * height; i++)
+        labels[i] = (uint8_t)(i * 7 % 13);
+    tro_findings_pack(f, labels, width, height);
+    CHECK_INT(f->n_runs, width * height);
+    while (tro_findings_add(f, &(struct tro_finding){.kind = TRO_FINDING_BOX,
+                                                     .score = 0.123f,
+                                                     .x = 100.12f,
+                                                     .y = 99.123f,
+                                                     .x1 = 200.34f,
+                                                     .y1 = 198.78f}))
+        ;
+    f->grid_width = f->grid_height = 256;
+    char *const text = json_of(f, TRO_PLANES_SMALL, 0);
+    CHECK(strlen(text) < 61440);
+    CHECK_HAS(text, "\"cut\": true");
+    CHECK_HAS(text, "\"map\": {\"width\": 64,\"height\": 32,");
+    CHECK_HAS(text, "\"grid\": {\"width\": 64,\"height\": 64,");
+    tro_free(text);
+    free(labels);
+    end(f);
+}
