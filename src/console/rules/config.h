@@ -13,7 +13,6 @@
 
 #define TRO_CONFIG_MAX_TIERS 4
 #define TRO_CONFIG_MAX_WORKERS 9 /* the processor and eight devices */
-#define TRO_CONFIG_MAX_BYTES 1048576
 
 /* Of a key in the file, from 1; line 0: it is not there. */
 struct tro_config_place {
@@ -60,7 +59,7 @@ struct tro_config {
     double budget_ms;
     int n_networks;
     struct tro_config_network networks[TRO_BOARD_MAX_NETWORKS];
-    int n_workers; /* one for each device that networks name, in the order they name them */
+    int n_workers; /* one for each device that networks name, in their order */
     struct tro_config_worker workers[TRO_CONFIG_MAX_WORKERS];
     float max_age_ms, fade_ms;
     float keep_ms, smoothing_ms; /* of the tracker */
@@ -83,7 +82,7 @@ struct tro_config {
         int port;         /* 0: one that is free */
         bool is_loopback;
         const char *certificate, *key; /* NULL: plain HTTP, on a loopback address alone */
-        const char *tokens;            /* NULL: nobody is let in */
+        const char *tokens;
         int viewers;
     } server;
 };
