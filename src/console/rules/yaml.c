@@ -2,6 +2,7 @@
 #include "console/rules/yaml.h"
 
 #include <inttypes.h>
+#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -98,11 +99,18 @@ static bool is_decimal(const char *p)
     return *end == 0;
 }
 
+/* The decimal point that strtod takes is the locale's. */
 bool tro_yaml_is_number(const struct tro_yaml_node *node, double *out)
 {
-    if (node->kind != TRO_YAML_SCALAR || node->is_quoted || !is_decimal(node->text))
+    char text[64];
+    if (node->kind != TRO_YAML_SCALAR || node->is_quoted || !is_decimal(node->text) ||
+        strlen(node->text) >= sizeof text)
         return false;
-    *out = strtod(node->text, NULL);
+    strcpy(text, node->text);
+    char *const point = strchr(text, '.');
+    if (point)
+        *point = *localeconv()->decimal_point;
+    *out = strtod(text, NULL);
     return isfinite(*out);
 }
 
