@@ -169,6 +169,19 @@ void tro_json_number(struct tro_json *j, const char *key, double value)
     value_end(j);
 }
 
+void tro_json_float(struct tro_json *j, const char *key, float value)
+{
+    char text[64];
+    double number = value;
+    for (int digits = 6; isfinite(value) && digits <= 9; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, (double)value);
+        number = strtod(text, NULL);
+        if ((float)number == value)
+            break;
+    }
+    tro_json_number(j, key, number);
+}
+
 void tro_json_bool(struct tro_json *j, const char *key, bool value)
 {
     value_begin(j, key);

@@ -24,6 +24,8 @@ void tro_json_array_end(struct tro_json *j);
 void tro_json_string(struct tro_json *j, const char *key, const char *value);
 void tro_json_int(struct tro_json *j, const char *key, int64_t value);
 void tro_json_number(struct tro_json *j, const char *key, double value);
+/* In the fewest digits that read back to the same float. */
+void tro_json_float(struct tro_json *j, const char *key, float value);
 void tro_json_bool(struct tro_json *j, const char *key, bool value);
 void tro_json_null(struct tro_json *j, const char *key);
 

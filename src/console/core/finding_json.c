@@ -5,30 +5,10 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* So that items, map and grid of the page stay within a message of 60 kB. */
 #define SMALL_RUNS 7000
 #define SMALL_COLUMNS 64
-
-/* The double whose shortest decimal is that of the float. */
-static double plain(float v)
-{
-    char text[32];
-    double d = v;
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, (double)v);
-        d = strtod(text, NULL);
-        if ((float)d == v)
-            break;
-    }
-    return d;
-}
-
-static void put_number(struct tro_json *j, const char *key, float v)
-{
-    tro_json_number(j, key, plain(v));
-}
 
 static void put_base64(struct tro_json *j, const char *key, const struct tro_buf *bytes)
 {
@@ -65,10 +45,10 @@ static void put_name(struct tro_json *j, const struct tro_finding_names *names, 
 static void put_box(struct tro_json *j, const struct tro_finding *d)
 {
     tro_json_array_begin(j, "box");
-    put_number(j, NULL, d->x0);
-    put_number(j, NULL, d->y0);
-    put_number(j, NULL, d->x1);
-    put_number(j, NULL, d->y1);
+    tro_json_float(j, NULL, d->x0);
+    tro_json_float(j, NULL, d->y0);
+    tro_json_float(j, NULL, d->x1);
+    tro_json_float(j, NULL, d->y1);
     tro_json_array_end(j);
 }
 
@@ -76,8 +56,8 @@ static void put_place(struct tro_json *j, const struct tro_finding *d)
 {
     if (d->kind == TRO_FINDING_MASK || d->kind == TRO_FINDING_BOX)
         put_box(j, d);
-    put_number(j, "x", d->x);
-    put_number(j, "y", d->y);
+    tro_json_float(j, "x", d->x);
+    tro_json_float(j, "y", d->y);
 }
 
 static void put_item(struct tro_json *j, const struct tro_finding *d,
@@ -91,15 +71,15 @@ static void put_item(struct tro_json *j, const struct tro_finding *d,
     tro_json_object_begin(j, NULL);
     tro_json_string(j, "kind", kinds[d->kind]);
     put_name(j, names, d->label);
-    put_number(j, "score", d->score);
+    tro_json_float(j, "score", d->score);
     if (d->track)
         tro_json_int(j, "track", d->track);
     if (d->age_ms > 0)
-        put_number(j, "age_ms", d->age_ms);
+        tro_json_float(j, "age_ms", d->age_ms);
     if (d->kind == TRO_FINDING_MASK)
-        put_number(j, "area_px", d->area_px);
+        tro_json_float(j, "area_px", d->area_px);
     if (d->kind == TRO_FINDING_DEPTH || d->kind == TRO_FINDING_SCALAR) {
-        put_number(j, "value", d->value);
+        tro_json_float(j, "value", d->value);
         tro_json_string(j, "unit", tro_unit_name(d->unit));
     } else {
         put_place(j, d);

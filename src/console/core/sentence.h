@@ -10,6 +10,7 @@
 
 #define TRO_SENTENCE_BYTES 512 /* of a text, UTF-8, with the zero */
 #define TRO_SENTENCE_MAX_WHY 16
+#define TRO_SENTENCE_MAX_FROM 6
 #define TRO_SENTENCE_MAX_DRAW 8
 #define TRO_SENTENCE_MAX_POINTS 32
 
@@ -25,17 +26,35 @@ enum tro_language {
         TRO_N_LANGUAGES
 };
 
-/* A fact that made the rule true, and what it was made of. */
-struct tro_sentence_why {
-    char fact[64];
-    float value; /* 0 or 1 of a fact that is true or false */
-    enum tro_unit unit;
-    uint64_t frame, engine;
+/* What a fact was made of. */
+struct tro_sentence_from {
     int network, tier;
+    uint64_t frame, engine;
     uint32_t track; /* 0: none */
 };
 
-enum tro_draw_kind { TRO_DRAW_PATH, TRO_DRAW_ARROW, TRO_DRAW_CIRCLE };
+/* A fact that made the rule true. */
+struct tro_sentence_why {
+    char fact[64];
+    float value; /* 0 or 1 of a fact that is true or false, 0 to 7 of a direction
+                    (enum tro_direction); NaN: it is not known */
+    enum tro_unit unit;
+    int n_from;
+    struct tro_sentence_from from[TRO_SENTENCE_MAX_FROM];
+};
+
+/* THE list of what is drawn: id, name. */
+#define TRO_DRAWS(X)                                                     \
+    X(PATH, "path")     /* through its points */                         \
+    X(ARROW, "arrow")   /* from the first of two points to the second */ \
+    X(CIRCLE, "circle") /* its middle, and a point of its rim */
+
+enum tro_draw_kind {
+#define TRO_DRAW_ENUM(id, name) TRO_DRAW_##id,
+    TRO_DRAWS(TRO_DRAW_ENUM)
+#undef TRO_DRAW_ENUM
+        TRO_N_DRAWS
+};
 
 /* Points in pixels of the frame. */
 struct tro_draw {
@@ -56,5 +75,11 @@ struct tro_sentence {
     struct tro_sentence_why why[TRO_SENTENCE_MAX_WHY];
     struct tro_draw draw[TRO_SENTENCE_MAX_DRAW];
 };
+
+/* As the page has it (docs/console.md, "Data channels"): members of an object that the caller has
+ * begun and ends; id, rule, frame, text, priority, why, draw. network: their names by place in the
+ * configuration, n of them. */
+void tro_sentence_json(const struct tro_sentence *s, const char *const *network, int n,
+                       struct tro_json *j);
 
 #endif
