@@ -26,24 +26,30 @@
 
 struct tro_ring;
 
-/* The producer's: two slots more than readers. */
+/* The producer's: two slots more than readers. A process whose threads hold several frames at once
+ * counts as that many readers, and sets the bit of its first one. */
 struct tro_ring *tro_ring_create(const struct tro_frame_form *form, int n_readers,
                                  struct tro_err *err);
 void tro_ring_destroy(struct tro_ring *r);
 int tro_ring_control_fd(const struct tro_ring *r); /* owned by the ring; to be inherited */
 int tro_ring_pixels_fd(const struct tro_ring *r);
 
-/* The slot to write the next frame into, until publish. Never waits, never fails. */
+/* The slot to write the next frame into, until publish. Never waits, never fails: where readers
+ * hold more than they may, it is memory that no reader sees. */
 uint8_t *tro_ring_begin(struct tro_ring *r);
 /* Gives it the next id, which is returned, and wakes who waits. */
 uint64_t tro_ring_publish(struct tro_ring *r, int64_t captured_ns);
-/* No bit of this reader is set any more: its process is gone. */
+/* No bit of this reader is set any more: its process is gone. What it wrote over the form is put
+ * right. Any thread. */
 void tro_ring_forget(struct tro_ring *r, int reader);
+/* Frames that no reader could see. */
+uint64_t tro_ring_n_unseen(const struct tro_ring *r);
 
 /* A reader's view in another process; takes no ownership of the descriptors. Checks seals, sizes
  * and versions. */
 struct tro_ring *tro_ring_open(int control_fd, int pixels_fd, int reader, struct tro_err *err);
 struct tro_frame_form tro_ring_form(const struct tro_ring *r);
+uint64_t tro_ring_newest(const struct tro_ring *r); /* id; 0: none yet */
 /* All slots, for pinning: read-only in a reader. */
 const uint8_t *tro_ring_pixels(const struct tro_ring *r, size_t *n_bytes);
 
