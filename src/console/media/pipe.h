@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all pipelines share: start of GStreamer, one time, errors as messages.
+ *
+ * A picture on its way is a GstBuffer of NV12, rows without gaps, whose
+ *   PTS         is its time of capture minus the start of media (t0)
+ *   OFFSET      is its frame id
+ *   OFFSET_END  is 1 where it must be blurred before it leaves the room, else 0.
+ */
+#ifndef TRO_CONSOLE_MEDIA_PIPE_H
+#define TRO_CONSOLE_MEDIA_PIPE_H
+
+#include <gst/gst.h>
+
+#include "console/core/frame.h"
+#include <trocar/trocar.h>
+
+/* Once a process; any thread. */
+int tro_pipe_init(struct tro_err *err);
+
+/* A pipeline in gst-launch's words; floating references are sunk. NULL with err. */
+GstElement *tro_pipe_launch(const char *text, struct tro_err *err);
+/* Running time is monotonic time minus t0 from now on, whenever it starts. */
+void tro_pipe_set_time(GstElement *pipeline, int64_t t0_ns);
+/* The first error on its bus, which is emptied; false: there was none. */
+bool tro_pipe_has_failed(GstElement *pipeline, struct tro_err *err);
+/* Stops it and gives it back; NULL is fine. */
+void tro_pipe_end(GstElement *pipeline);
+
+/* Properties "name=value name=value", those that the element has. */
+void tro_pipe_set(GstElement *element, const char *properties);
+
+/* video/x-raw of that form, rows without gaps where the width is a multiple of four; fps 0: any. */
+GstCaps *tro_pipe_caps(const struct tro_frame_form *form, double fps);
+
+/* Buffers of n_bytes that come back by themselves; gst_object_unref ends it. */
+GstBufferPool *tro_pipe_pool(size_t n_bytes, struct tro_err *err);
+/* One of them, with its strides where GStreamer's own are others. NULL: memory ran out. */
+GstBuffer *tro_pipe_buffer(GstBufferPool *pool, const struct tro_frame_form *form);
+
+/* What goes out in RTP for a running time. */
+uint32_t tro_pipe_rtp(int64_t running_ns);
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Viewers over a real peer connection: webrtcbin on the other side, decoded where there is a
+ * decoder. */
+#define GST_USE_UNSTABLE_API 1
+#include "console/media/viewers.h"
+
+#include <gst/app/gstappsink.h>
+#include <gst/gst.h>
+#include <gst/rtp/rtp.h>
+#include <gst/video/video.h>
+#include <gst/webrtc/webrtc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/thread.h"
+#include "console/media/timemark.h"
+#include "test.h"
+
+#define SECOND INT64_C(1000000000)
+#define N_FRAMES 4096
+
+/* ---- the console's side ----------------------------------------------------------------- */
+
+struct console {
+    struct tro_media *media;
+    struct tro_viewers *viewers;
+    atomic_int n_joined, n_left, n_messages;
+    atomic_uint_fast64_t n_encoded;
+    atomic_uint rtp_of[N_FRAMES]; /* by frame id */
+    char last_message[64];
+};
+
+static void on_encoded(void *ctx, uint64_t frame, int64_t captured_ns, uint32_t rtp)
+{
+    (void)captured_ns;
+    struct console *const c = ctx;
+    atomic_store(&c->rtp_of[frame % N_FRAMES], rtp);
+    atomic_fetch_add(&c->n_encoded, 1);
+    char text[96];
+    const int n = snprintf(text, sizeof(text), "{\"t\":\"frame\",\"id\":%d,\"rtp\":%u}", (int)frame,
+                           rtp);
+    tro_viewers_send(c->viewers, NULL, TRO_CHANNEL_FRAMES, text, (size_t)n);
+}
+
+static void on_joined(void *ctx, const char *id)
+{
+    struct console *const c = ctx;
+    atomic_fetch_add(&c->n_joined, 1);
+    tro_viewers_send(c->viewers, id, TRO_CHANNEL_CONTROL, "hello", 5);
+}
+
+static void on_message(void *ctx, const char *id, const char *text, size_t n)
+{
+    (void)id;
+    struct console *const c = ctx;
+    snprintf(c->last_message, sizeof(c->last_message), "%.*s", (int)n, text);
+    atomic_fetch_add(&c->n_messages, 1);
+}
+
+static void on_left(void *ctx, const char *id, const char *why)
+{
+    (void)id, (void)why;
+    atomic_fetch_add(&((struct console *)ctx)->n_left, 1);
+}
+
+static bool open_console(struct console *c, int max_viewers)
+{
+    memset(c, 0, sizeof(*c));
+    struct tro_err err = {0};
+    const struct tro_media_opts media = {.source = TRO_SOURCE_GST,
+                                         .location = "videotestsrc is-live=true pattern=ball",
+                                         .form = {TRO_FRAME_NV12, 640, 360, false, false},
+                                         .fps = 30,
+                                         .has_mark = true,
+                                         .bitrate_kbps = 2500,
+                                         .encoded = on_encoded,
+                                         .ctx = c};
+    const struct tro_viewers_opts viewers = {
+        .max_viewers = max_viewers,
+        .joined = on_joined,
+        .message = on_message,
+        .left = on_left,
+        .ctx = c,
+    };
+    c->media = tro_media_create(&media, &err);
+    if (!c->media && err.status == TRO_E_DEVICE) {
+        test_skip(err.text);
+        return false;
+    }
+    if (!CHECK(c->media != NULL))
+        return false;
+    c->viewers = tro_viewers_create(c->media, &viewers, &err);
+    tro_media_blur(c->media, false);
+    return CHECK(c->viewers != NULL) && CHECK_INT(tro_media_start(c->media, &err), 0);
+}
+
+static void close_console(struct console *c)
+{
+    tro_media_stop(c->media);
+    tro_viewers_destroy(c->viewers);
+    tro_media_destroy(c->media);
+}
+
+/* ---- the page's side -------------------------------------------------------------------- */
+
+struct page {
+    GstElement *pipeline, *webrtc;
+    GstWebRTCDataChannel *control;
+    char id[TRO_VIEWER_ID_BYTES];
+    atomic_bool is_gathered, is_open;
+    atomic_int n_packets, n_texts, n_frames_texts, n_decoded, n_marks;
+    atomic_uint last_mark, last_rtp;
+    struct console *console;
+    atomic_int n_wrong_rtp;
+};
+
+static bool wait_true(const atomic_bool *flag)
+{
+    for (int i = 0; i < 1000 && !atomic_load(flag); i++)
+        usleep(5000);
+    return atomic_load(flag);
+}
+
+static bool wait_count(const atomic_int *n, int least)
+{
+    for (int i = 0; i < 2000 && atomic_load(n) < least; i++)
+        usleep(5000);
+    return atomic_load(n) >= least;
+}
+
+static void on_page_gathering(GObject *webrtc, GParamSpec *spec, gpointer ctx)
+{
+    (void)spec;
+    GstWebRTCICEGatheringState state;
+    g_object_get(webrtc, "ice-gathering-state", &state, NULL);
+    if (state == GST_WEBRTC_ICE_GATHERING_STATE_COMPLETE)
+        atomic_store(&((struct page *)ctx)->is_gathered, true);
+}
+
+static void on_page_open(GstWebRTCDataChannel *channel, gpointer ctx)
+{
+    (void)channel;
+    atomic_store(&((struct page *)ctx)->is_open, true);
+}
+
+static void on_page_text(GstWebRTCDataChannel *channel, gchar *text, gpointer ctx)
+{
+    (void)channel, (void)text;
+    atomic_fetch_add(&((struct page *)ctx)->n_texts, 1);
+}
+
+static void on_page_frame(GstWebRTCDataChannel *channel, gchar *text, gpointer ctx)
+{
+    (void)channel, (void)text;
+    atomic_fetch_add(&((struct page *)ctx)->n_frames_texts, 1);
+}
+
+static void on_page_channel(GstElement *webrtc, GstWebRTCDataChannel *channel, gpointer ctx)
+{
+    (void)webrtc;
+    g_signal_connect(channel, "on-message-string", G_CALLBACK(on_page_frame), ctx);
+}
+
+static GstPadProbeReturn on_page_packet(GstPad *pad, GstPadProbeInfo *info, gpointer ctx)
+{
+    (void)pad;
+    struct page *const p = ctx;
+    GstRTPBuffer rtp = GST_RTP_BUFFER_INIT;
+    if (gst_rtp_buffer_map(GST_PAD_PROBE_INFO_BUFFER(info), GST_MAP_READ, &rtp)) {
+        atomic_store(&p->last_rtp, gst_rtp_buffer_get_timestamp(&rtp));
+        atomic_fetch_add(&p->n_packets, 1);
+        gst_rtp_buffer_unmap(&rtp);
+    }
+    return GST_PAD_PROBE_OK;
+}
+
+static GstFlowReturn on_page_picture(GstAppSink *sink, gpointer ctx)
+{
+    struct page *const p = ctx;
+    GstSample *const sample = gst_app_sink_pull_sample(sink);
+    GstVideoInfo info;
+    GstVideoFrame frame;
+    if (!sample)
+        return GST_FLOW_EOS;
+    if (gst_video_info_from_caps(&info, gst_sample_get_caps(sample)) &&
+        gst_video_frame_map(&frame, &info, gst_sample_get_buffer(sample), GST_MAP_READ)) {
+        uint32_t mark = 0;
+        if (tro_timemark_read(GST_VIDEO_FRAME_PLANE_DATA(&frame, 0),
+                              GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0), info.width, info.height,
+                              &mark)) {
+            atomic_store(&p->last_mark, mark);
+            atomic_fetch_add(&p->n_marks, 1);
+            /* Decoding follows the packets at once, so that the stamp is the picture's. */
+            if (atomic_load(&p->console->rtp_of[mark % N_FRAMES]) == 0)
+                atomic_fetch_add(&p->n_wrong_rtp, 1);
+        }
+        atomic_fetch_add(&p->n_decoded, 1);
+        gst_video_frame_unmap(&frame);
+    }
+    gst_sample_unref(sample);
+    return GST_FLOW_OK;
+}
+
+static void on_page_pad(GstElement *webrtc, GstPad *pad, gpointer ctx)
+{
+    (void)webrtc;
+    struct page *const p = ctx;
+    if (GST_PAD_DIRECTION(pad) != GST_PAD_SRC)
+        return;
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_page_packet, p, NULL);
+    GstElementFactory *const decoder = gst_element_factory_find("openh264dec");
+    GstElement *const bin = gst_parse_bin_from_description(
+        decoder ? "rtph264depay ! h264parse ! openh264dec ! appsink name=to sync=false "
+                  "enable-last-sample=false"
+                : "fakesink sync=false",
+        TRUE, NULL);
+    GstElement *const to = decoder ? gst_bin_get_by_name(GST_BIN(bin), "to") : NULL;
+    GstAppSinkCallbacks callbacks = {.new_sample = on_page_picture};
+    if (to) {
+        gst_app_sink_set_callbacks(GST_APP_SINK(to), &callbacks, p, NULL);
+        gst_object_unref(to);
+        gst_object_unref(decoder);
+    }
+    gst_bin_add(GST_BIN(p->pipeline), bin);
+    gst_element_sync_state_with_parent(bin);
+    GstPad *const sink = gst_element_get_static_pad(bin, "sink");
+    gst_pad_link(pad, sink);
+    gst_object_unref(sink);
+}
+
+static char *make_offer(struct page *p)
+{
+    p->pipeline = gst_pipeline_new(NULL);
+    p->webrtc = gst_element_factory_make("webrtcbin", NULL);
+    g_object_set(p->webrtc, "bundle-policy", 3, "latency", 20, NULL);
+    gst_bin_add(GST_BIN(p->pipeline), p->webrtc);
+    g_signal_connect(p->webrtc, "notify::ice-gathering-state", G_CALLBACK(on_page_gathering), p);
+    g_signal_connect(p->webrtc, "pad-added", G_CALLBACK(on_page_pad), p);
+    g_signal_connect(p->webrtc, "on-data-channel", G_CALLBACK(on_page_channel), p);
+    gst_element_set_state(p->pipeline, GST_STATE_PLAYING);
+    GstCaps *const caps = gst_caps_from_string(
+        "application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,payload=102,"
+        "packetization-mode=(string)1,profile-level-id=(string)42e01f,"
+        "extmap-5=(string)http://www.webrtc.org/experiments/rtp-hdrext/playout-delay");
+    GstWebRTCRTPTransceiver *transceiver = NULL;
+    g_signal_emit_by_name(p->webrtc, "add-transceiver",
+                          GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_RECVONLY, caps, &transceiver);
+    gst_object_unref(transceiver);
+    gst_caps_unref(caps);
+    g_signal_emit_by_name(p->webrtc, "create-data-channel", "control", NULL, &p->control);
+    g_signal_connect(p->control, "on-open", G_CALLBACK(on_page_open), p);
+    g_signal_connect(p->control, "on-message-string", G_CALLBACK(on_page_text), p);
+    GstPromise *const promise = gst_promise_new();
+    g_signal_emit_by_name(p->webrtc, "create-offer", NULL, promise);
+    gst_promise_wait(promise);
+    GstWebRTCSessionDescription *offer = NULL;
+    gst_structure_get(gst_promise_get_reply(promise), "offer", GST_TYPE_WEBRTC_SESSION_DESCRIPTION,
+                      &offer, NULL);
+    gst_promise_unref(promise);
+    g_signal_emit_by_name(p->webrtc, "set-local-description", offer, NULL);
+    gst_webrtc_session_description_free(offer);
+    if (!CHECK(wait_true(&p->is_gathered)))
+        return NULL;
+    GstWebRTCSessionDescription *local = NULL;
+    g_object_get(p->webrtc, "local-description", &local, NULL);
+    char *const text = gst_sdp_message_as_text(local->sdp);
+    gst_webrtc_session_description_free(local);
+    return text;
+}
+
+static void take_answer(struct page *p, const char *answer)
+{
+    GstSDPMessage *sdp = NULL;
+    gst_sdp_message_new_from_text(answer, &sdp);
+    GstWebRTCSessionDescription *const description = gst_webrtc_session_description_new(
+        GST_WEBRTC_SDP_TYPE_ANSWER, sdp);
+    GstPromise *const promise = gst_promise_new();
+    g_signal_emit_by_name(p->webrtc, "set-remote-description", description, promise);
+    gst_promise_wait(promise);
+    gst_promise_unref(promise);
+    gst_webrtc_session_description_free(description);
+}
+
+static bool join(struct page *p, struct console *c, bool is_burned_in)
+{
+    memset(p, 0, sizeof(*p));
+    p->console = c;
+    char *const offer = make_offer(p);
+    char *answer = NULL;
+    struct tro_err err = {0};
+    if (!offer)
+        return false;
+    const int64_t begin = tro_clock_ns();
+    const int rc = tro_viewers_offer(c->viewers, offer, strlen(offer), is_burned_in, p->id, &answer,
+                                     &err);
+    g_free(offer);
+    CHECK_STR(err.text, "");
+    if (!CHECK_INT(rc, 0))
+        return false;
+    printf("answer after %.1f ms\n", (double)(tro_clock_ns() - begin) / 1e6);
+    take_answer(p, answer);
+    tro_free(answer);
+    return true;
+}
+
+static void leave(struct page *p)
+{
+    gst_element_set_state(p->pipeline, GST_STATE_NULL);
+    if (p->control)
+        g_object_unref(p->control);
+    gst_object_unref(p->pipeline);
+}
+
+TEST(a_page_sees_and_talks)
+{
+    static struct console c;
+    if (!open_console(&c, 2))
+        return;
+    struct page p;
+    if (join(&p, &c, false)) {
+        CHECK(wait_true(&p.is_open));
+        CHECK(wait_count(&c.n_joined, 1));
+        CHECK(wait_count(&p.n_texts, 1));
+        CHECK(wait_count(&p.n_packets, 60));
+        CHECK(wait_count(&p.n_frames_texts, 30));
+        gst_webrtc_data_channel_send_string(p.control, "{\"t\":\"ping\"}");
+        CHECK(wait_count(&c.n_messages, 1));
+        CHECK_STR(c.last_message, "{\"t\":\"ping\"}");
+        printf("%d packets, %d decoded, %d marks, last %u\n", p.n_packets, p.n_decoded, p.n_marks,
+               p.last_mark);
+        CHECK(tro_viewers_close(c.viewers, p.id));
+        CHECK(wait_count(&c.n_left, 1));
+        CHECK(!tro_viewers_close(c.viewers, p.id));
+    }
+    leave(&p);
+    close_console(&c);
+}
