@@ -13,6 +13,7 @@
 #include "build_opts.h"
 #include "build_report.h"
 #include "fit.h"
+#include "frames.h"
 #include "memory_use.h"
 #include "progress.h"
 #include "quantize.h"
@@ -27,7 +28,8 @@
 struct verb {
     struct tro_list args, shapes, buckets, states, calib, fp32_layers;
     const char *output, *json_path, *record_path, *calibration_path, *eval_path, *gate_path,
-        *html_path, *onnx_path;
+        *html_path, *onnx_path, *frames;
+    const char *frames_path; /* the record for these frames, while the plan is made */
     struct tro_build_opts opts;
     int64_t tune, n_wide, n_threads, n_golden;
     bool has_no_libraries, is_passed; /* passed: the gates, where there are some */
@@ -215,6 +217,23 @@ static int write_json(struct verb *v, struct tro_err *err)
                           : tro_file_write(v->json_path, j.buf.p, j.buf.n, err);
     tro_json_finish(&j);
     return rc;
+}
+
+/* Everything below reads that record instead. */
+static int write_frames(struct verb *v, struct tro_err *err)
+{
+    if (!v->frames)
+        return 0;
+    if (!v->record_path)
+        return tro_fail(err, TRO_E_INPUT,
+                        "--frames: expected --record FILE with it, which says "
+                        "what the network makes of frames");
+    v->frames_path = tro_arena_printf(&v->arena, "%s.frames.json", v->output);
+    if (!v->frames_path)
+        return tro_fail_nomem(err);
+    TRO_TRY(tro_frames_write_record(v->record_path, v->frames, v->frames_path, err));
+    v->record_path = v->frames_path;
+    return 0;
 }
 
 static int apply_record(struct verb *v, struct tro_err *err)
@@ -433,6 +452,7 @@ static int write_page(struct verb *v, struct tro_err *err)
 static int build(struct verb *v, struct tro_err *err)
 {
     TRO_TRY(check(v, err));
+    TRO_TRY(write_frames(v, err));
     const int64_t begin = tro_clock_ns();
     tro_threads_set(v->opts.n_threads);
     v->model = tro_model_open(v->args.v[0], err);
@@ -465,6 +485,8 @@ static void finish(struct verb *v)
     tro_model_close(v->model);
     tro_quantize_finish(&v->quantize);
     tro_trial_close(&v->trial);
+    if (v->frames_path)
+        remove(v->frames_path);
     if (v->trial.first)
         remove(v->trial.first);
     if (v->trial.plan)
@@ -521,6 +543,9 @@ int tro_verb_build(int argc, char **argv)
         {"--bucket", TRO_OPT_LIST, &v.buckets, "IN=SHAPE", "one more shape within those"},
         {"--record", TRO_OPT_STRING, &v.record_path, "FILE",
          "frames of a camera as inputs, outputs decoded: a JSON text (docs/record.md)"},
+        {"--frames", TRO_OPT_STRING, &v.frames, "FORM",
+         "with --record: frames of another camera, nv12:1920x1080[:bt709[:limited]], stretched to "
+         "the network's size; places in their pixels"},
         {"--onnx", TRO_OPT_STRING, &v.onnx_path, "FILE", "write the network as an ONNX model too"},
         {"--state", TRO_OPT_LIST, &v.states, "IN=OUT", "feed an output back into an input"},
         {"--tune", TRO_OPT_INT, &v.tune, "0..3",
