@@ -8,7 +8,9 @@
 
 #include <stdio.h>
 
-static const char *const camera_formats[] = {"rgb8", "bgr8", "rgba8", "bgra8", "gray8", "nv12"};
+static const char *const camera_formats[] = {"rgb8",  "bgr8", "rgba8", "bgra8",
+                                             "gray8", "nv12", "yuyv"};
+#define FIRST_YUV 5 /* of the formats: these have a matrix and a range */
 static const char *const camera_orders[] = {"rgb", "bgr", "gray"};
 #define CAMERA_N(list) (sizeof(list) / sizeof *(list))
 
@@ -34,10 +36,11 @@ static inline void camera_text(struct tro_buf *b, const char *format, const char
 {
     const bool is_nv12 = strcmp(format, "nv12") == 0;
     const bool is_gray = strcmp(order, "gray") == 0;
-    const char *const pixel = strstr(format, "a8")   ? ",4"
-                              : strstr(format, "y8") ? ""
-                              : is_nv12              ? ""
-                                                     : ",3";
+    const char *const pixel = strstr(format, "a8")          ? ",4"
+                              : strstr(format, "y8")        ? ""
+                              : is_nv12                     ? ""
+                              : strcmp(format, "yuyv") == 0 ? ",2"
+                                                            : ",3";
     tro_buf_printf(b, "input %%x : u8[%d,%d,26%s]\n", n, is_nv12 ? 27 : 18, pixel);
     if (is_gray)
         tro_buf_str(b, "const %scale : f32[1] = 0.017\nconst %bias : f32[1] = -2.1\n");

@@ -32,8 +32,9 @@ TEST(camera_infer)
 TEST(camera_infer_refuses)
 {
     static const struct tro_attrs_camera same,
-        nv12 = {.format = tro_camera_format_nv12}, sized = {.height = 5, .width = 5},
-        open = {.resize = tro_camera_resize_crop}, pad = {.pad = 256};
+        nv12 = {.format = tro_camera_format_nv12}, yuyv = {.format = tro_camera_format_yuyv},
+        sized = {.height = 5, .width = 5}, open = {.resize = tro_camera_resize_crop},
+        pad = {.pad = 256};
     INFER(TRO_OP_CAMERA, &same, "f32[1,8,8,3]" NUMBERS, "!input 0: expected type u8, found f32");
     INFER(TRO_OP_CAMERA, &same, "u8[1,8,8]" NUMBERS, "!rank");
     INFER(TRO_OP_CAMERA, &same, "u8[1,8,8,4]" NUMBERS, "!frame: expected 3 bytes a pixel, found 4");
@@ -47,6 +48,7 @@ TEST(camera_infer_refuses)
     INFER(TRO_OP_CAMERA, &nv12, "u8[1,13,8]" NUMBERS,
           "!nv12: expected height * 3 / 2 rows and an even width, height even, found 13 rows");
     INFER(TRO_OP_CAMERA, &nv12, "u8[1,12,7]" NUMBERS, "!found 12 rows, width 7");
+    INFER(TRO_OP_CAMERA, &yuyv, "u8[1,12,7,2]" NUMBERS, "!yuyv: expected an even width, found 7");
     INFER(TRO_OP_CAMERA, &sized, "u8[1,8,8,3]" NUMBERS, "!height");
     INFER(TRO_OP_CAMERA, &open, "u8[1,8,8,3]" NUMBERS, "!height");
     INFER(TRO_OP_CAMERA, &pad, "u8[1,8,8,3]" NUMBERS, "!pad");
@@ -122,6 +124,15 @@ TEST(camera_nv12_pairs)
          " 10 20 30 40 50 60 70 80 1 2 3 4 5 6 7 8");
 }
 
+/* Each Cb, Cr belongs to 2 pixels of a row. */
+TEST(camera_yuyv_pairs)
+{
+    static const struct tro_attrs_camera a = {.format = tro_camera_format_yuyv,
+                                              .range = tro_camera_range_full};
+    EVAL(TRO_OP_CAMERA, &a, "u8[1,2,2,2] 10 128 20 228 1 128 2 128; f32[3] 1 1 1; f32[3] 0 0 0",
+         "f32[1,3,2,2] 150.2 160.2 1 2 0 0 1 2 10 20 1 2");
+}
+
 TEST(camera_sizes)
 {
     static const struct tro_attrs_camera twice = {.format = tro_camera_format_gray8,
@@ -164,21 +175,25 @@ static double plain_pixel(const struct tro_attrs_camera *a, const uint8_t *f, in
 {
     const int n_bytes = a->format <= tro_camera_format_bgr8    ? 3
                         : a->format <= tro_camera_format_bgra8 ? 4
+                        : a->format == tro_camera_format_yuyv  ? 2
                                                                : 1;
     const bool is_bgr = a->format == tro_camera_format_bgr8 || a->format == tro_camera_format_bgra8;
     double rgb[3];
     y = y < 0 ? 0 : y >= h ? h - 1 : y;
     x = x < 0 ? 0 : x >= w ? w - 1 : x;
     for (int i = 0; i < 3; i++)
-        rgb[i] = f[(y * w + x) * n_bytes + (n_bytes == 1 ? 0 : is_bgr ? 2 - i : i)];
-    if (a->format == tro_camera_format_nv12) {
+        rgb[i] = f[(y * w + x) * n_bytes + (n_bytes < 3 ? 0 : is_bgr ? 2 - i : i)];
+    if (a->format == tro_camera_format_nv12 || a->format == tro_camera_format_yuyv) {
+        const bool is_nv12 = a->format == tro_camera_format_nv12;
         const bool is_full = a->range == tro_camera_range_full;
         const double kr = a->matrix == tro_camera_matrix_bt709 ? 0.2126 : 0.299;
         const double kb = a->matrix == tro_camera_matrix_bt709 ? 0.0722 : 0.114;
-        const uint8_t *const pair = f + h * w + y / 2 * w + x / 2 * 2;
-        const double luma = is_full ? f[y * w + x] / 255.0 : (f[y * w + x] - 16) / 219.0;
+        const uint8_t *const two = f + (y * w + x / 2 * 2) * 2;
+        const uint8_t *const pair = is_nv12 ? f + h * w + y / 2 * w + x / 2 * 2 : two + 1;
+        const int level = is_nv12 ? f[y * w + x] : two[x % 2 * 2];
+        const double luma = is_full ? level / 255.0 : (level - 16) / 219.0;
         const double cb = (pair[0] - 128) / (is_full ? 255.0 : 224.0);
-        const double cr = (pair[1] - 128) / (is_full ? 255.0 : 224.0);
+        const double cr = (pair[is_nv12 ? 1 : 2] - 128) / (is_full ? 255.0 : 224.0);
         const double r = luma + cr * 2 * (1 - kr), b = luma + cb * 2 * (1 - kb);
         const double g = (luma - kr * r - kb * b) / (1 - kr - kb), all[3] = {r, g, b};
         for (int i = 0; i < 3; i++)
@@ -262,8 +277,7 @@ static void each_text(void (*check)(const char *text))
                 struct tro_buf b = {0};
                 tro_buf_str(&b, "graph \"g\"\n");
                 camera_text(&b, camera_formats[f], camera_orders[o],
-                            strcmp(camera_formats[f], "nv12") == 0 ? more[(o + r) % 4] : "",
-                            &camera_resizes[r], 3);
+                            f >= FIRST_YUV ? more[(o + r) % 4] : "", &camera_resizes[r], 3);
                 tro_buf_str(&b, "output %y\n");
                 tro_buf_u8(&b, 0);
                 check((const char *)b.p);
@@ -364,6 +378,8 @@ TEST(camera_frames_of_pictures)
     check_frame(tro_camera_format_bgra8, 0, 0);
     check_frame(tro_camera_format_nv12, tro_camera_range_limited, 2);
     check_frame(tro_camera_format_nv12, tro_camera_range_full, 2);
+    check_frame(tro_camera_format_yuyv, tro_camera_range_limited, 2);
+    check_frame(tro_camera_format_yuyv, tro_camera_range_full, 2);
     unlink(ppm_path());
 }
 

@@ -19,7 +19,7 @@ TEST(cuda_camera_formats)
             struct tro_buf b = {0};
             tro_buf_str(&b, "graph \"g\"\n");
             camera_text(&b, camera_formats[f], camera_orders[(f + r / 2) % 3],
-                        f == 5 && r % 4 == 1 ? "matrix = bt709, range = full, " : "",
+                        f >= FIRST_YUV && r % 4 == 1 ? "matrix = bt709, range = full, " : "",
                         &camera_resizes[r], 3);
             tro_buf_str(&b, "output %y\n");
             CUDA_ENGINE(0, FP32, text_of(&b));
@@ -87,6 +87,7 @@ TEST(cuda_camera_folded_fp16)
     check_twins(TRO_PRECISION_FP16, 3e-3, 0, 0, 0, 3, &windows[0]);
     check_twins(TRO_PRECISION_FP16, 3e-3, 5, 0, 0, 2, &windows[1]);
     check_twins(TRO_PRECISION_FP16, 3e-3, 5, 1, 5, 3, &windows[0]);
+    check_twins(TRO_PRECISION_FP16, 3e-3, 6, 0, 0, 2, &windows[1]);
     check_twins(TRO_PRECISION_FP16, 3e-3, 3, 2, 2, 1, &windows[3]);
     check_twins(TRO_PRECISION_FP16, 3e-3, 4, 2, 0, 3, &windows[1]);
 }

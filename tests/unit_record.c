@@ -86,10 +86,11 @@ TEST(record_refuses_wrong_inputs)
     refused_input("'format': 'rgb8', 'colour': 'rgb'",
                   "inputs.x: expected one of the keys format,");
     refused_input("'format': 'yuv'", "inputs.x.format: expected one of rgb8, bgr8, rgba8, bgra8, "
-                                     "gray8, nv12, found 'yuv'");
+                                     "gray8, nv12, yuyv, found 'yuv'");
     refused_input("'format': 3", "inputs.x.format: expected one of rgb8");
     refused_input("'format': 'nv12'", "inputs.x: expected the keys matrix and range");
-    refused_input("'format': 'rgb8', 'matrix': 'bt601'", "matrix and range with nv12 alone");
+    refused_input("'format': 'rgb8', 'matrix': 'bt601'",
+                  "matrix and range with nv12 and yuyv alone");
     refused_input("'format': 'rgb8', 'filter': 'nearest'", "no key filter with this resize");
     refused_input("'format': 'rgb8', 'resize': 'stretch', 'source': [2, 2], 'pad': 3",
                   "no key pad with this resize");
@@ -105,6 +106,8 @@ TEST(record_refuses_wrong_inputs)
     refused_input("'format': 'rgb8', 'source': [0, 2]", "inputs.x.source[0]: expected 1 to 32768");
     refused_input("'format': 'nv12', 'matrix': 'bt601', 'range': 'full', 'source': [3, 2]",
                   "expected an even height and width");
+    refused_input("'format': 'yuyv', 'matrix': 'bt601', 'range': 'full', 'source': [2, 3]",
+                  "expected an even width");
     refused_input("'format': 'rgb8', 'scale': '1/255'", "inputs.x.scale: expected a number");
     refused_input("'format': 'rgb8', 'scale': 1e999", "expected JSON");
     refused_input("'format': 'rgb8', 'mean': []", "inputs.x.mean: expected a number or a list");

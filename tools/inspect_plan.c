@@ -194,12 +194,12 @@ static void fill_frames(const struct tro_plan_report *r, struct tro_table *t)
         const struct tro_attrs_camera *const a = tro_camera_of_input(g, name);
         if (!a)
             continue;
-        const bool is_nv12 = a->format == tro_camera_format_nv12;
+        const bool is_yuv = tro_camera_is_yuv(a->format);
         const bool is_same = a->resize == tro_camera_resize_none;
         tro_table_text(t, name, strlen(name));
         tro_table_cell(t, "%s", tro_camera_names("format")[a->format]);
-        tro_table_cell(t, "%s", is_nv12 ? tro_camera_names("matrix")[a->matrix] : "");
-        tro_table_cell(t, "%s", is_nv12 ? tro_camera_names("range")[a->range] : "");
+        tro_table_cell(t, "%s", is_yuv ? tro_camera_names("matrix")[a->matrix] : "");
+        tro_table_cell(t, "%s", is_yuv ? tro_camera_names("range")[a->range] : "");
         tro_table_cell(t, "%s", tro_camera_names("resize")[a->resize]);
         tro_table_cell(t, "%s", is_same ? "" : tro_camera_names("filter")[a->filter]);
         tro_table_cell(t, "%s", tro_camera_names("order")[a->order]);

@@ -33,25 +33,29 @@ static inline float clamp(float v)
     return v < 0 ? 0 : v > 255 ? 255 : v;
 }
 
-/* Pairs become a value for each pixel first, so that channels are loops without steps. */
-static void decode_nv12(const struct tro_camera_decode *d)
+/* Y, Cb and Cr of each pixel are floats by themselves first, so that channels are loops without
+ * steps. A pair of pixels lies y_step * 2 bytes from the next one in Y, c_step in Cb and Cr. */
+static inline __attribute__((always_inline)) void decode_yuv(const struct tro_camera_decode *d,
+                                                             const uint8_t *cb, const uint8_t *cr,
+                                                             const int y_step, const int c_step)
 {
     const struct tro_camera_colour *const k = d->colour;
-    const uint8_t *restrict const y = d->row, *restrict const pairs = d->pairs;
+    const uint8_t *restrict const y = d->row;
+    const uint8_t *restrict const first = cb, *restrict const second = cr;
     float *restrict const luma = d->room, *restrict const u = d->room + d->pitch;
     float *restrict const v = d->room + 2 * d->pitch;
     const float zero = k->y_zero, scale = k->y_scale;
     for (int64_t i = 0; i < d->width; i++)
-        luma[i] = ((float)y[i] - zero) * scale;
+        luma[i] = ((float)y[i * y_step] - zero) * scale;
     for (int64_t i = 0; i < d->width / 2; i++) {
-        u[2 * i] = u[2 * i + 1] = (float)(pairs[2 * i] - 128);
-        v[2 * i] = v[2 * i + 1] = (float)(pairs[2 * i + 1] - 128);
+        u[2 * i] = u[2 * i + 1] = (float)(first[i * c_step] - 128);
+        v[2 * i] = v[2 * i + 1] = (float)(second[i * c_step] - 128);
     }
     for (int c = 0; c < k->n_channels; c++) {
-        const float cb = k->cb[c], cr = k->cr[c];
+        const float of_cb = k->cb[c], of_cr = k->cr[c];
         float *restrict const out = d->out + c * d->pitch;
         for (int64_t i = 0; i < d->width; i++)
-            out[i] = clamp((luma[i] + cb * u[i]) + cr * v[i]);
+            out[i] = clamp((luma[i] + of_cb * u[i]) + of_cr * v[i]);
     }
 }
 
@@ -60,10 +64,13 @@ static void decode(const struct tro_camera_decode *d)
     const bool is_sum = d->colour->is_sum;
     switch (d->colour->pixel_bytes) {
     case 0:
-        decode_nv12(d);
+        decode_yuv(d, d->pairs, d->pairs + 1, 1, 2);
         break;
     case 1:
         decode_bytes(d, 1);
+        break;
+    case 2:
+        decode_yuv(d, d->row + 1, d->row + 3, 2, 4);
         break;
     case 3:
         is_sum ? decode_sum(d, 3) : decode_bytes(d, 3);

@@ -10,6 +10,11 @@ int tro_camera_n_channels(const struct tro_attrs_camera *a)
     return a->order == tro_camera_order_gray ? 1 : 3;
 }
 
+bool tro_camera_is_yuv(enum tro_camera_format format)
+{
+    return format == tro_camera_format_nv12 || format == tro_camera_format_yuyv;
+}
+
 /* Bytes of R, G and B in a pixel. */
 static void find_bytes(enum tro_camera_format format, struct tro_camera_colour *c)
 {
@@ -19,6 +24,7 @@ static void find_bytes(enum tro_camera_format format, struct tro_camera_colour *
         [tro_camera_format_rgb8] = {3, {0, 1, 2}},  [tro_camera_format_bgr8] = {3, {2, 1, 0}},
         [tro_camera_format_rgba8] = {4, {0, 1, 2}}, [tro_camera_format_bgra8] = {4, {2, 1, 0}},
         [tro_camera_format_gray8] = {1, {0, 0, 0}}, [tro_camera_format_nv12] = {0, {0, 0, 0}},
+        [tro_camera_format_yuyv] = {2, {0, 0, 0}},
     };
     c->pixel_bytes = formats[format].pixel_bytes;
     memcpy(c->byte, formats[format].byte, sizeof c->byte);
@@ -44,7 +50,7 @@ static void find_factors(const struct tro_attrs_camera *a, struct tro_camera_col
 static void set_order(enum tro_camera_order order, struct tro_camera_colour *c)
 {
     if (order == tro_camera_order_gray) {
-        c->is_sum = c->pixel_bytes > 1;
+        c->is_sum = c->pixel_bytes > 2;
         c->cb[0] = c->cr[0] = 0;
         return;
     }

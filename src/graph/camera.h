@@ -12,6 +12,8 @@
  *   nv12            [n, h * 3 / 2, w] h and w even: h rows of Y, below them h / 2 rows of Cb, Cr,
  *                                     Cb, Cr ..., a pair for 2 x 2 pixels, which all take it as
  *                                     it is
+ *   yuyv            [n, h, w, 2]      w even: Y, Cb, Y, Cr for 2 pixels of a row, which both take
+ *                                     Cb and Cr as they are
  *
  * Result f32 [n, channels, height, width], channels in `order`. Arithmetic: float32, every
  * operation rounded on its own (no contraction into fma), in this order:
@@ -20,7 +22,7 @@
  *        colours to colours   the byte
  *        gray8 to colours     the byte, in each channel
  *        colours to gray      (0.299 * R + 0.587 * G) + 0.114 * B
- *        nv12                 y = (Y - y_zero) * y_scale
+ *        nv12, yuyv           y = (Y - y_zero) * y_scale
  *                             v = clamp((y + cb * (Cb - 128)) + cr * (Cr - 128), 0, 255)
  *                             with cb and cr of the channel, for gray 0
  *   2. bilinear: v = a + (b - a) * t, first between rows (t of the row), then between columns
@@ -45,11 +47,11 @@
 
 struct tro_camera_colour {
     int n_channels;
-    int pixel_bytes;               /* of packed formats; 0: nv12 */
+    int pixel_bytes;               /* of packed formats, 2: yuyv; 0: nv12 */
     int byte[TRO_CAMERA_CHANNELS]; /* of a pixel: that of each channel; with is_sum of R, G, B */
     bool is_sum;                   /* colours to gray */
     float weight[TRO_CAMERA_CHANNELS];
-    float y_zero, y_scale; /* nv12 */
+    float y_zero, y_scale; /* nv12, yuyv */
     float cb[TRO_CAMERA_CHANNELS], cr[TRO_CAMERA_CHANNELS];
 };
 
@@ -69,6 +71,9 @@ struct tro_camera_tap {
     int32_t first, second; /* first -1: outside of the picture */
     float t;               /* weight of the second; 0 where is_nearest */
 };
+
+/* Formats of Y, Cb and Cr: matrix and range mean something, the width is even. */
+bool tro_camera_is_yuv(enum tro_camera_format format);
 
 /* Colours of the attributes alone: byte order, factors. */
 void tro_camera_colour_init(const struct tro_attrs_camera *a, struct tro_camera_colour *out);

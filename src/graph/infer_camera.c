@@ -6,6 +6,8 @@
 static int pixel_axis(enum tro_camera_format format)
 {
     switch (format) {
+    case tro_camera_format_yuyv:
+        return 2;
     case tro_camera_format_rgb8:
     case tro_camera_format_bgr8:
         return 3;
@@ -44,6 +46,10 @@ static int find_size(struct tro_infer_call *c, const struct tro_attrs_camera *a,
         *height = tro_dim_mul(c->dims, tro_dim_div(c->dims, rows, tro_dim_const(3)),
                               tro_dim_const(2));
     }
+    if (a->format == tro_camera_format_yuyv && tro_dim_is_const(*width) &&
+        tro_dim_value(*width) % 2)
+        return tro_fail(c->err, TRO_E_INPUT, "yuyv: expected an even width, found %" PRId64,
+                        tro_dim_value(*width));
     TRO_TRY(want_side(c, *height, "height"));
     return want_side(c, *width, "width");
 }

@@ -33,38 +33,76 @@ static void pack(const struct frame *f)
 }
 
 /* graph/camera.h, the other way round. */
+struct yuv {
+    double kr, kg, kb, zero, y_span, c_span;
+};
+
+static struct yuv yuv_of(const struct tro_attrs_camera *a)
+{
+    const bool is_709 = a->matrix == tro_camera_matrix_bt709;
+    const bool is_full = a->range == tro_camera_range_full;
+    const double kr = is_709 ? 0.2126 : 0.299, kb = is_709 ? 0.0722 : 0.114;
+    return (struct yuv){kr,
+                        1 - kr - kb,
+                        kb,
+                        is_full ? 0 : 16,
+                        is_full ? 1 : 219.0 / 255.0,
+                        is_full ? 1 : 224.0 / 255.0};
+}
+
+static uint8_t luma_of(const struct yuv *k, const uint8_t *rgb)
+{
+    return byte_of(k->zero + (k->kr * rgb[0] + k->kg * rgb[1] + k->kb * rgb[2]) * k->y_span);
+}
+
+/* Cb and Cr of a mean colour. */
+static void pair_of(const struct yuv *k, const double rgb[3], uint8_t *cb, uint8_t *cr)
+{
+    const double luma = k->kr * rgb[0] + k->kg * rgb[1] + k->kb * rgb[2];
+    *cb = byte_of(128 + (rgb[2] - luma) / (2 - 2 * k->kb) * k->c_span);
+    *cr = byte_of(128 + (rgb[0] - luma) / (2 - 2 * k->kr) * k->c_span);
+}
+
 static void pack_nv12(const struct frame *f)
 {
-    const bool is_709 = f->camera->matrix == tro_camera_matrix_bt709;
-    const bool is_full = f->camera->range == tro_camera_range_full;
-    const double kr = is_709 ? 0.2126 : 0.299, kb = is_709 ? 0.0722 : 0.114, kg = 1 - kr - kb;
-    const double zero = is_full ? 0 : 16, y_span = is_full ? 1 : 219.0 / 255.0;
-    const double c_span = is_full ? 1 : 224.0 / 255.0;
+    const struct yuv k = yuv_of(f->camera);
     const int64_t w = f->width, n = f->height * w;
-    for (int64_t i = 0; i < n; i++) {
-        const uint8_t *const p = f->pixels + 3 * i;
-        f->out[i] = byte_of(zero + (kr * p[0] + kg * p[1] + kb * p[2]) * y_span);
-    }
+    for (int64_t i = 0; i < n; i++)
+        f->out[i] = luma_of(&k, f->pixels + 3 * i);
     for (int64_t y = 0; y < f->height; y += 2) {
         for (int64_t x = 0; x < w; x += 2) {
             const uint8_t *const p = f->pixels + 3 * (y * w + x), *const q = p + 3 * w;
             double rgb[3];
             for (int c = 0; c < 3; c++)
                 rgb[c] = (p[c] + p[3 + c] + q[c] + q[3 + c]) / 4.0;
-            const double luma = kr * rgb[0] + kg * rgb[1] + kb * rgb[2];
             uint8_t *const pair = f->out + n + y / 2 * w + x;
-            pair[0] = byte_of(128 + (rgb[2] - luma) / (2 - 2 * kb) * c_span);
-            pair[1] = byte_of(128 + (rgb[0] - luma) / (2 - 2 * kr) * c_span);
+            pair_of(&k, rgb, &pair[0], &pair[1]);
         }
+    }
+}
+
+static void pack_yuyv(const struct frame *f)
+{
+    const struct yuv k = yuv_of(f->camera);
+    for (int64_t i = 0; i < f->height * f->width; i += 2) {
+        const uint8_t *const p = f->pixels + 3 * i;
+        uint8_t *const two = f->out + 2 * i;
+        double rgb[3];
+        for (int c = 0; c < 3; c++)
+            rgb[c] = (p[c] + p[3 + c]) / 2.0;
+        two[0] = luma_of(&k, p);
+        two[2] = luma_of(&k, p + 3);
+        pair_of(&k, rgb, &two[1], &two[3]);
     }
 }
 
 /* ---- sizes -------------------------------------------------------------------------------- */
 
-/* The picture without an odd last row or column. */
+/* The picture without an odd last column, and row where pairs are of two rows. */
 static void make_even(struct frame *f, uint8_t *pixels)
 {
-    const int64_t height = f->height / 2 * 2, width = f->width / 2 * 2;
+    const bool is_nv12 = f->camera->format == tro_camera_format_nv12;
+    const int64_t height = is_nv12 ? f->height / 2 * 2 : f->height, width = f->width / 2 * 2;
     for (int64_t y = 0; y < height; y++)
         for (int64_t i = 0; i < 3 * width; i++)
             pixels[3 * y * width + i] = pixels[3 * y * f->width + i];
@@ -94,16 +132,17 @@ static int convert(const char *path, const struct tro_io_info *input, struct fra
     f->pixels = picture.data;
     f->height = picture.shape[1];
     f->width = picture.shape[2];
-    if (is_nv12)
+    if (tro_camera_is_yuv(format))
         make_even(f, picture.data);
     if (f->height < 1 || f->width < 1)
-        return tro_fail(err, TRO_E_INPUT, "%s: expected 2 x 2 pixels or more for nv12", path);
+        return tro_fail(err, TRO_E_INPUT, "%s: expected 2 x 2 pixels or more for %s", path,
+                        tro_camera_format_name(format));
     const int64_t n_rows = is_nv12 ? f->height / 2 * 3 : f->height;
     const bool has_alpha = format == tro_camera_format_rgba8 || format == tro_camera_format_bgra8;
     *out = (struct tro_tensor){
         .dtype = TRO_U8, .rank = is_nv12 || is_gray ? 3 : 4, .shape = {1, n_rows, f->width}};
     if (out->rank == 4)
-        out->shape[3] = has_alpha ? 4 : 3;
+        out->shape[3] = has_alpha ? 4 : format == tro_camera_format_yuyv ? 2 : 3;
     out->data = tro_arena_alloc64(arena, tro_tensor_n_bytes(out));
     f->out = out->data;
     return out->data ? 0 : tro_fail_nomem(err);
@@ -117,6 +156,8 @@ int tro_picture_to_frame(const char *path, const struct tro_io_info *input,
     TRO_TRY(convert(path, input, &f, arena, out, err));
     if (camera->format == tro_camera_format_nv12)
         pack_nv12(&f);
+    else if (camera->format == tro_camera_format_yuyv)
+        pack_yuyv(&f);
     else if (camera->format == tro_camera_format_gray8)
         out->data = (void *)f.pixels;
     else

@@ -102,6 +102,10 @@ static int set_sizes(struct picture *p)
                         "source: expected an even height and width for nv12, found %" PRId64
                         " x %" PRId64,
                         height, width);
+    if (a->format == tro_camera_format_yuyv && width % 2)
+        return tro_fail(p->err, TRO_E_INPUT,
+                        "source: expected an even width for yuyv, found %" PRId64 " x %" PRId64,
+                        height, width);
     if (a->resize == tro_camera_resize_none && !is_same)
         return tro_fail(p->err, TRO_E_INPUT,
                         "source: expected %" PRId64 " x %" PRId64 ", which the network takes, "

@@ -19,10 +19,11 @@ static int read_colours(const struct tro_field *f, struct tro_record_input *in)
     TRO_TRY(has_matrix);
     const int has_range = read_choice(f, "range", &range);
     TRO_TRY(has_range);
-    if (format == tro_camera_format_nv12 && !(has_matrix && has_range))
-        return tro_field_fail(f, "expected the keys matrix and range, which nv12 needs");
-    if (format != tro_camera_format_nv12 && (has_matrix || has_range))
-        return tro_field_fail(f, "expected matrix and range with nv12 alone");
+    const bool is_yuv = tro_camera_is_yuv((enum tro_camera_format)format);
+    if (is_yuv && !(has_matrix && has_range))
+        return tro_field_fail(f, "expected the keys matrix and range, which nv12 and yuyv need");
+    if (!is_yuv && (has_matrix || has_range))
+        return tro_field_fail(f, "expected matrix and range with nv12 and yuyv alone");
     const int has_order = read_choice(f, "order", &order);
     TRO_TRY(has_order);
     in->has_order = has_order > 0;
@@ -56,6 +57,8 @@ static int read_sizes(const struct tro_field *f, struct tro_record_input *in)
         return tro_field_fail(f, "expected the key source, height and width of the frames");
     if (in->camera.format == tro_camera_format_nv12 && (source[0] % 2 || source[1] % 2))
         return tro_field_fail(f, "source: expected an even height and width for nv12");
+    if (in->camera.format == tro_camera_format_yuyv && source[1] % 2)
+        return tro_field_fail(f, "source: expected an even width for yuyv");
     in->height = source[0];
     in->width = source[1];
     in->camera.resize = (enum tro_camera_resize)resize;

@@ -19,15 +19,24 @@ static float clamp(float v)
     return v < 0 ? 0 : v > 255 ? 255 : v;
 }
 
+static float of_yuv(const struct tro_camera_colour *k, uint8_t y, uint8_t cb, uint8_t cr,
+                    int channel)
+{
+    const float luma = ((float)y - k->y_zero) * k->y_scale;
+    return clamp((luma + k->cb[channel] * (float)(cb - 128)) + k->cr[channel] * (float)(cr - 128));
+}
+
 static float pixel(const struct tro_camera *c, const uint8_t *frame, int64_t y, int64_t x,
                    int channel)
 {
     const struct tro_camera_colour *const k = &c->colour;
     if (k->pixel_bytes == 0) {
         const uint8_t *const pair = frame + (c->height + y / 2) * c->width + x / 2 * 2;
-        const float luma = ((float)frame[y * c->width + x] - k->y_zero) * k->y_scale;
-        return clamp((luma + k->cb[channel] * (float)(pair[0] - 128)) +
-                     k->cr[channel] * (float)(pair[1] - 128));
+        return of_yuv(k, frame[y * c->width + x], pair[0], pair[1], channel);
+    }
+    if (k->pixel_bytes == 2) {
+        const uint8_t *const two = frame + (y * c->width + x / 2 * 2) * 2;
+        return of_yuv(k, two[x % 2 * 2], two[1], two[3], channel);
     }
     const uint8_t *const p = frame + (y * c->width + x) * k->pixel_bytes;
     if (!k->is_sum)

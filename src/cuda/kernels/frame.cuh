@@ -4,7 +4,7 @@
  * may be contracted. Defined:
  *
  *     FRAME_CHANNELS     of the result, 1 or 3
- *     FRAME_BYTES        of a pixel; 0: nv12
+ *     FRAME_BYTES        of a pixel, 2: yuyv; 0: nv12
  *     FRAME_BYTE_0 .. 2  of a pixel: that of each channel; with FRAME_IS_SUM those of R, G, B
  *     FRAME_IS_SUM       colours to gray
  *     FRAME_TAPS         0: pixel (y, x) of the result is that of the frame; 1, 2: tables say which
@@ -15,14 +15,20 @@
 #include "base.cuh"
 #include "frame.h"
 
-#if FRAME_BYTES == 0
+#if FRAME_BYTES == 0 || FRAME_BYTES == 2
 static __device__ __forceinline__ void tro_frame_pixel(const tro_frame &f, const uint8_t *frame,
                                                        int32_t y, int32_t x,
                                                        float (&v)[FRAME_CHANNELS])
 {
+#if FRAME_BYTES == 0
     const uint16_t pair = *(const uint16_t *)(frame + (f.height + y / 2) * f.width + (x & ~1));
-    const float luma = __fmul_rn((float)frame[y * f.width + x] - f.y_zero, f.y_scale);
-    const float cb = (float)((int32_t)(pair & 255) - 128), cr = (float)((int32_t)(pair >> 8) - 128);
+    const int32_t level = frame[y * f.width + x], first = pair & 255, second = pair >> 8;
+#else
+    const uint32_t two = *(const uint32_t *)(frame + (y * f.width + (x & ~1)) * 2);
+    const int32_t level = two >> 16 * (x & 1) & 255, first = two >> 8 & 255, second = two >> 24;
+#endif
+    const float luma = __fmul_rn((float)level - f.y_zero, f.y_scale);
+    const float cb = (float)(first - 128), cr = (float)(second - 128);
 #pragma unroll
     for (int c = 0; c < FRAME_CHANNELS; c++)
         v[c] = fminf(fmaxf(__fadd_rn(__fadd_rn(luma, __fmul_rn(f.cb[c], cb)),
