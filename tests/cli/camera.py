@@ -82,7 +82,8 @@ def pictures_become_frames():
     m = identity([1, 3, 2, 4])
     Image.new('RGB', (4, 2), (10, 120, 230)).save('p.png')
     for fields in ({'format': 'rgb8'}, {'format': 'bgr8'}, {'format': 'rgba8'},
-                   {'format': 'nv12', 'matrix': 'bt601', 'range': 'full'}):
+                   {'format': 'nv12', 'matrix': 'bt601', 'range': 'full'},
+                   {'format': 'yuyv', 'matrix': 'bt709', 'range': 'limited'}):
         build(m, record(**fields))
         trocar('run', 'net.plan', '-i', 'p.png', '-o', 'out')
         found = numpy.load('out/output_0.npy')[0, :, 1, 2]
@@ -101,6 +102,26 @@ def metadata_says_what_a_record_leaves_out():
     trocar('run', 'net.plan', '-i', frame, '-o', 'out')
     close(numpy.load('out/output_0.npy')[0, :, 1, 2],
           [(30 * .5 - 1) / 4, (20 * .5 - 2) / 4, (10 * .5 - 3) / 4])
+
+
+@test
+def a_record_for_other_frames():
+    m = identity([1, 3, 18, 32])
+    r = record(format='rgb8', scale=1 / 255, mean=[0.4, 0.5, 0.6], std=0.25)
+    frame = numpy.random.default_rng(5).integers(0, 256, (1, 54, 64), 'uint8')
+    x = tensor('x.npy', frame, 'uint8')
+    trocar('build', m, '--record', r, '--frames', 'nv12:64x36:bt601:full', '-o', 'net.plan',
+           '--tune', 0)
+    trocar('run', 'net.plan', '-i', x, '-o', 'out')
+    want = resized(rgb_of_nv12(frame[0], 0.299, 0.114, True), 18, 32) / 255
+    close(numpy.load('out/output_0.npy')[0], (want - [[[0.4]], [[0.5]], [[0.6]]]) / 0.25, 1e-4)
+    for frames, text in (('nv12', 'expected FORMAT:WIDTHxHEIGHT'), ('nv12:64', 'found'),
+                         ('rgb8:64x36:bt709', 'expected FORMAT'), ('nv12:63x36', 'even height'),
+                         ('h264:64x36', 'format: expected one of rgb8')):
+        refused('build', m, '--record', r, '--frames', frames, '-o', 'none.plan', says=text)
+    refused('build', m, '--frames', 'nv12:64x36', '-o', 'none.plan', says='--record FILE with it')
+    refused('build', m, '--record', write('none.json', '{}'), '--frames', 'nv12:64x36', '-o',
+            'none.plan', says='none.json: expected inputs that take frames')
 
 
 @test

@@ -17,6 +17,7 @@ struct memory {
     char *block, *at;
     size_t n_bytes, n_mapped;
     bool is_host;
+    bool is_registered; /* the caller's: no pages of ours around it */
 };
 
 static struct memory *memories;
@@ -62,6 +63,8 @@ static bool is_guard(const char *begin, const char *end)
 
 static bool has_guards(const struct memory *m)
 {
+    if (m->is_registered)
+        return true;
     return is_guard(m->block + PAGE, m->at) &&
            is_guard(m->at + m->n_bytes, m->block + m->n_mapped - PAGE);
 }
@@ -106,7 +109,7 @@ static int release(const void *p, bool is_host)
 {
     for (struct memory **at = &memories; *at; at = &(*at)->next) {
         struct memory *const m = *at;
-        if (m->at != p || m->is_host != is_host)
+        if (m->at != p || m->is_host != is_host || m->is_registered)
             continue;
         *at = m->next;
         n_in_use -= is_host ? 0 : m->n_bytes;
@@ -161,6 +164,38 @@ int cuMemFreeHost(void *p)
     emu_enter_release();
     emu_drain();
     const int rc = release(p, true);
+    return emu_leave(emu_failure ? emu_failure : rc);
+}
+
+int cuMemHostRegister_v2(void *p, size_t n_bytes, unsigned flags)
+{
+    ENTER(true);
+    if (flags & ~(unsigned)TRO_CU_REGISTER_READ_ONLY || n_bytes == 0 ||
+        find_memory((uintptr_t)p, 1, true))
+        return emu_leave(INVALID_VALUE);
+    struct memory *const m = calloc(1, sizeof *m);
+    if (!m)
+        return emu_leave(OUT_OF_MEMORY);
+    *m = (struct memory){
+        .next = memories, .at = p, .n_bytes = n_bytes, .is_host = true, .is_registered = true};
+    memories = m;
+    return emu_leave(OK);
+}
+
+int cuMemHostUnregister(void *p)
+{
+    int rc = INVALID_VALUE;
+    emu_enter_release();
+    emu_drain();
+    for (struct memory **at = &memories; *at; at = &(*at)->next) {
+        struct memory *const m = *at;
+        if (m->at != p || !m->is_registered)
+            continue;
+        *at = m->next;
+        free(m);
+        rc = OK;
+        break;
+    }
     return emu_leave(emu_failure ? emu_failure : rc);
 }
 
