@@ -199,8 +199,8 @@ TRO_API struct tro_io_info tro_session_output_info(const struct tro_session *s, 
 struct tro_pinned;
 TRO_API struct tro_pinned *tro_pinned_create(const char *device, size_t n_bytes,
                                              struct tro_err *err);
-/* The same of memory that is there already, pages of a mapping as a whole, writable or not; it stays
- * the caller's and must outlive this. */
+/* The same of memory that is there already, pages of a mapping as a whole, writable or not; it
+ * stays the caller's and must outlive this. */
 TRO_API struct tro_pinned *tro_pinned_register(const char *device, const void *data, size_t n_bytes,
                                                struct tro_err *err);
 TRO_API void *tro_pinned_data(const struct tro_pinned *p);
