@@ -22,7 +22,7 @@ if [ -n "${CC:-}" ] && [ "${CC#ccache }" = "$CC" ] && command -v ccache >/dev/nu
 fi
 
 found=$(ls examples/*.c tests/unit_*.c tests/tool_*.c tests/fuzz/fuzz_*.c src/*/meson.build \
-    src/console/*/meson.build \
+    src/console/*/meson.build web/* \
     src/cpu/*.c src/cuda/*.c src/cuda/kernels/* tools/meson.build 2>/dev/null || true)
 found="$found
 $*"

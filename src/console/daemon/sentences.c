@@ -2,7 +2,6 @@
 #include "console/daemon/sentences.h"
 
 #include <pthread.h>
-#include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -32,69 +31,16 @@ const char *tro_sentence_state_name(enum tro_sentence_state state)
     }
 }
 
-static void put_why(const struct tro_sentence_why *w, const char *const *networks, int n_networks,
-                    struct tro_json *j)
-{
-    char engine[17];
-    snprintf(engine, sizeof(engine), "%016llx", (unsigned long long)w->engine);
-    tro_json_object_begin(j, NULL);
-    tro_json_string(j, "fact", w->fact);
-    tro_json_number(j, "value", (double)w->value);
-    tro_json_string(j, "unit", tro_unit_name(w->unit));
-    tro_json_int(j, "frame", (int64_t)w->frame);
-    tro_json_string(j, "engine", engine);
-    tro_json_string(j, "network",
-                    w->network >= 0 && w->network < n_networks ? networks[w->network] : "");
-    tro_json_int(j, "tier", w->tier);
-    tro_json_int(j, "track", w->track);
-    tro_json_object_end(j);
-}
-
-static void put_draw(const struct tro_draw *d, struct tro_json *j)
-{
-    static const char *const kinds[] = {"path", "arrow", "circle"};
-    char colour[8];
-    snprintf(colour, sizeof(colour), "#%02x%02x%02x", d->rgb[0], d->rgb[1], d->rgb[2]);
-    tro_json_object_begin(j, NULL);
-    tro_json_string(j, "kind", kinds[d->kind]);
-    tro_json_string(j, "colour", colour);
-    tro_json_array_begin(j, "points");
-    for (int i = 0; i < d->n_points; i++) {
-        tro_json_array_begin(j, NULL);
-        tro_json_number(j, NULL, (double)d->x[i]);
-        tro_json_number(j, NULL, (double)d->y[i]);
-        tro_json_array_end(j);
-    }
-    tro_json_array_end(j);
-    tro_json_object_end(j);
-}
-
-void tro_sentence_json(const struct tro_sentence *s, enum tro_sentence_state state, double age_ms,
-                       const char *const *networks, int n_networks, bool is_message,
-                       struct tro_json *j)
+void tro_sentence_object(const struct tro_sentence *s, enum tro_sentence_state state, float age_ms,
+                         const char *const *networks, int n_networks, bool is_message,
+                         struct tro_json *j)
 {
     tro_json_object_begin(j, NULL);
     if (is_message)
         tro_json_string(j, "t", "sentence");
-    tro_json_int(j, "id", s->id);
-    tro_json_object_begin(j, "text");
-#define TRO_TEXT(id, code) tro_json_string(j, code, s->text[TRO_LANGUAGE_##id]);
-    TRO_LANGUAGES(TRO_TEXT)
-#undef TRO_TEXT
-    tro_json_object_end(j);
-    tro_json_string(j, "rule", s->rule);
-    tro_json_int(j, "priority", s->priority);
-    tro_json_int(j, "frame", (int64_t)s->frame);
-    tro_json_number(j, "age_ms", age_ms);
     tro_json_string(j, "state", tro_sentence_state_name(state));
-    tro_json_array_begin(j, "why");
-    for (int i = 0; i < s->n_why; i++)
-        put_why(&s->why[i], networks, n_networks, j);
-    tro_json_array_end(j);
-    tro_json_array_begin(j, "draw");
-    for (int i = 0; i < s->n_draw; i++)
-        put_draw(&s->draw[i], j);
-    tro_json_array_end(j);
+    tro_json_float(j, "age_ms", age_ms);
+    tro_sentence_json(s, networks, n_networks, j);
     tro_json_object_end(j);
 }
 
@@ -143,8 +89,8 @@ void tro_sentences_json(struct tro_sentences *s, int64_t now_ns, const char *con
     for (int i = 0; i < s->n; i++) {
         const int place = (s->newest + TRO_SENTENCES_KEPT - i) % TRO_SENTENCES_KEPT;
         const struct entry *const e = &s->entries[place];
-        tro_sentence_json(&e->sentence, e->state, (double)(now_ns - e->sentence.seen_ns) / 1e6,
-                          networks, n_networks, false, j);
+        tro_sentence_object(&e->sentence, e->state, (float)(now_ns - e->sentence.seen_ns) / 1e6f,
+                            networks, n_networks, false, j);
     }
     pthread_mutex_unlock(&s->lock);
     tro_json_array_end(j);

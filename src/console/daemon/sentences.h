@@ -13,11 +13,11 @@
 /* "new", "held", "interrupted", "ended" of none. */
 const char *tro_sentence_state_name(enum tro_sentence_state state);
 
-/* One object with provenance and what is to be drawn, places in pixels of the frame.
- * networks: names, as many as the configuration has; is_message: with its key "t". */
-void tro_sentence_json(const struct tro_sentence *s, enum tro_sentence_state state, double age_ms,
-                       const char *const *networks, int n_networks, bool is_message,
-                       struct tro_json *j);
+/* One object: state, age and all of tro_sentence_json; is_message: as it goes over the data
+ * channel, with its key "t". */
+void tro_sentence_object(const struct tro_sentence *s, enum tro_sentence_state state, float age_ms,
+                         const char *const *networks, int n_networks, bool is_message,
+                         struct tro_json *j);
 
 struct tro_sentences;
 

@@ -224,7 +224,7 @@ static void put_sentence(const struct tro_console_status *s, struct tro_json *j)
     tro_json_int(j, "id", s->sentence.id);
     tro_json_string(j, "rule", s->sentence.rule);
     tro_json_string(j, "state", tro_sentence_state_name(s->sentence_state));
-    tro_json_number(j, "age_ms", (double)s->sentence_age_ms);
+    tro_json_float(j, "age_ms", s->sentence_age_ms);
     tro_json_object_begin(j, "text");
     for (int i = 0; i < TRO_N_LANGUAGES; i++)
         tro_json_string(j, languages[i], s->sentence.text[i]);
@@ -278,10 +278,10 @@ void tro_status_json(const struct tro_console_status *s, const char *key, struct
     tro_json_number(j, "now_ms", (double)(s->now_ns - s->started_ns) / 1e6);
     put_source(s, j);
     tro_json_int(j, "frame", (int64_t)s->frame);
-    tro_json_number(j, "max_age_ms", (double)c->max_age_ms);
-    tro_json_number(j, "fade_ms", (double)c->fade_ms);
-    tro_json_number(j, "smoothing_ms", (double)c->smoothing_ms);
-    tro_json_number(j, "smoothing_delay_ms", (double)s->smoothing_delay_ms);
+    tro_json_float(j, "max_age_ms", c->max_age_ms);
+    tro_json_float(j, "fade_ms", c->fade_ms);
+    tro_json_float(j, "smoothing_ms", c->smoothing_ms);
+    tro_json_float(j, "smoothing_delay_ms", s->smoothing_delay_ms);
     put_budget(s, j);
     put_lists(s, j);
     put_ends(s, j);
