@@ -67,16 +67,48 @@ make_locale() {
     fi
 }
 
-# ONNX Runtime, the other engine of the tests: one library out of an npm package whose content is
-# pinned by its hash. No script of the package runs.
+# What tests take from npm: single packages whose archives are pinned by their hash. No script of
+# a package runs, nothing that it depends on is fetched.
 ORT=onnxruntime-node
 ORT_VERSION=1.30.0
 ORT_SHA512=b7086cd42d82fc1164cf5c9ce4e634288536194aba0d444eee10f86f1e50d90cb\
 79c0309c115d6f31537355733136f5503d96894b3987a9a03f1f8d318e7c8ab
-ORT_DIR=build/npm/node_modules/$ORT
+PLAYWRIGHT=playwright-core
+PLAYWRIGHT_VERSION=1.65.1
+PLAYWRIGHT_SHA512=86a3e9cfb6e548c3f1595768784d728814b35ec2a254e77693e9230af994cb00\
+f618f3b60ddf477dc5a7abd34dd061db3590c5819f497c116bf97e7f04ba34ab
 
+# install_npm NAME VERSION SHA512 PATTERN...: what the patterns name of the archive's files.
+install_npm() {
+    name=$1 version=$2 sha512=$3
+    shift 3
+    dir=build/npm/node_modules/$name
+    [ "$(cat "$dir/.version" 2>/dev/null || true)" = "$version" ] && return 0
+    tmp=$(mktemp -d)
+    trap 'rm -rf "$tmp"' EXIT
+    echo "setup: fetching $name $version from npm"
+    # From the empty folder: npm looks for settings of a project where it runs.
+    if ! (cd "$tmp" && npm pack --loglevel=error --ignore-scripts --fetch-retries=1 \
+        --fetch-timeout=120000 "$name@$version" >npm.log 2>&1); then
+        sed 's/^/setup: npm: /' "$tmp/npm.log"
+        echo "setup: npm cannot be reached or refuses; tests that use $name will be skipped"
+        rm -rf "$tmp"
+        return 0
+    fi
+    archive=$tmp/$name-$version.tgz
+    if ! echo "$sha512  $archive" | sha512sum --check --status; then
+        echo "setup: $name-$version.tgz does not have the expected hash; not installed" >&2
+        exit 1
+    fi
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    tar -xzf "$archive" -C "$dir" --strip-components=1 --no-same-owner --wildcards "$@"
+    echo "$version" >"$dir/.version"
+    rm -rf "$tmp"
+}
+
+# The other engine of the tests: one library out of the package.
 install_ort() {
-    [ "$(cat "$ORT_DIR/.version" 2>/dev/null || true)" = $ORT_VERSION ] && return 0
     case $(uname -m) in
     x86_64) machine=x64 ;;
     aarch64) machine=arm64 ;;
@@ -85,26 +117,15 @@ install_ort() {
         return 0
         ;;
     esac
-    tmp=$(mktemp -d)
-    trap 'rm -rf "$tmp"' EXIT
-    echo "setup: fetching $ORT $ORT_VERSION from npm"
-    # From the empty folder: npm looks for settings of a project where it runs.
-    if ! (cd "$tmp" && npm pack --loglevel=error --ignore-scripts --fetch-retries=1 \
-        --fetch-timeout=120000 $ORT@$ORT_VERSION >npm.log 2>&1); then
-        sed 's/^/setup: npm: /' "$tmp/npm.log"
-        echo "setup: npm cannot be reached or refuses; tests against $ORT will be skipped"
-        return 0
-    fi
-    archive=$tmp/$ORT-$ORT_VERSION.tgz
-    if ! echo "$ORT_SHA512  $archive" | sha512sum --check --status; then
-        echo "setup: $ORT-$ORT_VERSION.tgz does not have the expected hash; not installed" >&2
-        exit 1
-    fi
-    rm -rf "$ORT_DIR"
-    mkdir -p "$ORT_DIR"
-    tar -xzf "$archive" -C "$ORT_DIR" --strip-components=1 --no-same-owner --wildcards \
+    install_npm $ORT $ORT_VERSION $ORT_SHA512 \
         package/package.json package/README.md "package/bin/napi-v*/linux/$machine/*.so*"
-    echo $ORT_VERSION >"$ORT_DIR/.version"
+}
+
+# Drives Debian's chromium through the console's pages.
+install_playwright() {
+    install_npm $PLAYWRIGHT $PLAYWRIGHT_VERSION $PLAYWRIGHT_SHA512 \
+        package/package.json package/LICENSE package/NOTICE "package/*.js" "package/*.mjs" \
+        "package/*.json"
 }
 
 set_name=${1:-check}
@@ -123,4 +144,5 @@ fi
 if [ "$set_name" = check ]; then
     make_locale
     install_ort
+    install_playwright
 fi
