@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from . import builds
 from . import report as rp
 
+WEB = ('.js', '.mjs', '.css', '.html')
 C_FOLDERS = ('include', 'src', 'tools', 'demo', 'tests', 'examples')
 
 
@@ -43,12 +44,21 @@ def _text_problems(path):
     return problems[:3]
 
 
+def _script_problems(path):
+    """Pages' scripts are modules: parsed as such, whatever their names end in."""
+    code, out = rp.run(['sh', '-c', 'node --input-type=module --check - <"$1"', 'sh', path])
+    return [] if code == 0 else re.findall(r'^\w*Error.*', out, re.M) or [out]
+
+
 def format_(report, _):
     tool = 'clang-format-14' if rp.run(['clang-format-14', '--version'])[0] == 0 else 'clang-format'
     version = rp.run([tool, '--version'])[1]
     if 'version 14.' not in version:
         report.skipped('clang-format', f'version 14 is needed, found: {version.strip()}')
         tool = None
+    has_node = rp.run(['node', '--version'])[0] == 0
+    if not has_node:
+        report.skipped('scripts of pages', 'node is needed to parse them')
 
     def problems_of(path):
         problems = _text_problems(path)
@@ -59,10 +69,12 @@ def format_(report, _):
                 first = re.search(r':(\d+):\d+: error', out)
                 problems.append('not formatted' + (f' at line {first.group(1)}' if first else '')
                                 + ', run "make format"')
+        if has_node and path.endswith(('.js', '.mjs')):
+            problems += _script_problems(path)
         return path, problems
 
-    folders = (*C_FOLDERS, 'scripts', 'bench', 'models')
-    paths = [*_files(folders, ('.c', '.h', '.def', '.py', '.sh', 'meson.build')),
+    folders = (*C_FOLDERS, 'scripts', 'bench', 'models', 'web')
+    paths = [*_files(folders, ('.c', '.h', '.def', '.py', '.sh', 'meson.build', *WEB)),
              'Makefile', 'meson.build', 'meson_options.txt', 'scripts/layers.txt']
     with ThreadPoolExecutor(rp.N_JOBS) as pool:
         for path, problems in pool.map(problems_of, paths):
