@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Maps of labels and grids of depth as pictures, made once for each message and choice of layers.
+import { colourOf, depthColour } from './colours.js';
+
+const FILL = 0.25;
+const EDGE = 0.85;
+const MAX_PIXELS = 1 << 22;
+
+const unpacked = new WeakMap();
+const painted = new WeakMap();
+
+// Whether a text is base64.
+export function isWhole(base64) {
+  return base64.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(base64);
+}
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+}
+
+// A label for each pixel, row by row; runs are a byte label and two bytes length.
+export function labelsOf(map) {
+  const bytes = bytesOf(map.runs);
+  const labels = new Uint8Array(Math.min(map.width * map.height, MAX_PIXELS));
+  let at = 0;
+  for (let i = 0; i + 2 < bytes.length && at < labels.length; i += 3) {
+    const end = at + bytes[i + 1] + 256 * bytes[i + 2];
+    labels.fill(bytes[i], at, end);
+    at = end;
+  }
+  return labels;
+}
+
+function remembered(memory, key, make) {
+  if (!memory.has(key))
+    memory.set(key, make());
+  return memory.get(key);
+}
+
+function isEdge(labels, at, width) {
+  const label = labels[at];
+  return labels[at + 1] !== label || labels[at - 1] !== label || labels[at + width] !== label
+    || labels[at - width] !== label;
+}
+
+function picture(width, height, pixelAt) {
+  const canvas = new OffscreenCanvas(width, height);
+  const image = new ImageData(width, height);
+  for (let at = 0; at < width * height; at++) {
+    const pixel = pixelAt(at);
+    if (pixel)
+      image.data.set(pixel, at * 4);
+  }
+  canvas.getContext('2d').putImageData(image, 0, 0);
+  return canvas;
+}
+
+// The map's labels whose names are chosen, tinted, with an outline. `key` tells choices apart.
+export function maskPicture(map, names, isChosen, key) {
+  const known = painted.get(map);
+  if (known?.key === key)
+    return known.canvas;
+  const labels = remembered(unpacked, map, () => labelsOf(map));
+  const tints = names.map((name) => (isChosen(name) ? colourOf(name) : null));
+  const canvas = picture(map.width, map.height, (at) => {
+    const tint = tints[labels[at]];
+    return tint && [...tint, 255 * (isEdge(labels, at, map.width) ? EDGE : FILL)];
+  });
+  painted.set(map, { key, canvas });
+  return canvas;
+}
+
+export function depthOf(grid) {
+  return remembered(unpacked, grid, () => {
+    const bytes = bytesOf(grid.mm);
+    const mm = new Float32Array(grid.width * grid.height);
+    for (let i = 0; i < mm.length; i++)
+      mm[i] = (bytes[2 * i] + 256 * bytes[2 * i + 1]) / 100;
+    return mm;
+  });
+}
+
+// { canvas, near, far }: what is known between the 2nd and the 98th percentile, in mm.
+export function depthPicture(grid) {
+  return remembered(painted, grid, () => {
+    const mm = depthOf(grid);
+    const known = mm.filter((v) => v > 0).sort();
+    const near = known[Math.floor(known.length * 0.02)] ?? 0;
+    const far = known[Math.floor(known.length * 0.98)] ?? 1;
+    const span = Math.max(far - near, 1);
+    const canvas = picture(grid.width, grid.height, (at) => (
+      mm[at] > 0 ? [...depthColour((mm[at] - near) / span), 150] : null));
+    return { canvas, near, far };
+  });
+}
