@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the browser tests share: Debian's chromium, results in the form that tests/check.py reads.
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+export const TOKEN = 'expert-token-0123456789';
+
+const require = createRequire(import.meta.url);
+const { chromium } = require(process.env.TROCAR_PLAYWRIGHT);
+
+let nFailed = 0;
+
+export function check(name, problems) {
+  const list = [problems].flat().filter(Boolean);
+  console.log(list.length > 0 ? `FAIL ${name}: ${list.join('; ')}` : `PASS ${name}`);
+  nFailed += list.length > 0 ? 1 : 0;
+}
+
+export function equal(what, found, expected) {
+  const [a, b] = [JSON.stringify(found), JSON.stringify(expected)];
+  return a === b ? null : `${what}: expected ${b}, found ${a}`;
+}
+
+export function atMost(what, found, most) {
+  return found <= most ? null : `${what}: expected at most ${most}, found ${found}`;
+}
+
+export function atLeast(what, found, least) {
+  return found >= least ? null : `${what}: expected at least ${least}, found ${found}`;
+}
+
+export function percentile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+}
+
+// A failed test names itself; the next one goes on.
+export async function test(name, body) {
+  try {
+    check(name, await body());
+  } catch (error) {
+    check(name, String(error.message ?? error).split('\n').slice(0, 3).join(' '));
+  }
+}
+
+export function launch(args = []) {
+  return chromium.launch({
+    executablePath: process.env.TROCAR_CHROMIUM,
+    args: ['--no-sandbox', '--disable-dev-shm-usage', ...args],
+  });
+}
+
+// What a page complains of, but for answers that the test asked for.
+export function complaints(page) {
+  const list = [];
+  page.on('pageerror', (error) => list.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !message.text().includes('Failed to load resource'))
+      list.push(message.text());
+  });
+  return list;
+}
+
+export function shot(page, name) {
+  const folder = process.env.TROCAR_SCREENSHOTS;
+  return folder ? page.screenshot({ path: path.join(folder, name + '.png') }) : null;
+}
+
+// What the page drew in the next n frames that are known: events `drawn` of its canvas.
+export function drawn(page, n, onlyRead = false) {
+  return page.evaluate(({ n, onlyRead }) => new Promise((done, fail) => {
+    const list = [];
+    const canvas = document.getElementById('overlay');
+    const timer = setTimeout(() => fail(new Error(`drawn: ${list.length} of ${n} in 20 s`)), 20e3);
+    const add = ({ detail }) => {
+      if (!detail.isKnown || (onlyRead && detail.read === null))
+        return;
+      list.push(JSON.parse(JSON.stringify(detail, (key, value) => (
+        key === 'map' || key === 'grid' ? undefined : value))));
+      if (list.length < n)
+        return;
+      clearTimeout(timer);
+      canvas.removeEventListener('drawn', add);
+      done(list);
+    };
+    canvas.addEventListener('drawn', add);
+  }), { n, onlyRead });
+}
+
+export function end() {
+  process.exitCode = nFailed > 0 ? 1 : 0;
+}

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures and truth of the simulator as findings, the way the daemon sends them:
+
+    scene.py DATASET     writes DATASET/scene.json
+"""
+import base64
+import json
+import os
+import sys
+
+import numpy as np
+from PIL import Image
+
+MAP = (160, 90)
+GRID = (64, 36)
+LABELS = [('outside', '#000000'), ('abdominal-wall', '#b270d6'), ('liver', '#d64040'),
+          ('gallbladder', '#40c860'), ('fat', '#f0cc30'), ('bowel', '#ff8cb4'),
+          ('artery', '#ff40a0'), ('instrument-shaft', '#3080f0'), ('instrument-wrist', '#7878fa'),
+          ('instrument-tip', '#40e8f0')]
+SENTENCE = {
+    'en': 'View is off axis: rotate the scope 15 degrees clockwise and advance along the yellow '
+          'path; probable right hepatic artery 3 mm to the lower left.',
+    'zh': '视野偏离轴线：请将镜头顺时针旋转 15 度，并沿黄色路径推进；左下方 3 mm 处可能为肝右动脉。'}
+
+
+def read(folder, name):
+    with Image.open(os.path.join(folder, name)) as picture:
+        return np.asarray(picture)
+
+
+def runs(labels):
+    flat = labels.ravel()
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(flat)) + 1, [flat.size]])
+    out = bytearray()
+    for a, b in zip(starts[:-1], starts[1:]):
+        while a < b:
+            n = min(int(b - a), 65535)
+            out += bytes([flat[a]]) + n.to_bytes(2, 'little')
+            a += n
+    return base64.b64encode(bytes(out)).decode()
+
+
+def masks(labels):
+    found = []
+    for label, (name, _) in enumerate(LABELS):
+        y, x = np.nonzero(labels == label)
+        if len(x) > 0 and label > 0:
+            found.append({'kind': 'mask', 'name': name, 'area_px': int(len(x)), 'box':
+                          [int(x.min()), int(y.min()), int(x.max()) + 1, int(y.max()) + 1],
+                          'x': float(x.mean()), 'y': float(y.mean())})
+    return found
+
+
+def shrink(array, size):
+    height, width = array.shape
+    x = (np.arange(size[0]) + 0.5) * width / size[0]
+    y = (np.arange(size[1]) + 0.5) * height / size[1]
+    return array[np.ix_(y.astype(int), x.astype(int))]
+
+
+def findings(folder, line):
+    truth = line['truth']
+    labels = read(folder, line['label'])
+    depth = shrink(read(folder, line['depth']).astype(np.uint16), GRID)
+    boxes = [{'kind': 'box', 'name': i['kind'], 'score': 0.93, 'track': i['instance'],
+              'box': i['box'], 'x': (i['box'][0] + i['box'][2]) / 2,
+              'y': (i['box'][1] + i['box'][3]) / 2}
+             for i in truth['instruments'] if i['pixels'] > 0]
+    points = [{'kind': 'landmark', 'name': name, 'score': 0.8, 'track': 9 + i,
+               'x': p['px'][0], 'y': p['px'][1]}
+              for i, (name, p) in enumerate(truth['landmarks'].items()) if p['visible']]
+    return [
+        {'network': 'tissue', 'items': masks(labels),
+         'map': {'width': MAP[0], 'height': MAP[1], 'runs': runs(shrink(labels, MAP))}},
+        {'network': 'instruments', 'items': boxes},
+        {'network': 'landmarks', 'items': points},
+        {'network': 'depth', 'items': [], 'grid': {
+            'width': GRID[0], 'height': GRID[1],
+            'mm': base64.b64encode(depth.astype('<u2').tobytes()).decode()}}]
+
+
+def main():
+    folder = sys.argv[1]
+    with open(os.path.join(folder, 'frames.jsonl'), encoding='utf-8') as f:
+        lines = [json.loads(line) for line in f]
+    height, width = read(folder, lines[0]['label']).shape
+    source = {'frame': 1, 'engine': '5be0c6aa01234567', 'tier': 0}
+    scene = {
+        'width': width, 'height': height,
+        'status': {'name': 'Theatre 3', 'max_age_ms': 100, 'fade_ms': 200, 'networks': [
+            {'name': 'tissue', 'labels': [{'name': n, 'colour': c, 'shown': n != 'outside'}
+                                          for n, c in LABELS]}]},
+        'sentence': {
+            'id': 7, 'text': SENTENCE, 'rule': 'off-axis', 'age_ms': 40, 'state': 'new',
+            'why': [{'fact': 'view-roll', 'value': 15.2, 'unit': 'deg',
+                     'from': [{'network': 'landmarks', **source}]},
+                    {'fact': 'artery-distance', 'value': 3.1, 'unit': 'mm',
+                     'from': [{'network': 'landmarks', **source},
+                              {'network': 'depth', **source}]}],
+            'draw': [{'kind': 'path', 'colour': '#ffd23c', 'points': [
+                [width * x, height * y] for x, y in ((0.5, 0.86), (0.47, 0.7), (0.5, 0.58),
+                                                     (0.57, 0.47))]}]},
+        'frames': [{'picture': line['picture'], 'findings': findings(folder, line)}
+                   for line in lines]}
+    with open(os.path.join(folder, 'scene.json'), 'w', encoding='utf-8') as f:
+        json.dump(scene, f)
+
+
+main()
