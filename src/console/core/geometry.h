@@ -108,9 +108,10 @@ enum tro_evidence tro_geometry_surface_mm(const struct tro_geometry *g,
 
 /* ---- in the picture -------------------------------------------------------------------- */
 
-/* The end of an instrument: of the pixels of `ends` within its box the farthest from the middle of
- * those of `rest` there (wrist, shaft), or, where none of these is seen, from the middle of the
- * box's side that lies at the edge of the round picture. */
+/* The end of an instrument: within its box, of the largest patch of `ends` and `rest` (wrist,
+ * shaft), the middle of those pixels of `ends` that are the farthest from `rest` along the patch:
+ * the end of a hook, the place between the ends of two jaws. Where none of `rest` is seen it is
+ * reckoned from the corner of the box that is the farthest from the middle of the frame. */
 enum tro_evidence tro_geometry_tip(const struct tro_geometry *g, const struct tro_findings *map,
                                    uint64_t ends, uint64_t rest, const struct tro_finding *box,
                                    float *x, float *y);
