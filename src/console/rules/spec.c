@@ -184,8 +184,21 @@ static int find_label(const struct tro_spec_reading *r, const struct tro_yaml_no
                          network->name, list, label);
 }
 
+static int fail_kinds(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
+                      const struct tro_rules_network *network, uint32_t kinds)
+{
+    char list[80] = "";
+    size_t at = 0;
+    for (int i = 0; i < TRO_N_FINDING_KINDS; i++)
+        if (kinds >> i & 1)
+            at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", at ? " or " : "",
+                                   kind_names[i]);
+    return tro_yaml_fail(&r->y, node, "expected a label of kind %s, found '%s': %s has none", list,
+                         node->text, network->name);
+}
+
 static int add_label(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
-                     enum tro_finding_kind kind, struct tro_spec_labels *to)
+                     uint32_t kinds, struct tro_spec_labels *to)
 {
     const char *text = NULL;
     int network = 0, label = 0;
@@ -201,25 +214,22 @@ static int add_label(const struct tro_spec_reading *r, const struct tro_yaml_nod
                              text, r->opts->networks[to->network].name);
     const struct tro_rules_network *const of = &r->opts->networks[network];
     TRO_TRY(find_label(r, node, of, dot + 1, &label));
-    if (of->kinds && !(of->kinds >> kind & 1))
-        return tro_yaml_fail(&r->y, node,
-                             "expected a network that finds a %s, found '%s', which "
-                             "does not",
-                             kind_names[kind], of->name);
+    if (of->kinds && !(of->kinds & kinds))
+        return fail_kinds(r, node, of, kinds);
     to->network = network;
     to->set |= (uint64_t)1 << label;
     return 0;
 }
 
 int tro_spec_labels(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
-                    enum tro_finding_kind kind, struct tro_spec_labels *out)
+                    uint32_t kinds, struct tro_spec_labels *out)
 {
     *out = (struct tro_spec_labels){0};
     if (node->kind == TRO_YAML_SCALAR)
-        return add_label(r, node, kind, out);
+        return add_label(r, node, kinds, out);
     TRO_TRY(tro_yaml_want_list(&r->y, node, 1, TRO_FINDINGS_MAX_NAMES));
     for (const struct tro_yaml_node *e = node->first; e; e = e->next)
-        TRO_TRY(add_label(r, e, kind, out));
+        TRO_TRY(add_label(r, e, kinds, out));
     return 0;
 }
 

@@ -22,6 +22,8 @@
 #define TRO_SPEC_MAX_TEXT 350 /* bytes; with 8 facts of at most 20 it fits a sentence */
 #define TRO_SPEC_NAME_BYTES 64
 
+#define TRO_KIND(id) (1u << TRO_FINDING_##id)
+
 /* THE list of places: id, key. */
 #define TRO_PLACES(X)       \
     X(TIP, "tip")           \
@@ -212,9 +214,9 @@ int tro_spec_read_condition(struct tro_spec_reading *r, const struct tro_yaml_no
 int tro_spec_read_text(struct tro_spec_reading *r, const struct tro_yaml_node *node,
                        struct tro_spec_text *out, uint64_t *facts);
 
-/* NETWORK.LABEL, or a list of such of one network, of findings of a kind. */
+/* NETWORK.LABEL, or a list of such of one network, which finds some of these kinds (bits). */
 int tro_spec_labels(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
-                    enum tro_finding_kind kind, struct tro_spec_labels *out);
+                    uint32_t kinds, struct tro_spec_labels *out);
 
 /* Contradictions and rules that never speak (check.c). */
 int tro_spec_check(const struct tro_spec_reading *r);

@@ -64,11 +64,11 @@ static const char place_keys[] = TRO_PLACES(PLACE_KEY);
 #undef PLACE_KEY
 
 static int one_label(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
-                     enum tro_finding_kind kind, struct tro_spec_labels *out)
+                     uint32_t kinds, struct tro_spec_labels *out)
 {
     if (node->kind == TRO_YAML_LIST)
         return tro_yaml_fail(&r->y, node, "expected one label, found a list of %d", node->n);
-    return tro_spec_labels(r, node, kind, out);
+    return tro_spec_labels(r, node, kinds, out);
 }
 
 static int read_point(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
@@ -87,12 +87,12 @@ static int read_tip(const struct tro_spec_reading *r, const struct tro_yaml_node
                     const struct place_nodes *in, struct tro_spec_place *p)
 {
     struct tro_spec_labels ends, rest = {0};
-    TRO_TRY(one_label(r, in->kind[TRO_PLACE_TIP], TRO_FINDING_BOX, &p->of));
+    TRO_TRY(one_label(r, in->kind[TRO_PLACE_TIP], TRO_KIND(BOX), &p->of));
     if (!in->ends)
         return tro_yaml_fail(&r->y, map, "expected the key ends, which is missing");
-    TRO_TRY(tro_spec_labels(r, in->ends, TRO_FINDING_MASK, &ends));
+    TRO_TRY(tro_spec_labels(r, in->ends, TRO_KIND(MASK), &ends));
     if (in->rest)
-        TRO_TRY(tro_spec_labels(r, in->rest, TRO_FINDING_MASK, &rest));
+        TRO_TRY(tro_spec_labels(r, in->rest, TRO_KIND(MASK), &rest));
     if (in->rest && rest.network != ends.network)
         return tro_yaml_fail(&r->y, in->rest, "expected labels of %s, as ends has",
                              r->opts->networks[ends.network].name);
@@ -110,13 +110,13 @@ static int read_place_kind(const struct tro_spec_reading *r, const struct tro_ya
     case TRO_PLACE_TIP:
         return read_tip(r, map, in, p);
     case TRO_PLACE_BOX:
-        return one_label(r, node, TRO_FINDING_BOX, &p->of);
+        return one_label(r, node, TRO_KIND(BOX), &p->of);
     case TRO_PLACE_LANDMARK:
-        return one_label(r, node, TRO_FINDING_LANDMARK, &p->of);
+        return one_label(r, node, TRO_KIND(LANDMARK), &p->of);
     case TRO_PLACE_MASK:
-        return one_label(r, node, TRO_FINDING_MASK, &p->of);
+        return one_label(r, node, TRO_KIND(MASK), &p->of);
     case TRO_PLACE_SURFACE:
-        return tro_spec_labels(r, node, TRO_FINDING_MASK, &p->of);
+        return tro_spec_labels(r, node, TRO_KIND(MASK), &p->of);
     default:
         return read_point(r, node, p);
     }
@@ -251,22 +251,17 @@ static int read_rate(const struct tro_spec_reading *r, const struct tro_yaml_nod
     return 0;
 }
 
-/* Labels of masks, or of whatever the network finds. */
 static int read_labels(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
                        struct tro_spec_fact *f)
 {
-    static const enum tro_finding_kind scored[] = {TRO_FINDING_MASK, TRO_FINDING_BOX,
-                                                   TRO_FINDING_LANDMARK};
-    if (f->kind == TRO_FACT_SHARE) {
-        TRO_TRY(tro_spec_labels(r, node, TRO_FINDING_MASK, &f->of));
-    } else if (f->kind == TRO_FACT_VALUE) {
-        TRO_TRY(one_label(r, node, TRO_FINDING_SCALAR, &f->of));
-    } else {
-        int rc = -1;
-        for (int i = 0; rc < 0 && i < 3; i++)
-            rc = one_label(r, node, scored[i], &f->of);
-        TRO_TRY(rc);
-    }
+    if (f->kind == TRO_FACT_SHARE)
+        TRO_TRY(tro_spec_labels(r, node, TRO_KIND(MASK), &f->of));
+    else
+        TRO_TRY(one_label(r, node,
+                          f->kind == TRO_FACT_VALUE
+                              ? TRO_KIND(SCALAR)
+                              : TRO_KIND(MASK) | TRO_KIND(BOX) | TRO_KIND(LANDMARK),
+                          &f->of));
     f->networks = 1u << f->of.network;
     return 0;
 }
@@ -277,7 +272,7 @@ static int read_path(const struct tro_spec_reading *r, const struct tro_yaml_nod
     TRO_TRY(read_two_places(r, node, f));
     if (!in->avoid)
         return tro_yaml_fail(&r->y, node->parent, "expected the key avoid, which is missing");
-    TRO_TRY(tro_spec_labels(r, in->avoid, TRO_FINDING_MASK, &f->of));
+    TRO_TRY(tro_spec_labels(r, in->avoid, TRO_KIND(MASK), &f->of));
     f->networks |= 1u << f->of.network;
     return 0;
 }

@@ -47,7 +47,9 @@ static int read_limit(const struct tro_spec_reading *r, const struct tro_yaml_no
     if (tro_fact_row(f->kind)->type != TRO_FACT_IS_NUMBER)
         return tro_yaml_fail(&r->y, node, "expected the key is with '%s', which is no number",
                              f->name);
-    return tro_spec_quantity(&r->y, node, f->unit, out);
+    TRO_TRY(tro_spec_quantity(&r->y, node, f->unit, out));
+    *out = (double)(float)*out; /* as values are, so that one that equals it is not beyond it */
+    return 0;
 }
 
 /* The limit it comes back over must lie on the other side. */
