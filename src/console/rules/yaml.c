@@ -142,7 +142,7 @@ int tro_yaml_want_map(const struct tro_yaml *y, const struct tro_yaml_node *node
 int tro_yaml_want_list(const struct tro_yaml *y, const struct tro_yaml_node *node, int lo, int hi)
 {
     char expected[64];
-    snprintf(expected, sizeof expected, "a list of %d to %d", lo, hi);
+    snprintf(expected, sizeof expected, lo < hi ? "a list of %d to %d" : "a list of %d", lo, hi);
     if (node->kind == TRO_YAML_LIST && node->n >= lo && node->n <= hi)
         return 0;
     return fail_value(y, node, expected);
