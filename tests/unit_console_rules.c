@@ -314,3 +314,189 @@ TEST(rules_every)
         "  - {name: a, priority: 1, when: {fact: bleeding, above: 0.5}, every: 200 ms" SAY;
     check_states(rules, "9199999999", "sfrrrrrsss");
 }
+
+/* ---- sentences ------------------------------------------------------------------------------ */
+
+#define TWO_RULES                                                                                \
+    "  - {name: low, priority: 3, when: {fact: outside, above: 0.5}, say: {en: low, zh: low}}\n" \
+    "  - {name: high, priority: 1, when: {fact: bleeding, above: 0.5}, say: {en: high, zh: "     \
+    "high}}\n"                                                                                   \
+    "  - {name: same, priority: 3, when: {fact: bleeding, below: 0.9}, say: {en: same, zh: "     \
+    "same}}\n"
+
+static void check_speaks(struct kit *k, struct tro_rules *r, float outside, float bleeding,
+                         const char *rule, uint32_t id)
+{
+    k->outside = outside;
+    k->bleeding = bleeding;
+    const struct tro_sentence s = kit_feed(k, r, 1u << OUTSIDE | 1u << BLEEDING);
+    CHECK_STR(s.rule, rule);
+    CHECK_INT(s.id, id);
+}
+
+TEST(rules_priorities)
+{
+    NEED_YAML;
+    struct kit *const k = kit_create();
+    struct tro_rules *const r = parse(TWO_RULES);
+    CHECK_OR_RETURN(r != NULL);
+    check_speaks(k, r, 0, 1, "high", 1);
+    check_speaks(k, r, 1, 1, "high", 1);
+    check_speaks(k, r, 1, 0.2f, "low", 2);
+    check_speaks(k, r, 1, 0.2f, "low", 2);
+    check_speaks(k, r, 0, 0.2f, "same", 3);
+    check_speaks(k, r, 1, 0.2f, "same", 3); /* of equals who speaks already */
+    check_speaks(k, r, 1, 0.7f, "high", 4);
+    check_speaks(k, r, 0, 0.95f, "high", 4);
+    CHECK_INT(tro_rules_n(r), 3);
+    CHECK_STR(tro_rules_info(r, 1).name, "high");
+    CHECK_INT(tro_rules_info(r, 1).n_begun, 2);
+    tro_rules_destroy(r);
+    kit_destroy(k);
+}
+
+TEST(rules_events_and_refresh)
+{
+    NEED_YAML;
+    struct kit *const k = kit_create();
+    struct tro_rules *const r = parse(
+        "  - {name: a, priority: 1, when: {fact: bleeding, above: 0.5}, say: {en: "
+        "\"{bleeding} {{}\", zh: x}}\n");
+    CHECK_OR_RETURN(r != NULL);
+    struct tro_sentence s;
+    int n_changed = 0, n_began = 0;
+    for (int i = 0; i < 60; i++) {
+        k->bleeding = 0.6f + (float)i / 1000;
+        const enum tro_rules_event e = tro_rules_feed(r, kit_findings(k, BLEEDING), &s);
+        n_changed += e == TRO_RULES_CHANGED;
+        n_began += e == TRO_RULES_BEGAN;
+        CHECK_INT(s.id, 1);
+        CHECK_INT(s.made_ns, KIT_FRAME_NS);
+        CHECK_INT(s.seen_ns, (int64_t)k->frame * KIT_FRAME_NS);
+        if (i == 15)
+            CHECK_STR(s.text[TRO_LANGUAGE_EN], "0.60 {}"); /* 499.5 ms */
+        if (i == 16)
+            CHECK_STR(s.text[TRO_LANGUAGE_EN], "0.62 {}");
+        k->frame++;
+    }
+    CHECK_INT(n_began, 1);
+    CHECK_INT(n_changed, 3);
+    k->bleeding = 0;
+    CHECK_INT(tro_rules_feed(r, kit_findings(k, BLEEDING), &s), TRO_RULES_ENDED);
+    CHECK_INT(s.id, 0);
+    CHECK_INT(tro_rules_feed(r, kit_findings(k, BLEEDING), &s), TRO_RULES_SAME); /* again */
+    k->frame--;
+    k->bleeding = 1;
+    CHECK_INT(tro_rules_feed(r, kit_findings(k, BLEEDING), &s), TRO_RULES_SAME); /* older */
+    tro_rules_destroy(r);
+    kit_destroy(k);
+}
+
+/* ---- facts ---------------------------------------------------------------------------------- */
+
+/* What a fact says after a second of the same findings; "" where it is not known. */
+static void check_fact(struct kit *k, const char *shown, const char *en, const char *zh)
+{
+    char rules[512];
+    snprintf(rules, sizeof rules,
+             "  - {name: a, priority: 1, when: {fact: age, below: 900 ms}, say: {en: \"%s\", zh: "
+             "\"%s\"}}\n",
+             shown, shown);
+    struct tro_rules *const r = parse(rules);
+    CHECK_OR_RETURN(r != NULL);
+    const struct tro_sentence s = kit_feed_n(k, r, 30);
+    CHECK_STR(s.text[TRO_LANGUAGE_EN], en);
+    CHECK_STR(s.text[TRO_LANGUAGE_ZH], zh);
+    tro_rules_destroy(r);
+}
+
+TEST(rules_facts_shown)
+{
+    NEED_YAML;
+    struct kit *const k = kit_create();
+    kit_anatomy(k);
+    set_view(k, 0);
+    k->points[P_FUNDUS].x = 236 + 80;
+    k->points[P_FUNDUS].y = 228 - 80;
+    k->bleeding = 0.126f;
+    check_fact(k, "{bleeding}", "0.13", "0.13");
+    check_fact(k, "{score}", "0.90", "0.90");
+    check_fact(k, "{angle} deg", "45 deg", "45 deg");
+    check_fact(k, "{turn abs} {turn turn}", "45 counter-clockwise", "45 逆时针");
+    check_fact(k, "{turn}", "-45", "-45");
+    check_fact(k, "{direction}", "upper right", "右上方");
+    check_fact(k, "{to-bowel}", "lower left", "左下方");
+    check_fact(k, "{side}", "left", "左侧");
+    check_fact(k, "{share}", "33", "33");   /* 640 x 80 and 640 x 40 of 640 x 360 */
+    check_fact(k, "{far}", "12.0", "12.0"); /* 84, 48 pixels are 12.09 mm */
+    check_fact(k, "{way}", "113", "113");
+    check_fact(k, "{speed}", "0", "0");
+    check_fact(k, "{age}", "0", "0");
+    k->points[P_NECK].score = 0.4f;
+    check_fact(k, "{far}", "", "");
+    check_fact(k, "{score}", "0.40", "0.40");
+    k->points[P_NECK].x = NAN;
+    check_fact(k, "{score}", "", "");
+    kit_destroy(k);
+}
+
+TEST(rules_rate)
+{
+    NEED_YAML;
+    struct kit *const k = kit_create();
+    struct tro_rules *const r = parse(
+        "  - {name: a, priority: 1, when: {fact: speed, above: 1 mm/s}, say: {en: "
+        "\"{speed}\", zh: x}}\n");
+    CHECK_OR_RETURN(r != NULL);
+    struct tro_sentence s = {0};
+    set_view(k, 0);
+    k->points[P_NECK].y = 180;
+    for (int i = 0; i < 8; i++) {
+        k->points[P_NECK].x = 320 + 8 * (float)i; /* 1 mm a frame, 30 frames a second */
+        s = kit_feed(k, r, KIT_ALL);
+        CHECK(i > 3 || s.id == 0); /* not known before 100 ms */
+    }
+    CHECK_STR(s.text[TRO_LANGUAGE_EN], "30");
+    tro_rules_destroy(r);
+    kit_destroy(k);
+}
+
+TEST(rules_absent_is_false_and_known)
+{
+    NEED_YAML;
+    struct kit *const k = kit_create();
+    struct tro_rules *const r = parse(
+        "  - {name: a, priority: 1, when: {not: {fact: far, below: 900 mm}}, say: {en: x, "
+        "zh: x}}\n"
+        "  - {name: b, priority: 2, when: {fact: seen, is: false}, unless: {unknown: far}, "
+        "say: {en: x, zh: x}}\n");
+    CHECK_OR_RETURN(r != NULL);
+    CHECK_STR(kit_feed_n(k, r, 1).rule, "a");
+    set_view(k, 0);
+    CHECK_STR(kit_feed_n(k, r, 1).rule, "");
+    CHECK_INT(tro_rules_info(r, 1).state, TRO_RULE_FALSE);
+    k->points[P_NECK].score = 0.2f;
+    CHECK_STR(kit_feed_n(k, r, 1).rule, "");
+    CHECK_INT(tro_rules_info(r, 0).state, TRO_RULE_INSUFFICIENT);
+    CHECK_STR(tro_rules_info(r, 0).fact, "far");
+    CHECK_INT(tro_rules_info(r, 0).why, TRO_EVIDENCE_UNSURE);
+    tro_rules_destroy(r);
+    kit_destroy(k);
+}
+
+TEST(rules_allocate_nothing_once_loaded)
+{
+    NEED_YAML;
+    struct kit *const k = kit_create();
+    struct tro_rules *const r = demo();
+    CHECK_OR_RETURN(r != NULL);
+    kit_anatomy(k);
+    set_view(k, 3);
+    set_hook(k, 240, 244);
+    tro_alloc_fail_after(0);
+    const struct tro_sentence s = kit_feed_n(k, r, 40);
+    tro_alloc_fail_after(-1);
+    CHECK_STR(s.rule, "hook-close-to-artery");
+    tro_rules_destroy(r);
+    kit_destroy(k);
+}
