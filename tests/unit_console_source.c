@@ -135,6 +135,19 @@ TEST(pictures_become_frames)
     remove_folder();
 }
 
+TEST(planes_beside_frames_are_left_out)
+{
+    make_folder();
+    write_picture("frame_0.ppm", 4, 2, 9, 9, 9);
+    write_picture("label_0.ppm", 4, 2, 1, 1, 1);
+    const struct tro_source_frames_opts o = opts_of(folder);
+    struct tro_source_frames *const s = tro_source_frames_create(&o, NULL);
+    CHECK_OR_RETURN(s);
+    CHECK_INT(tro_source_frames_count(s), 1);
+    tro_source_frames_destroy(s);
+    remove_folder();
+}
+
 TEST(there_and_back)
 {
     struct tro_err err = {0};

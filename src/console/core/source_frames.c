@@ -22,6 +22,7 @@ struct tro_source_frames {
     struct tro_arena arena; /* of paths */
     const char **paths;
     size_t n_paths, cap_paths;
+    bool has_frames; /* pictures are called frame_*: others are something else */
     uint8_t *frames; /* one after the other */
     int64_t n;
     size_t frame_bytes;
@@ -44,11 +45,25 @@ static int add_path(struct tro_source_frames *s, const char *path, struct tro_er
     return 0;
 }
 
+/* What the simulator writes has planes of labels beside its frames. */
+static bool is_frame(const char *name)
+{
+    return strncmp(name, "frame_", 6) == 0 && tro_is_picture_path(name);
+}
+
+static int find_frame(void *ctx, const char *name, struct tro_err *err)
+{
+    struct tro_source_frames *const s = ctx;
+    (void)err;
+    s->has_frames = s->has_frames || is_frame(name);
+    return 0;
+}
+
 static int add_name(void *ctx, const char *name, struct tro_err *err)
 {
     struct tro_source_frames *const s = ctx;
     struct tro_arena a = {0};
-    if (!tro_is_picture_path(name))
+    if (s->has_frames ? !is_frame(name) : !tro_is_picture_path(name))
         return 0;
     const char *const path = tro_arena_printf(&a, "%s/%s", s->opts.location, name);
     const int rc = path ? add_path(s, path, err) : tro_fail_nomem(err);
@@ -72,9 +87,12 @@ static int list(struct tro_source_frames *s, struct tro_err *err)
     struct tro_arena a = {0};
     const char *const lines = tro_arena_printf(&a, "%s/frames.jsonl", s->opts.location);
     int rc = lines ? 0 : tro_fail_nomem(err);
-    if (rc >= 0)
-        rc = tro_file_exists(lines) ? list_dataset(s, err)
-                                    : tro_dir_list(s->opts.location, add_name, s, err);
+    if (rc >= 0 && tro_file_exists(lines))
+        rc = list_dataset(s, err);
+    else if (rc >= 0 && tro_dir_list(s->opts.location, find_frame, s, err) >= 0)
+        rc = tro_dir_list(s->opts.location, add_name, s, err);
+    else if (rc >= 0)
+        rc = err->status;
     tro_arena_finish(&a);
     TRO_TRY(rc);
     if (s->n_paths == 0)

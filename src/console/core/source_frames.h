@@ -3,9 +3,9 @@
  * Frames from files at the pace of a camera. Read and converted once at the start, so that their
  * pace owes nothing to a disk or a decoder:
  *
- *   a folder        its pictures in strcmp order, or with frames.jsonl those of the data set in its
- *                   order (docs/dataset.md); resampled to the form's size, R'G'B' to Y'CbCr as
- *                   graph/camera.h says
+ *   a folder        its pictures in strcmp order, frame_* alone where there are such, or with
+ *                   frames.jsonl those of the data set in its order (docs/dataset.md); resampled
+ *                   to the form's size, R'G'B' to Y'CbCr as graph/camera.h says
  *   NAME.nv12, NAME.yuyv, NAME.rgb8
  *                   frames one after the other, with NAME.EXT.json beside it:
  *                   {"width": 1920, "height": 1080, "matrix": "bt709", "range": "limited"}
