@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "console/daemon/setup.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "console/core/admit.h"
+
+#define NS_OF_MS 1e6
+
+static int worker_of(const struct tro_config *c, const struct tro_config_device *d)
+{
+    int i = 0;
+    while (i < c->n_workers - 1 &&
+           (c->workers[i].device.is_cuda != d->is_cuda || c->workers[i].device.index != d->index))
+        i++;
+    return i;
+}
+
+static struct tro_supervisor_network network_of(const struct tro_config *c, int i)
+{
+    const struct tro_config_network *const n = &c->networks[i];
+    struct tro_supervisor_network to = {
+        .worker = worker_of(c, &n->device),
+        .hosted = {.network = i,
+                   .name = n->name,
+                   .n_tiers = n->n_tiers,
+                   .every = n->every,
+                   .deadline_ns = (int64_t)(n->deadline_ms * NS_OF_MS),
+                   .priority = n->priority,
+                   .is_trial = n->is_trial},
+    };
+    memcpy(to.hosted.plans, n->plans, sizeof to.hosted.plans);
+    to.hosted.worst_ns[0] = (int64_t)(n->worst_ms * NS_OF_MS);
+    return to;
+}
+
+int tro_setup_open(struct tro_setup *s, const struct tro_config *c,
+                   const struct tro_setup_calls *calls, struct tro_err *err)
+{
+    struct tro_supervisor_worker workers[TRO_CONFIG_MAX_WORKERS];
+    struct tro_supervisor_network networks[TRO_BOARD_MAX_NETWORKS];
+    *s = (struct tro_setup){.config = c};
+    for (int i = 0; i < c->n_workers; i++) {
+        const struct tro_config_worker *const w = &c->workers[i];
+        snprintf(s->device[i], sizeof s->device[i], w->device.is_cuda ? "cuda:%d" : "cpu",
+                 w->device.index);
+        workers[i] = (struct tro_supervisor_worker){
+            .device = s->device[i], .threads = w->threads, .lanes = w->lanes > 0 ? w->lanes : 1};
+    }
+    for (int i = 0; i < c->n_networks; i++)
+        networks[i] = network_of(c, i);
+    struct tro_supervisor_opts opts = {
+        .focal_length = c->source.focal_length,
+        .budget_ns = (int64_t)(c->budget_ms * NS_OF_MS),
+        .n_workers = c->n_workers,
+        .n_networks = c->n_networks,
+        .workers = workers,
+        .networks = networks,
+        .findings = calls->findings,
+        .skipped = calls->skipped,
+        .changed = calls->changed,
+        .ctx = calls->ctx,
+    };
+    opts.ring = s->ring = tro_ring_create(&c->source.form, tro_supervisor_n_readers(&opts), err);
+    s->supervisor = s->ring ? tro_supervisor_create(&opts, err) : NULL;
+    const int rc = s->supervisor ? tro_supervisor_start(s->supervisor, err) : err->status;
+    if (rc < 0)
+        tro_setup_close(s);
+    return rc;
+}
+
+void tro_setup_close(struct tro_setup *s)
+{
+    tro_supervisor_destroy(s->supervisor);
+    tro_ring_destroy(s->ring);
+    *s = (struct tro_setup){0};
+}
+
+/* Numbers of lanes are of all devices together. A worker has no more lanes than networks. */
+static int first_lane(const struct tro_config *c, int worker)
+{
+    int n = 0;
+    for (int i = 0; i < c->n_networks; i++)
+        n += worker_of(c, &c->networks[i].device) < worker;
+    return n;
+}
+
+bool tro_setup_admit(struct tro_setup *s, FILE *table)
+{
+    const struct tro_config *const c = s->config;
+    struct tro_admit set[TRO_BOARD_MAX_NETWORKS];
+    int n = 0;
+    for (int i = 0; i < c->n_networks; i++) {
+        struct tro_supervisor_status status;
+        if (c->networks[i].is_trial || !tro_supervisor_network(s->supervisor, i, &status))
+            continue;
+        set[n++] = (struct tro_admit){
+            .name = c->networks[i].name,
+            .device = s->device[status.worker],
+            .lane = first_lane(c, status.worker) + status.opened.lane,
+            .period_ns = (int64_t)(1e9 * c->networks[i].every / c->source.fps),
+            .deadline_ns = (int64_t)(c->networks[i].deadline_ms * NS_OF_MS),
+            .alone_ns = status.opened.alone_ns[0],
+            .worst_ns = status.opened.worst_ns[0],
+        };
+    }
+    const bool holds = tro_admit_check(set, n);
+    if (table)
+        tro_admit_print(set, n, table);
+    return holds;
+}
+
+void tro_setup_put(struct tro_setup *s, const struct tro_frame *f)
+{
+    memcpy(tro_ring_begin(s->ring), f->bytes, tro_frame_n_bytes(&f->form));
+    tro_supervisor_frame(s->supervisor, tro_ring_newest(s->ring) + 1, f->captured_ns);
+    tro_ring_publish(s->ring, f->captured_ns);
+}

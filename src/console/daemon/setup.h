@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What looks at frames, as the configuration wants it: the frame ring, and the workers behind it.
+ */
+#ifndef TRO_CONSOLE_DAEMON_SETUP_H
+#define TRO_CONSOLE_DAEMON_SETUP_H
+
+#include <stdio.h>
+
+#include "console/core/supervisor.h"
+#include "console/rules/config.h"
+
+struct tro_setup {
+    const struct tro_config *config;
+    struct tro_ring *ring;
+    struct tro_supervisor *supervisor;
+    char device[TRO_CONFIG_MAX_WORKERS][16]; /* of each worker: "cpu", "cuda:0" */
+};
+
+/* As in struct tro_supervisor_opts. */
+struct tro_setup_calls {
+    void (*findings)(void *ctx, const struct tro_findings *f, const struct tro_stage *s);
+    void (*skipped)(void *ctx, const struct tro_skipped *s);
+    void (*changed)(void *ctx, int worker, enum tro_worker_state state, const char *why);
+    void *ctx;
+};
+
+/* Makes the ring, starts the workers and waits until all plans are open and measured. Networks have
+ * the numbers of the configuration, which outlives it. */
+int tro_setup_open(struct tro_setup *s, const struct tro_config *c,
+                   const struct tro_setup_calls *calls, struct tro_err *err);
+void tro_setup_close(struct tro_setup *s); /* an all-zero struct is fine */
+
+/* Do the networks hold their deadlines (docs/console.md, "Admission")? table: NULL, or where it is
+ * written. Networks on trial are no part of it. */
+bool tro_setup_admit(struct tro_setup *s, FILE *table);
+
+/* A frame for the workers: copied into the ring, counted. One thread, the capture's. Its id is the
+ * frame's own, which count from 1. */
+void tro_setup_put(struct tro_setup *s, const struct tro_frame *f);
+
+#endif
