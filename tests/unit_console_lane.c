@@ -116,6 +116,7 @@ TEST(frames_that_were_not_seen_are_counted)
 {
     struct tro_lane l = lane_of(2);
     l.networks[1].every = 2;
+    l.seen = 4;
     offer(&l, 5);
     CHECK_INT(busy[0].n, 0);
     while (tro_lane_pick(&l, l.seen_ns).network >= 0)

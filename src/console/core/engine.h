@@ -5,7 +5,8 @@
  *
  * The plan's record (note trocar.record, docs/record.md) says what its inputs and outputs are: one
  * input of frames, facts of the camera (optics), states, which go from frame to frame, and outputs
- * of boxes, peaks, classes, linear (depth) or scores. One thread at a time; a run allocates nothing.
+ * of boxes, peaks, classes, linear (depth) or scores. One thread at a time; a run allocates
+ * nothing.
  */
 #ifndef TRO_CONSOLE_CORE_ENGINE_H
 #define TRO_CONSOLE_CORE_ENGINE_H

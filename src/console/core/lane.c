@@ -13,12 +13,10 @@ static uint64_t find_release(const struct tro_lane_network *w, uint64_t after, u
 void tro_lane_offer(struct tro_lane *l, uint64_t id, int64_t captured_ns,
                     struct tro_lane_skip busy[TRO_HOSTED_MAX_NETWORKS])
 {
-    /* What came before the lane began was missed by nobody. */
-    const uint64_t after = l->seen ? l->seen : id - 1;
     for (int i = 0; i < l->n; i++) {
         struct tro_lane_network *const w = &l->networks[i];
         uint64_t n;
-        const uint64_t newest = w->is_there ? find_release(w, after, id, &n) : 0;
+        const uint64_t newest = w->is_there ? find_release(w, l->seen, id, &n) : 0;
         busy[i] = (struct tro_lane_skip){0};
         if (newest == 0)
             continue;

@@ -37,7 +37,7 @@ struct tro_lane_network {
 struct tro_lane {
     int n;
     struct tro_lane_network networks[TRO_HOSTED_MAX_NETWORKS];
-    uint64_t seen; /* the newest frame; 0: none yet */
+    uint64_t seen; /* the newest frame; at the start the one that was there before */
     int64_t seen_ns;
 };
 

@@ -361,7 +361,6 @@ static void run(struct tro_worker_lane *l)
     struct tro_err err = {0};
     int64_t taken_ns = 0;
     int slot = 0;
-    l->lane.seen = tro_ring_newest(l->shared->ring);
     while (!is_stopped(l))
         if (turn(l, &taken_ns, &slot, &err) < 0) {
             fail(l, &l->slots[slot], &err);
@@ -402,6 +401,7 @@ static void *lane_main(void *ctx)
     if (!l->is_late)
         meet(l->shared, &l->shared->n_starting);
     measure(l);
+    l->lane.seen = tro_ring_newest(l->shared->ring); /* from here on nothing goes uncounted */
     if (l->is_late)
         tell_alone(l);
     else

@@ -17,8 +17,8 @@ struct tro_headless_opts {
     void *ctx;
 };
 
-/* Source of kind `frames` alone. Prints what was measured. Returns 0, or 1 where the networks do not
- * hold their deadlines, which is found before the first frame, with the table on stderr. */
+/* Source of kind `frames` alone. Prints what was measured. Returns 0, or 1 where the networks do
+ * not hold their deadlines, which is found before the first frame, with the table on stderr. */
 int tro_headless_run(const struct tro_config *c, const struct tro_headless_opts *opts,
                      struct tro_err *err);
 

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* console/core/supervisor.h with real workers: what is found, counted, and what becomes of workers
+ * that die, hang or lie. */
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/err.h"
+#include "base/thread.h"
+#include "console/core/supervisor.h"
+#include "worker_kit.h"
+
+#define SECOND INT64_C(1000000000)
+#define N_NETWORKS 2
+
+#ifndef TRO_HAVE_JANSSON
+TEST(workers)
+{
+    SKIP("built without jansson, which workers read their orders with");
+}
+#else
+
+/* ---- a small console ------------------------------------------------------------------------ */
+
+struct console {
+    struct tro_ring *ring;
+    struct tro_supervisor *supervisor;
+    pthread_mutex_t lock;
+    uint64_t n_findings[N_NETWORKS], last[N_NETWORKS], n_skipped;
+    int n_back, n_wrong, n_starts;
+};
+
+static void take_findings(void *ctx, const struct tro_findings *f, const struct tro_stage *s)
+{
+    struct console *const c = ctx;
+    pthread_mutex_lock(&c->lock);
+    if (f->network < N_NETWORKS) {
+        c->n_findings[f->network]++;
+        c->n_back += f->frame <= c->last[f->network];
+        c->last[f->network] = f->frame;
+    }
+    /* Network 0 gives masks, network 1 a score. */
+    const bool is_right = f->network == 0   ? f->n > 0 && f->items[0].kind == TRO_FINDING_MASK
+                          : f->network == 1 ? f->n == 1 && f->items[0].kind == TRO_FINDING_SCALAR
+                                            : false;
+    c->n_wrong += !is_right || f->width != kit_form.width || s->frame != f->frame;
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void take_skipped(void *ctx, const struct tro_skipped *s)
+{
+    struct console *const c = ctx;
+    pthread_mutex_lock(&c->lock);
+    c->n_skipped += s->n_frames;
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void take_change(void *ctx, int worker, enum tro_worker_state state, const char *why)
+{
+    struct console *const c = ctx;
+    (void)worker, (void)why;
+    pthread_mutex_lock(&c->lock);
+    c->n_starts += state == TRO_WORKER_STARTING;
+    pthread_mutex_unlock(&c->lock);
+}
+
+static int open_console(struct console *c, const char *program, struct tro_err *err)
+{
+    static const struct tro_supervisor_worker cpu = {"cpu", 1, 1};
+    static char tissue[200], outside[200];
+    strcpy(tissue, kit_path("endoscopy_unet_small.plan"));
+    strcpy(outside, kit_path("endoscopy_outside_small.plan"));
+    const struct tro_supervisor_network networks[N_NETWORKS] = {
+        {.hosted = {.network = 0,
+                    .name = "tissue",
+                    .n_tiers = 1,
+                    .plans = {tissue},
+                    .worst_ns = {1000},
+                    .every = 1,
+                    .deadline_ns = 20 * SECOND}},
+        {.hosted = {.network = 1,
+                    .name = "outside",
+                    .n_tiers = 1,
+                    .plans = {outside},
+                    .worst_ns = {1000},
+                    .every = 2,
+                    .deadline_ns = 30 * SECOND}},
+    };
+    struct tro_supervisor_opts opts = {.program = program ? program
+                                                          : kit_program("../trocar-worker"),
+                                       .budget_ns = 20 * SECOND,
+                                       .n_workers = 1,
+                                       .n_networks = N_NETWORKS,
+                                       .workers = &cpu,
+                                       .networks = networks,
+                                       .findings = take_findings,
+                                       .skipped = take_skipped,
+                                       .changed = take_change,
+                                       .ctx = c};
+    *c = (struct console){.lock = PTHREAD_MUTEX_INITIALIZER};
+    opts.ring = c->ring = tro_ring_create(&kit_form, tro_supervisor_n_readers(&opts), err);
+    c->supervisor = c->ring ? tro_supervisor_create(&opts, err) : NULL;
+    return c->supervisor ? tro_supervisor_start(c->supervisor, err) : -1;
+}
+
+static void close_console(struct console *c)
+{
+    tro_supervisor_destroy(c->supervisor);
+    tro_ring_destroy(c->ring);
+}
+
+static void put_frame(struct console *c)
+{
+    uint8_t *const to = tro_ring_begin(c->ring);
+    const uint64_t id = tro_ring_newest(c->ring) + 1;
+    const int64_t now_ns = tro_clock_ns();
+    for (size_t i = 0; i < tro_frame_n_bytes(&kit_form); i++)
+        to[i] = (uint8_t)(i * 7 + id * 13);
+    tro_supervisor_frame(c->supervisor, id, now_ns);
+    tro_ring_publish(c->ring, now_ns);
+}
+
+static uint64_t findings_of(struct console *c, int network)
+{
+    pthread_mutex_lock(&c->lock);
+    const uint64_t n = c->n_findings[network];
+    pthread_mutex_unlock(&c->lock);
+    return n;
+}
+
+static bool put_until(struct console *c, uint64_t n_findings)
+{
+    const int64_t until_ns = tro_clock_ns() + 60 * SECOND;
+    while (tro_clock_ns() < until_ns) {
+        if (findings_of(c, 0) >= n_findings && findings_of(c, 1) > 0)
+            return true;
+        put_frame(c);
+        usleep(5000);
+    }
+    return false;
+}
+
+/* Until nothing comes any more. */
+static void settle(struct console *c)
+{
+    for (uint64_t before = UINT64_MAX; before != findings_of(c, 0) + findings_of(c, 1);) {
+        before = findings_of(c, 0) + findings_of(c, 1);
+        usleep(300000);
+    }
+}
+
+static void make_plans(void)
+{
+    kit_begin();
+    kit_plan("endoscopy_unet_small");
+    kit_plan("endoscopy_outside_small");
+}
+
+/* ---- what works ----------------------------------------------------------------------------- */
+
+TEST(frames_become_findings)
+{
+    struct tro_err err = {0};
+    struct console c;
+    make_plans();
+    CHECK_INT(open_console(&c, NULL, &err), 0);
+    CHECK_STR(err.text, "");
+    CHECK(put_until(&c, 20));
+    settle(&c);
+    CHECK_INT(c.n_wrong, 0);
+    CHECK_INT(c.n_back, 0);
+    struct tro_supervisor_status s;
+    CHECK(tro_supervisor_network(c.supervisor, 0, &s));
+    CHECK(s.is_running && s.opened.names.n > 5);
+    CHECK_STR(s.opened.names.name[0], "outside");
+    /* Each frame that released a network was looked at or told of. */
+    const uint64_t n = tro_ring_newest(c.ring);
+    uint64_t n_counted = 0;
+    for (int i = 0; i < N_NETWORKS; i++) {
+        struct tro_tally_network t;
+        CHECK(tro_tally_network(tro_supervisor_tally(c.supervisor), i, &t));
+        CHECK_INT(t.ran, c.n_findings[i]);
+        CHECK_INT(t.skipped[TRO_SKIP_LATE], 0);
+        n_counted += t.ran + t.skipped[TRO_SKIP_BUSY];
+        CHECK(t.latency.min > 0 && t.latency.max >= t.latency.p999);
+    }
+    CHECK_INT(n_counted, n + n / 2);
+    CHECK_INT(tro_ring_n_unseen(c.ring), 0);
+    close_console(&c);
+    kit_end();
+}
+
+TEST(killed_workers_come_back)
+{
+    struct tro_err err = {0};
+    struct tro_worker_counters w;
+    struct console c;
+    make_plans();
+    CHECK_INT(open_console(&c, NULL, &err), 0);
+    for (int i = 0; i < 4; i++) {
+        CHECK(put_until(&c, findings_of(&c, 0) + 3));
+        tro_supervisor_worker(c.supervisor, 0, &w);
+        if (CHECK(w.pid > 0))
+            kill(w.pid, SIGKILL);
+        usleep(20000);
+    }
+    CHECK(put_until(&c, findings_of(&c, 0) + 3));
+    tro_supervisor_worker(c.supervisor, 0, &w);
+    CHECK_INT(w.starts, 5);
+    CHECK_INT(w.refused, 0);
+    CHECK_HAS(w.why, "signal 9");
+    CHECK_INT(c.n_wrong, 0);
+    CHECK_INT(c.n_back, 0);
+    CHECK_INT(tro_ring_n_unseen(c.ring), 0);
+    close_console(&c);
+    kit_end();
+}
+
+TEST(a_hung_worker_is_started_anew)
+{
+    struct tro_err err = {0};
+    struct tro_worker_counters w;
+    struct console c;
+    make_plans();
+    CHECK_INT(open_console(&c, NULL, &err), 0);
+    CHECK(put_until(&c, 2));
+    tro_supervisor_worker(c.supervisor, 0, &w);
+    if (CHECK(w.pid > 0))
+        kill(w.pid, SIGSTOP);
+    CHECK(put_until(&c, findings_of(&c, 0) + 8));
+    tro_supervisor_worker(c.supervisor, 0, &w);
+    CHECK_INT(w.hangs, 1);
+    CHECK_HAS(w.why, "no word");
+    CHECK_INT(tro_ring_n_unseen(c.ring), 0);
+    close_console(&c);
+    kit_end();
+}
+
+TEST(a_plan_on_trial)
+{
+    struct tro_err err = {0};
+    struct tro_supervisor_status s;
+    struct tro_tally_network t = {0};
+    struct console c;
+    make_plans();
+    const char *const plan = kit_plan("endoscopy_bleeding_small");
+    struct tro_hosted_network n = {
+        .name = "trial", .n_tiers = 1, .plans = {plan}, .every = 1, .deadline_ns = 30 * SECOND};
+    CHECK_INT(open_console(&c, NULL, &err), 0);
+    const int i = tro_supervisor_load(c.supervisor, 0, &n, &err);
+    CHECK_INT(i, N_NETWORKS);
+    for (int k = 0; k < 2000 && t.ran < 3; k++) {
+        put_frame(&c);
+        usleep(10000);
+        CHECK(tro_supervisor_network(c.supervisor, i, &s));
+        tro_tally_network(tro_supervisor_tally(c.supervisor), i, &t);
+    }
+    CHECK(s.is_running && s.is_trial);
+    CHECK_STR(s.opened.error, "");
+    CHECK(t.ran >= 3);
+    CHECK_INT(c.n_wrong, 0); /* it is counted, not handed on */
+    CHECK_INT(tro_supervisor_unload(c.supervisor, i, &err), 0);
+    CHECK(!tro_supervisor_network(c.supervisor, i, &s));
+    CHECK(put_until(&c, findings_of(&c, 0) + 3));
+    /* One that cannot be opened harms nobody. */
+    n.plans[0] = "/nonexistent.plan";
+    CHECK_INT(tro_supervisor_load(c.supervisor, 0, &n, &err), N_NETWORKS);
+    for (int k = 0; k < 2000 && !s.opened.error[0]; k++) {
+        usleep(10000);
+        tro_supervisor_network(c.supervisor, N_NETWORKS, &s);
+    }
+    CHECK_HAS(s.opened.error, "/nonexistent.plan");
+    CHECK(put_until(&c, findings_of(&c, 0) + 3));
+    struct tro_worker_counters w;
+    tro_supervisor_worker(c.supervisor, 0, &w);
+    CHECK_INT(w.starts, 1);
+    CHECK_INT(tro_supervisor_unload(c.supervisor, 0, &err), TRO_E_INPUT);
+    close_console(&c);
+    kit_end();
+}
+
+/* ---- what does not -------------------------------------------------------------------------- */
+
+static void expect_no_start(const char *program, const char *why)
+{
+    struct tro_err err = {0};
+    struct console c;
+    CHECK(open_console(&c, program, &err) < 0);
+    CHECK_HAS(err.text, why);
+    close_console(&c);
+}
+
+TEST(a_start_that_fails)
+{
+    kit_begin();
+    expect_no_start(NULL, "endoscopy_unet_small.plan");
+    expect_no_start("/nonexistent/worker", "/nonexistent/worker: cannot be started");
+    expect_no_start("/bin/true", "worker of cpu: it has ended: exit 0");
+    expect_no_start("/bin/false", "exit 1");
+    kit_end();
+}
+
+/* tests/tool_console_liar.c in place of the worker, which lies in a way of its own each time. */
+TEST(a_lying_worker_is_started_anew)
+{
+    struct tro_err err = {0};
+    struct tro_worker_counters w = {0};
+    struct console c;
+    make_plans();
+    CHECK_INT(open_console(&c, kit_program("tool_console_liar"), &err), 0);
+    CHECK_STR(err.text, "");
+    for (int k = 0; k < 3000 && w.refused < 5; k++) {
+        put_frame(&c);
+        usleep(10000);
+        tro_supervisor_worker(c.supervisor, 0, &w);
+    }
+    CHECK(w.refused >= 5);
+    CHECK_INT(c.n_findings[0] + c.n_findings[1], 0);
+    close_console(&c);
+    kit_end();
+}
+
+#endif
