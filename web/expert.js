@@ -107,13 +107,13 @@ function frameShown(now, metadata) {
   const shownAt = metadata.expectedDisplayTime ?? now;
   lastFrame = performance.now();
   rate.add(lastFrame);
-  frames.show(metadata.rtpTimestamp, now);
+  const matched = frames.show(metadata.rtpTimestamp, now);
   const read = nFrames++ % MARK_EVERY === 0 || !frames.isKnown ? readMark(video) : null;
   if (read !== null) {
     glass.add(clock.toDaemon(shownAt) - frames.captured(read));
     frames.mark(read);
   }
-  draw(read);
+  draw({ read, matched });
   tellSeen(shownAt);
 }
 
@@ -163,8 +163,9 @@ function drawGuidance(now) {
     overlay.faded(opacity, () => list.forEach((d) => overlay.guidance(d)));
 }
 
-// read: the id of the time mark, where it was read for this frame.
-function draw(read = null) {
+// told: for a frame that has just come, its id by its RTP timestamp and by its time mark, each null
+// where it is not known or was not read.
+function draw(told = { read: null, matched: null }) {
   if (!video.videoWidth)
     return;
   overlay.begin(video.videoWidth, video.videoHeight);
@@ -178,8 +179,8 @@ function draw(read = null) {
   const shown = viewer.isBurnedIn ? [] : drawMarks();
   drawn.filter((d) => d.opacity > 0).forEach((d) => behind.add(d.age));
   overlay.canvas.dispatchEvent(new CustomEvent('drawn', {
-    detail: { frame: frames.known.id, isKnown: frames.isKnown, read, findings: drawn,
-      marks: shown, now },
+    detail: { frame: frames.known.id, isKnown: frames.isKnown, rtp: frames.shown.rtp, ...told,
+      findings: drawn, marks: shown, now },
   }));
 }
 

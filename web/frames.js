@@ -4,6 +4,7 @@
 const KEPT_FRAMES = 600;
 const KEPT_FINDINGS = 40; // of a network
 const KEPT_MOVES = 40; // of a mark
+const MAX_NEWER = 8; // frames
 
 function trim(map, most) {
   for (const key of map.keys()) {
@@ -41,7 +42,7 @@ export class Frames {
     this.capturedAt = new Map(); // by id, the daemon's clock
     this.shown = null; // { rtp, presented }: what the screen shows
     this.known = null; // the last one shown whose id is known
-    this.counts = { early: 0, late: 0, fromMark: 0, mismatched: 0 };
+    this.counts = { early: 0, late: 0, fromMark: 0, newer: 0 };
     this.period = 1000 / 30;
   }
 
@@ -69,14 +70,15 @@ export class Frames {
     return id;
   }
 
-  // The time mark of the frame on the screen. Names the frame where its message was lost.
+  // The time mark of the picture on the screen. It names the frame where its message was lost, and
+  // where a newer picture has come onto the screen since the browser told of one.
   mark(id) {
-    if (this.known?.rtp === this.shown.rtp) {
-      if (this.known.id !== id)
-        this.counts.mismatched++;
+    const isMatched = this.isKnown;
+    if (isMatched && this.known.id === id)
       return;
-    }
-    this.counts.fromMark++;
+    if (isMatched && Math.abs(this.known.id - id) > MAX_NEWER)
+      return; // a mark that was read wrongly
+    this.counts[isMatched ? 'newer' : 'fromMark']++;
     this.identify(id);
   }
 
