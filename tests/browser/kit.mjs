@@ -89,6 +89,37 @@ export function drawn(page, n, onlyRead = false) {
   }), { n, onlyRead });
 }
 
+// From the next page on window.heard keeps the daemon's messages with the time that they came.
+export function listenIn(page) {
+  return page.addInitScript(() => {
+    window.heard = [];
+    const listen = (channel) => channel.addEventListener('message', ({ data }) => {
+      const message = JSON.parse(data);
+      window.heard.push({ ...message, map: undefined, grid: undefined, came: performance.now(),
+        bytes: data.length });
+    });
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(...options) {
+        super(...options);
+        this.addEventListener('datachannel', ({ channel }) => listen(channel));
+      }
+
+      createDataChannel(...options) {
+        const channel = super.createDataChannel(...options);
+        listen(channel);
+        return channel;
+      }
+    };
+  });
+}
+
+// The daemon's clock by the best of the pings heard: what to add to the page's.
+export function clockOffset(heard) {
+  const pongs = heard.filter((m) => m.t === 'pong')
+    .map((m) => ({ trip: m.came - m.at, offset: m.now - (m.at + m.came) / 2 }));
+  return pongs.sort((a, b) => a.trip - b.trip)[0];
+}
+
 export function end() {
   process.exitCode = nFailed > 0 ? 1 : 0;
 }

@@ -10,6 +10,8 @@ import { ROOT, TOKEN } from './kit.mjs';
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css',
   '.json': 'application/json', '.png': 'image/png' };
 const PAGES = { '/': 'web/index.html', '/dashboard': 'web/dashboard.html' };
+const POLICY = "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'; "
+  + "base-uri 'none'; form-action 'none'";
 const PEER = '<!doctype html><canvas></canvas><script src="/_peer/peer.js"></script>';
 
 export class Server {
@@ -48,7 +50,7 @@ export class Server {
     const answer = await this.answer(request, url);
     this.log.push(`${request.method} ${url.pathname}${url.search} ${answer.status}`);
     response.writeHead(answer.status, {
-      'Content-Security-Policy': "default-src 'self'", 'X-Content-Type-Options': 'nosniff',
+      'Content-Security-Policy': POLICY, 'X-Content-Type-Options': 'nosniff',
       'Cache-Control': 'no-store', ...answer.headers,
     });
     if (answer.isStream) {
