@@ -135,7 +135,7 @@ struct tro_supervisor *tro_supervisor_create(const struct tro_supervisor_opts *o
         return NULL;
     s->opts = *opts;
     init_locks(s);
-    s->tally = tro_tally_create(opts->budget_ns, err);
+    s->tally = tro_tally_create(opts->budget_ns, opts->n_times, err);
     if (!s->tally || copy_opts(s, err) < 0) {
         tro_supervisor_destroy(s);
         return NULL;

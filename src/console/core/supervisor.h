@@ -27,11 +27,11 @@ struct tro_supervisor_network {
 };
 
 /* THE list of states of a worker: id, name. */
-#define TRO_WORKER_STATES(X)                                      \
-    X(STARTING, "starting") /* opens its plans */                 \
-    X(RUNNING, "running")                                         \
-    X(PAUSED, "paused") /* has ended; is started after a pause */ \
-    X(ENDED, "ended")   /* as it was asked to, or at first start */
+#define TRO_WORKER_STATES(X)                                          \
+    X(STARTING, "starting") /* opens its plans */                     \
+    X(RUNNING, "running")                                             \
+    X(PAUSED, "restarting") /* has ended; is started after a pause */ \
+    X(ENDED, "ended")       /* as it was asked to, or at first start */
 
 enum tro_worker_state {
 #define TRO_WORKER_ENUM(id, name) TRO_WORKER_##id,
@@ -46,13 +46,15 @@ struct tro_supervisor_opts {
     struct tro_ring *ring; /* with tro_supervisor_n_readers readers */
     float focal_length;
     int64_t budget_ns;
+    size_t n_times; /* of each kind that are kept, for percentiles */
     int n_workers, n_networks;
     const struct tro_supervisor_worker *workers;
     const struct tro_supervisor_network *networks;
     /* What a network has found, not of those on trial. Checked: of a network of that worker, of a
      * frame that was there. */
     void (*findings)(void *ctx, const struct tro_findings *f, const struct tro_stage *s);
-    /* May be NULL, as `changed`. */
+    /* All that look at a frame have done so, in ns after it came in. May be NULL, as the next. */
+    void (*completed)(void *ctx, uint64_t frame, int64_t ns);
     void (*skipped)(void *ctx, const struct tro_skipped *s);
     /* why: "" or a message of why it has ended. */
     void (*changed)(void *ctx, int worker, enum tro_worker_state state, const char *why);

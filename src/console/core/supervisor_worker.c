@@ -164,9 +164,11 @@ static int hear_findings(struct tro_supervised_worker *w, const struct tro_wire 
         return 0;
     if (!is_right)
         return tro_fail(err, TRO_E_INPUT, "findings: expected those of the stage before them");
-    tro_tally_findings(s->tally, &stage, w->heard_ns);
+    const int64_t frame_ns = tro_tally_findings(s->tally, &stage, w->heard_ns);
     if (!is_trial)
         s->opts.findings(s->opts.ctx, f, &stage);
+    if (frame_ns && s->opts.completed)
+        s->opts.completed(s->opts.ctx, stage.frame, frame_ns);
     return 0;
 }
 

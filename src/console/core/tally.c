@@ -8,12 +8,12 @@
 #include "base/alloc.h"
 #include "base/err.h"
 
-#define MAX_TIMES (1u << 21)
 #define N_OPEN_FRAMES 256 /* whose findings may still come */
 
 struct times {
     int64_t *ns;
     size_t n, cap, at; /* at: the next one to go, when all room is taken */
+    size_t most;
 };
 
 struct network {
@@ -34,6 +34,7 @@ struct open_frame {
 struct tro_tally {
     pthread_mutex_t lock;
     int64_t budget_ns;
+    size_t most;
     struct network networks[TRO_HOSTED_MAX_NETWORKS];
     struct open_frame open[N_OPEN_FRAMES];
     uint64_t frames, complete, incomplete, over_budget;
@@ -55,7 +56,7 @@ const char *tro_tally_stage_name(enum tro_tally_stage stage)
 /* Where memory runs out the oldest go. */
 static void add_time(struct times *t, int64_t ns)
 {
-    if (t->n < MAX_TIMES && TRO_GROW(&t->ns, t->n, &t->cap) >= 0) {
+    if (t->n < t->most && TRO_GROW(&t->ns, t->n, &t->cap) >= 0) {
         t->ns[t->n++] = ns;
         return;
     }
@@ -68,7 +69,7 @@ static void add_time(struct times *t, int64_t ns)
 static void finish_times(struct times *t)
 {
     tro_free(t->ns);
-    *t = (struct times){0};
+    *t = (struct times){.most = t->most};
 }
 
 /* Of a copy, since the order in time matters here. */
@@ -94,7 +95,7 @@ static void clear_network(struct network *n)
     *n = (struct network){0};
 }
 
-struct tro_tally *tro_tally_create(int64_t budget_ns, struct tro_err *err)
+struct tro_tally *tro_tally_create(int64_t budget_ns, size_t n_times, struct tro_err *err)
 {
     struct tro_tally *const t = tro_calloc(1, sizeof *t);
     if (!t) {
@@ -102,6 +103,7 @@ struct tro_tally *tro_tally_create(int64_t budget_ns, struct tro_err *err)
         return NULL;
     }
     t->budget_ns = budget_ns;
+    t->most = t->latency.most = n_times;
     pthread_mutex_init(&t->lock, NULL);
     return t;
 }
@@ -124,6 +126,9 @@ void tro_tally_add(struct tro_tally *t, int network, const char *name, int every
     pthread_mutex_lock(&t->lock);
     clear_network(n);
     n->is_there = true;
+    n->latency.most = t->most;
+    for (int i = 0; i < TRO_N_TALLY_STAGES; i++)
+        n->stages[i].most = t->most;
     n->is_trial = is_trial;
     n->every = every;
     n->deadline_ns = deadline_ns;
@@ -152,23 +157,26 @@ void tro_tally_frame(struct tro_tally *t, uint64_t id, int64_t captured_ns)
     pthread_mutex_unlock(&t->lock);
 }
 
-static void complete(struct tro_tally *t, uint64_t id, int64_t received_ns)
+/* How long the frame took, if this was the last it waited for; else 0. */
+static int64_t complete(struct tro_tally *t, uint64_t id, int64_t received_ns)
 {
     struct open_frame *const f = &t->open[id % N_OPEN_FRAMES];
     if (f->id != id || --f->n_left > 0)
-        return;
+        return 0;
     const int64_t ns = received_ns - f->captured_ns;
     f->id = 0;
     t->complete++;
     t->over_budget += ns > t->budget_ns;
     add_time(&t->latency, ns);
+    return ns;
 }
 
-void tro_tally_findings(struct tro_tally *t, const struct tro_stage *s, int64_t received_ns)
+int64_t tro_tally_findings(struct tro_tally *t, const struct tro_stage *s, int64_t received_ns)
 {
     const int64_t at[] = {s->captured_ns, s->taken_ns,   s->started_ns,
                           s->ran_ns,      s->decoded_ns, received_ns};
     const int64_t ns = received_ns - s->captured_ns;
+    int64_t all_ns = 0;
     struct network *const n = &t->networks[s->network];
     pthread_mutex_lock(&t->lock);
     n->ran++;
@@ -179,8 +187,9 @@ void tro_tally_findings(struct tro_tally *t, const struct tro_stage *s, int64_t 
     for (int i = 0; i < TRO_N_TALLY_STAGES; i++)
         add_time(&n->stages[i], at[i + 1] - at[i]);
     if (is_released(n, s->frame))
-        complete(t, s->frame, received_ns);
+        all_ns = complete(t, s->frame, received_ns);
     pthread_mutex_unlock(&t->lock);
+    return all_ns;
 }
 
 void tro_tally_skipped(struct tro_tally *t, const struct tro_skipped *s)
@@ -192,17 +201,29 @@ void tro_tally_skipped(struct tro_tally *t, const struct tro_skipped *s)
 
 /* ---- looking -------------------------------------------------------------------------------- */
 
+static struct tro_tally_counts counts_of(const struct network *n)
+{
+    struct tro_tally_counts c = {
+        .ran = n->ran, .lower = n->lower, .late = n->late, .over_budget = n->over_budget};
+    memcpy(c.skipped, n->skipped, sizeof c.skipped);
+    return c;
+}
+
+bool tro_tally_counts(struct tro_tally *t, int network, struct tro_tally_counts *out)
+{
+    pthread_mutex_lock(&t->lock);
+    const bool is_there = t->networks[network].is_there;
+    *out = counts_of(&t->networks[network]);
+    pthread_mutex_unlock(&t->lock);
+    return is_there;
+}
+
 bool tro_tally_network(struct tro_tally *t, int network, struct tro_tally_network *out)
 {
     const struct network *const n = &t->networks[network];
     pthread_mutex_lock(&t->lock);
     const bool is_there = n->is_there;
-    *out = (struct tro_tally_network){.ran = n->ran,
-                                      .lower = n->lower,
-                                      .late = n->late,
-                                      .over_budget = n->over_budget,
-                                      .latency = latency_of(&n->latency)};
-    memcpy(out->skipped, n->skipped, sizeof out->skipped);
+    *out = (struct tro_tally_network){.count = counts_of(n), .latency = latency_of(&n->latency)};
     for (int i = 0; i < TRO_N_TALLY_STAGES; i++)
         out->stages[i] = latency_of(&n->stages[i]);
     pthread_mutex_unlock(&t->lock);
@@ -244,12 +265,12 @@ static void network_json(struct tro_tally *t, int network, struct tro_json *j)
     tro_json_object_begin(j, NULL);
     tro_json_string(j, "name", t->networks[network].name);
     tro_json_bool(j, "trial", t->networks[network].is_trial);
-    tro_json_int(j, "ran", (int64_t)n.ran);
-    tro_json_int(j, "lower_tier", (int64_t)n.lower);
-    tro_json_int(j, "skipped_late", (int64_t)n.skipped[TRO_SKIP_LATE]);
-    tro_json_int(j, "skipped_busy", (int64_t)n.skipped[TRO_SKIP_BUSY]);
-    tro_json_int(j, "missed_deadline", (int64_t)n.late);
-    tro_json_int(j, "over_budget", (int64_t)n.over_budget);
+    tro_json_int(j, "ran", (int64_t)n.count.ran);
+    tro_json_int(j, "lower_tier", (int64_t)n.count.lower);
+    tro_json_int(j, "skipped_late", (int64_t)n.count.skipped[TRO_SKIP_LATE]);
+    tro_json_int(j, "skipped_busy", (int64_t)n.count.skipped[TRO_SKIP_BUSY]);
+    tro_json_int(j, "missed_deadline", (int64_t)n.count.late);
+    tro_json_int(j, "over_budget", (int64_t)n.count.over_budget);
     tro_latency_json(&n.latency, "latency_ms", j);
     tro_json_object_begin(j, "stages_ms");
     for (int i = 0; i < TRO_N_TALLY_STAGES; i++)

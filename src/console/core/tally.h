@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was measured: frames in, findings out, and the time between. Times are kept one by one (up
- * to two million of a kind, then the oldest go), so that percentiles are those of the times and not
- * of bins. Any thread.
+ * What was measured: frames in, findings out, and the time between. Times are kept one by one, so
+ * that percentiles are those of the times and not of bins; where there are more than was asked for
+ * of a kind, the oldest go. Any thread.
  */
 #ifndef TRO_CONSOLE_CORE_TALLY_H
 #define TRO_CONSOLE_CORE_TALLY_H
@@ -31,7 +31,7 @@ const char *tro_tally_stage_name(enum tro_tally_stage stage);
 struct tro_tally;
 
 /* budget_ns: from the frame in to the findings of all networks that it releases. */
-struct tro_tally *tro_tally_create(int64_t budget_ns, struct tro_err *err);
+struct tro_tally *tro_tally_create(int64_t budget_ns, size_t n_times, struct tro_err *err);
 void tro_tally_destroy(struct tro_tally *t);
 
 /* A network is counted from now on; the same number again begins anew. Those on trial are no part
@@ -40,15 +40,22 @@ void tro_tally_add(struct tro_tally *t, int network, const char *name, int every
                    int64_t deadline_ns, bool is_trial);
 
 void tro_tally_frame(struct tro_tally *t, uint64_t id, int64_t captured_ns);
-void tro_tally_findings(struct tro_tally *t, const struct tro_stage *s, int64_t received_ns);
+/* How long their frame took, where they were the last that it waited for; else 0. */
+int64_t tro_tally_findings(struct tro_tally *t, const struct tro_stage *s, int64_t received_ns);
 void tro_tally_skipped(struct tro_tally *t, const struct tro_skipped *s);
 
 /* Of one network. */
-struct tro_tally_network {
+struct tro_tally_counts {
     uint64_t ran, lower; /* of them at a lower tier */
     uint64_t skipped[TRO_N_SKIPS];
-    uint64_t late;              /* findings after its deadline */
-    uint64_t over_budget;       /* findings after the budget */
+    uint64_t late;        /* findings after its deadline */
+    uint64_t over_budget; /* findings after the budget */
+};
+/* False: no such network. */
+bool tro_tally_counts(struct tro_tally *t, int network, struct tro_tally_counts *out);
+
+struct tro_tally_network {
+    struct tro_tally_counts count;
     struct tro_latency latency; /* from the frame in to the findings in the daemon */
     struct tro_latency stages[TRO_N_TALLY_STAGES];
 };

@@ -42,12 +42,12 @@ static const struct text stages[] = {
 #undef TRO_STAGE_TEXT
 };
 
-const char *tro_stage_name(enum tro_stage stage)
+const char *tro_trace_stage_name(enum tro_trace_stage stage)
 {
     return stages[stage].name;
 }
 
-const char *tro_stage_what(enum tro_stage stage)
+const char *tro_trace_stage_what(enum tro_trace_stage stage)
 {
     return stages[stage].what;
 }
@@ -65,13 +65,13 @@ void tro_trace_destroy(struct tro_trace *t)
     tro_free(t);
 }
 
-static int row_of(enum tro_stage stage, int network)
+static int row_of(enum tro_trace_stage stage, int network)
 {
     const int place = network < 0 ? 0 : network < MAX_NETWORKS ? network + 1 : MAX_NETWORKS;
     return (int)stage * (MAX_NETWORKS + 1) + place;
 }
 
-void tro_trace_put(struct tro_trace *t, enum tro_stage stage, uint64_t frame, int network,
+void tro_trace_put(struct tro_trace *t, enum tro_trace_stage stage, uint64_t frame, int network,
                    int64_t begin_ns, int64_t end_ns)
 {
     if (!t)

@@ -25,14 +25,14 @@
     X(SEND,     "send",     "to the viewers")
 /* clang-format on */
 
-enum tro_stage {
+enum tro_trace_stage {
 #define TRO_STAGE_ENUM(id, name, what) TRO_STAGE_##id,
     TRO_STAGES(TRO_STAGE_ENUM)
 #undef TRO_STAGE_ENUM
         TRO_N_STAGES
 };
-const char *tro_stage_name(enum tro_stage stage);
-const char *tro_stage_what(enum tro_stage stage);
+const char *tro_trace_stage_name(enum tro_trace_stage stage);
+const char *tro_trace_stage_what(enum tro_trace_stage stage);
 
 #define TRO_TRACE_EVENTS 65536 /* kept; at 60 frames a second more than half a minute */
 
@@ -42,7 +42,7 @@ struct tro_trace *tro_trace_create(struct tro_err *err);
 void tro_trace_destroy(struct tro_trace *t);
 
 /* network: its place in the configuration, negative: none. t may be NULL: nothing happens. */
-void tro_trace_put(struct tro_trace *t, enum tro_stage stage, uint64_t frame, int network,
+void tro_trace_put(struct tro_trace *t, enum tro_trace_stage stage, uint64_t frame, int network,
                    int64_t begin_ns, int64_t end_ns);
 
 /* Stages that ended from from_ns to to_ns, as JSON that Perfetto and chrome://tracing read: a row a

@@ -15,6 +15,7 @@
 #include "console/daemon/setup.h"
 
 #define LAST_FINDINGS_NS INT64_C(500000000) /* that are waited for, after the last frame */
+#define N_TIMES ((size_t)1 << 21)           /* an hour at 500 a second */
 #define POLL_NS INT64_C(50000000)
 
 struct headless {
@@ -79,8 +80,8 @@ static void print_all(struct headless *h)
             continue;
         print_latency(i < h->config->n_networks ? h->config->networks[i].name : "trial",
                       &n.latency);
-        printf(" %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n", n.ran, n.lower,
-               n.skipped[TRO_SKIP_LATE], n.skipped[TRO_SKIP_BUSY]);
+        printf(" %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n", n.count.ran, n.count.lower,
+               n.count.skipped[TRO_SKIP_LATE], n.count.skipped[TRO_SKIP_BUSY]);
     }
     print_latency("all", &all.latency);
     printf("\n");
@@ -214,7 +215,7 @@ int tro_headless_run(const struct tro_config *c, const struct tro_headless_opts 
 {
     struct headless h = {.config = c, .opts = opts, .trial = -1};
     const struct tro_setup_calls calls = {
-        .findings = take_findings, .changed = take_change, .ctx = &h};
+        .findings = take_findings, .changed = take_change, .ctx = &h, .n_times = N_TIMES};
     const sigset_t set = block_signals();
     int rc = open_source(&h, err);
     if (rc >= 0)
@@ -230,7 +231,7 @@ int tro_headless_run(const struct tro_config *c, const struct tro_headless_opts 
 int tro_headless_check(const struct tro_config *c, struct tro_err *err)
 {
     struct headless h = {.config = c, .trial = -1};
-    const struct tro_setup_calls calls = {.findings = take_findings, .ctx = &h};
+    const struct tro_setup_calls calls = {.findings = take_findings, .ctx = &h, .n_times = 1};
     TRO_TRY(tro_setup_open(&h.setup, c, &calls, err));
     const bool holds = tro_setup_admit(&h.setup, stdout);
     tro_setup_close(&h.setup);

@@ -73,7 +73,7 @@ enum tro_network_counter {
 
 /* Times of one kind. Stages come first, then those of networks: series + network. */
 enum tro_series {
-    TRO_SERIES_STAGE = 0,                                         /* + enum tro_stage */
+    TRO_SERIES_STAGE = 0,                                         /* + enum tro_trace_stage */
     TRO_SERIES_LATENCY = TRO_N_STAGES,                            /* frame in to findings */
     TRO_SERIES_RUN = TRO_SERIES_LATENCY + TRO_BOARD_MAX_NETWORKS, /* the network alone */
     TRO_SERIES_FRAME = TRO_SERIES_RUN + TRO_BOARD_MAX_NETWORKS,   /* in to last findings */

@@ -121,7 +121,7 @@ static void put_workers(const struct tro_console_status *s, struct tro_buf *out)
     for (int i = 0; i < s->n_workers; i++) {
         tro_buf_str(out, "trocar_worker_up{");
         put_label(out, "device", s->workers[i].device);
-        tro_buf_printf(out, "} %d\n", s->workers[i].state == TRO_WORKER_IS_RUNNING);
+        tro_buf_printf(out, "} %d\n", s->workers[i].state == TRO_WORKER_RUNNING);
     }
     put_head(out, "trocar_worker_restarts_total", "counter", "Workers that were started again.");
     for (int i = 0; i < s->n_workers; i++) {
@@ -159,8 +159,8 @@ static void put_histograms(const struct tro_console_status *s, struct tro_buf *o
 {
     put_head(out, "trocar_stage_seconds", "histogram", "Time of a stage of a frame.");
     for (int i = 0; i < TRO_N_STAGES; i++)
-        put_histogram(s, "trocar_stage_seconds", "stage", tro_stage_name((enum tro_stage)i),
-                      TRO_SERIES_STAGE + i, out);
+        put_histogram(s, "trocar_stage_seconds", "stage",
+                      tro_trace_stage_name((enum tro_trace_stage)i), TRO_SERIES_STAGE + i, out);
     put_head(out, "trocar_findings_latency_seconds", "histogram",
              "From the frame in to the findings of a network.");
     for (int i = 0; i < s->config->n_networks; i++)

@@ -58,11 +58,14 @@ int tro_setup_open(struct tro_setup *s, const struct tro_config *c,
         .workers = workers,
         .networks = networks,
         .findings = calls->findings,
+        .completed = calls->completed,
+        .n_times = calls->n_times,
         .skipped = calls->skipped,
         .changed = calls->changed,
         .ctx = calls->ctx,
     };
-    opts.ring = s->ring = tro_ring_create(&c->source.form, tro_supervisor_n_readers(&opts), err);
+    opts.ring = s->ring = tro_ring_create(
+        &c->source.form, tro_supervisor_n_readers(&opts) + calls->n_more_readers, err);
     s->supervisor = s->ring ? tro_supervisor_create(&opts, err) : NULL;
     const int rc = s->supervisor ? tro_supervisor_start(s->supervisor, err) : err->status;
     if (rc < 0)

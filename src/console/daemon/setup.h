@@ -19,9 +19,12 @@ struct tro_setup {
 /* As in struct tro_supervisor_opts. */
 struct tro_setup_calls {
     void (*findings)(void *ctx, const struct tro_findings *f, const struct tro_stage *s);
+    void (*completed)(void *ctx, uint64_t frame, int64_t ns);
     void (*skipped)(void *ctx, const struct tro_skipped *s);
     void (*changed)(void *ctx, int worker, enum tro_worker_state state, const char *why);
     void *ctx;
+    size_t n_times;
+    int n_more_readers; /* of the ring, beside the workers'; they come last */
 };
 
 /* Makes the ring, starts the workers and waits until all plans are open and measured. Networks have

@@ -10,7 +10,6 @@
 #define TRO_STATE_NAME(id, name) name,
 static const char *const source_states[] = {TRO_SOURCE_STATES(TRO_STATE_NAME)};
 static const char *const network_states[] = {TRO_NETWORK_STATES(TRO_STATE_NAME)};
-static const char *const worker_states[] = {TRO_WORKER_STATES(TRO_STATE_NAME)};
 static const char *const privacy_states[] = {TRO_PRIVACY_STATES(TRO_STATE_NAME)};
 #undef TRO_STATE_NAME
 
@@ -31,11 +30,6 @@ static const char *const counter_keys[] = {
     TRO_COUNTERS(TRO_COUNTER_KEY)
 #undef TRO_COUNTER_KEY
 };
-
-const char *tro_worker_state_name(enum tro_worker_state state)
-{
-    return worker_states[state];
-}
 
 static void put_quantiles(const struct tro_console_status *s, const char *key, int series,
                           struct tro_json *j)
@@ -94,8 +88,8 @@ static void put_stages(const struct tro_console_status *s, struct tro_json *j)
     tro_json_array_begin(j, "stages");
     for (int i = 0; i < TRO_N_STAGES; i++) {
         tro_json_object_begin(j, NULL);
-        tro_json_string(j, "name", tro_stage_name((enum tro_stage)i));
-        tro_json_string(j, "what", tro_stage_what((enum tro_stage)i));
+        tro_json_string(j, "name", tro_trace_stage_name((enum tro_trace_stage)i));
+        tro_json_string(j, "what", tro_trace_stage_what((enum tro_trace_stage)i));
         put_quantiles(s, "time", TRO_SERIES_STAGE + i, j);
         tro_json_object_end(j);
     }
@@ -188,7 +182,7 @@ static void put_worker(const struct tro_status_worker *w, struct tro_json *j)
 {
     tro_json_object_begin(j, NULL);
     tro_json_string(j, "device", w->device);
-    tro_json_string(j, "state", worker_states[w->state]);
+    tro_json_string(j, "state", tro_worker_state_name(w->state));
     if (w->pid)
         tro_json_int(j, "pid", w->pid);
     else

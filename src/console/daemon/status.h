@@ -8,6 +8,7 @@
 #define TRO_CONSOLE_DAEMON_STATUS_H
 
 #include "console/core/board.h"
+#include "console/core/supervisor.h"
 #include "console/daemon/metrics.h"
 #include "console/rules/config.h"
 
@@ -23,11 +24,6 @@
     X(WAITING, "waiting")     \
     X(LOADING, "loading")     \
     X(REFUSED, "refused")
-#define TRO_WORKER_STATES(X)    \
-    X(STARTING, "starting")     \
-    X(RUNNING, "running")       \
-    X(RESTARTING, "restarting") \
-    X(ENDED, "ended")
 #define TRO_PRIVACY_STATES(X) \
     X(OFF, "off")             \
     X(UNSURE, "unsure")       \
@@ -41,14 +37,10 @@ enum tro_source_state { TRO_SOURCE_STATES(TRO_STATE_ENUM) TRO_N_SOURCE_STATES };
 #define TRO_STATE_ID(id) TRO_NETWORK_IS_##id
 enum tro_network_state { TRO_NETWORK_STATES(TRO_STATE_ENUM) TRO_N_NETWORK_STATES };
 #undef TRO_STATE_ID
-#define TRO_STATE_ID(id) TRO_WORKER_IS_##id
-enum tro_worker_state { TRO_WORKER_STATES(TRO_STATE_ENUM) TRO_N_WORKER_STATES };
-#undef TRO_STATE_ID
 #define TRO_STATE_ID(id) TRO_PRIVACY_IS_##id
 enum tro_privacy_state { TRO_PRIVACY_STATES(TRO_STATE_ENUM) TRO_N_PRIVACY_STATES };
 #undef TRO_STATE_ID
 #undef TRO_STATE_ENUM
-const char *tro_worker_state_name(enum tro_worker_state state);
 
 struct tro_status_network {
     enum tro_network_state state;
