@@ -42,6 +42,8 @@ int sim_write_picture(const struct sim *s, const char *name, const uint8_t *rgb,
                       struct tro_err *err);
 /* The member "truth" of the line that describes a frame. */
 void sim_put_truth(struct tro_json *j, const struct tro_endoscopy_truth *truth);
+/* A member that is a file's path, NAME.ENDING. */
+void sim_put_file(struct tro_json *j, const char *key, const char *name, const char *ending);
 /* The member "focal_length". */
 void sim_put_focal_length(struct tro_json *j, const struct tro_endoscopy *e);
 /* The member "disturbances". */

@@ -151,13 +151,6 @@ static void name_of(char name[128], const char *slice, int64_t seed, int64_t ind
     snprintf(name, 128, "%s/%06" PRId64 "/%06" PRId64, slice, seed, index);
 }
 
-static void put_file(struct tro_json *j, const char *key, const char *name, const char *ending)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s.%s", name, ending);
-    tro_json_string(j, key, path);
-}
-
 static void put_line(struct set *set, const struct tro_endoscopy *e, const struct slice *slice,
                      int64_t seed, int64_t index, const struct tro_endoscopy_truth *truth)
 {
@@ -166,10 +159,10 @@ static void put_line(struct set *set, const struct tro_endoscopy *e, const struc
     char name[128];
     tro_json_object_begin(j, NULL);
     name_of(name, slice->name, seed, index);
-    put_file(j, "picture", name, s->format);
+    sim_put_file(j, "picture", name, s->format);
     name_of(name, "truth", seed, index);
     for (int i = 0; i < SIM_N_PLANES && !truth->is_out_of_body; i++)
-        put_file(j, sim_plane_names[i], name, sim_plane_endings[i]);
+        sim_put_file(j, sim_plane_names[i], name, sim_plane_endings[i]);
     tro_json_string(j, "split", split_of(set, seed - s->seed));
     tro_json_string(j, "slice", slice->name);
     tro_json_int(j, "procedure", seed);

@@ -87,6 +87,13 @@ int sim_write_truth(const struct sim *s, const char *name, struct sim_planes *p,
     return tro_picture_write_16(path, w, h, p->hundredths, err);
 }
 
+void sim_put_file(struct tro_json *j, const char *key, const char *name, const char *ending)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s.%s", name, ending);
+    tro_json_string(j, key, path);
+}
+
 static void put_point(struct tro_json *j, const char *key, const struct tro_endoscopy_point *p)
 {
     tro_json_object_begin(j, key);

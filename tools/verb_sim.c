@@ -75,6 +75,9 @@ static int write_frame(const struct sim *s, const struct tro_endoscopy *e, int64
     if (!s->has_truth)
         return 0;
     tro_json_object_begin(lines, NULL);
+    sim_put_file(lines, "picture", name, s->format);
+    for (int plane = 0; plane < SIM_N_PLANES && !p->truth.is_out_of_body; plane++)
+        sim_put_file(lines, sim_plane_names[plane], name, sim_plane_endings[plane]);
     tro_json_int(lines, "frame", s->first + i);
     sim_put_focal_length(lines, e);
     sim_put_disturbances(lines, &s->opts.disturb);

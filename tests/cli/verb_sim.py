@@ -56,7 +56,10 @@ def frames_with_truth():
         is_instrument = label >= FIRST_OF_INSTRUMENT
         equal((is_instrument == (instance > 0)).all(), True, 'instances where instruments are')
         equal(((label > 0) == (depth > 0)).all(), True, 'depth where something is')
-        same_boxes(lines('a')[i]['truth'], instance)
+        line = lines('a')[i]
+        same_boxes(line['truth'], instance)
+        equal([line[key] for key in ('picture', 'label', 'instance', 'depth')],
+              [f'frame_000{i}.{end}png' for end in ('', 'label.', 'instance.', 'depth.')], 'files')
 
 
 def same_focal_length(frame, width, height):
