@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The console's server alone, on a free port of 127.0.0.1, for tests/cli/console_server.py:
- *     tool_console_server CONFIG [no-media]
+ *     tool_console_server CONFIG [no-media|impatient]
  * Prints "port N". Frames, findings and viewers are made up: what is tested is the server, and the
- * texts that status, metrics, sentences and traces become. Lines on standard input:
+ * texts that status, metrics, sentences and traces become. Impatient: clients have a second for
+ * what they do. Lines on standard input:
  *     event NAME JSON      to all who listen
  *     gone ID              a viewer went by itself
  *     slow MS              offers take that long from now on
@@ -205,7 +206,7 @@ static void obey(struct tool *t, struct tro_server *server, char *line)
     }
 }
 
-static int serve(struct tool *t, bool has_media, struct tro_err *err)
+static int serve(struct tool *t, const char *how, struct tro_err *err)
 {
     struct tro_server_opts opts = {.host = t->config.server.host,
                                    .port = t->config.server.port,
@@ -216,10 +217,10 @@ static int serve(struct tool *t, bool has_media, struct tro_err *err)
                                    .calls = {offer, trickle, close_viewer, write_status,
                                              write_sentences, dismiss, display, trace,
                                              write_metrics, t}};
-    if (!has_media) {
-        opts.calls.offer = NULL;
-        opts.calls.display = NULL;
-    }
+    if (strcmp(how, "no-media") == 0)
+        opts.calls = (struct tro_server_calls){.ctx = t};
+    if (strcmp(how, "impatient") == 0)
+        opts.request_ms = opts.answer_ms = opts.listen_ms = 1000;
     struct tro_server *const server = tro_server_create(&opts, err);
     if (!server)
         return err->status;
@@ -251,7 +252,7 @@ int main(int argc, char **argv)
         set_up(&t);
         if (pthread_create(&frames, NULL, make_frames, &t) != 0)
             return 3;
-        rc = serve(&t, argc < 3, &err);
+        rc = serve(&t, argc > 2 ? argv[2] : "", &err);
         t.is_over = 1;
         pthread_join(frames, NULL);
     }

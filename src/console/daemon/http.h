@@ -14,10 +14,11 @@
 
 /* What a connection is doing, and since when: the guard cuts those that take too long. */
 enum tro_http_phase {
-    TRO_HTTP_READING,  /* handshake, request, idle between two */
-    TRO_HTTP_WORKING,  /* our own code */
-    TRO_HTTP_SENDING,  /* an answer */
-    TRO_HTTP_STREAMING /* events */
+    TRO_HTTP_READING,   /* handshake, request, idle between two */
+    TRO_HTTP_WORKING,   /* our own code */
+    TRO_HTTP_SENDING,   /* an answer */
+    TRO_HTTP_STREAMING, /* events */
+    TRO_HTTP_N_PHASES
 };
 
 struct tro_http_conn {
@@ -32,6 +33,7 @@ struct tro_server {
     struct tro_server_calls calls;
     const struct tro_tokens *tokens;
     struct tro_metrics *metrics;
+    int64_t limits_ns[TRO_HTTP_N_PHASES];
     bool is_tls;
     int listen_fd, port;
     struct MHD_Daemon *mhd;

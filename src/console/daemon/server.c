@@ -18,9 +18,9 @@
 #include "console/daemon/http.h"
 
 #define MAX_PEM_BYTES (1 << 20)
-#define READING_NS 20000000000   /* handshake and request, or idle */
-#define SENDING_NS 30000000000   /* an answer */
-#define STREAMING_NS 15000000000 /* between two texts of events that went out */
+#define REQUEST_MS 20000
+#define ANSWER_MS 30000
+#define LISTEN_MS 15000
 #define GUARD_NS 250000000
 #define IDLE_S 15u
 #define HEADER_BYTES ((size_t)16 << 10) /* libmicrohttpd's memory of a connection */
@@ -79,20 +79,11 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **socket_c
         conn_remove(ctx, *socket_context);
 }
 
-static bool is_late(const struct tro_http_conn *c, int64_t now_ns)
-{
-    const int64_t limits_ns[] = {[TRO_HTTP_READING] = READING_NS,
-                                 [TRO_HTTP_WORKING] = INT64_MAX,
-                                 [TRO_HTTP_SENDING] = SENDING_NS,
-                                 [TRO_HTTP_STREAMING] = STREAMING_NS};
-    return now_ns - c->since_ns > limits_ns[c->phase];
-}
-
 /* Both ends see the socket's end; libmicrohttpd closes the connection. */
 static void cut_late(struct tro_server *s, int64_t now_ns)
 {
     for (struct tro_http_conn *c = s->conns; c; c = c->next) {
-        if (c->is_cut || !is_late(c, now_ns))
+        if (c->is_cut || now_ns - c->since_ns <= s->limits_ns[c->phase])
             continue;
         c->is_cut = true;
         shutdown(c->fd, SHUT_RDWR);
@@ -361,6 +352,15 @@ static int start(struct tro_server *s, const struct tro_server_opts *o, struct t
     return 0;
 }
 
+static void set_limits(struct tro_server *s, const struct tro_server_opts *o)
+{
+    s->limits_ns[TRO_HTTP_READING] = (o->request_ms ? o->request_ms : REQUEST_MS) *
+                                     INT64_C(1000000);
+    s->limits_ns[TRO_HTTP_WORKING] = INT64_MAX;
+    s->limits_ns[TRO_HTTP_SENDING] = (o->answer_ms ? o->answer_ms : ANSWER_MS) * INT64_C(1000000);
+    s->limits_ns[TRO_HTTP_STREAMING] = (o->listen_ms ? o->listen_ms : LISTEN_MS) * INT64_C(1000000);
+}
+
 struct tro_server *tro_server_create(const struct tro_server_opts *opts, struct tro_err *err)
 {
     struct tro_server *const s = tro_calloc(1, sizeof(*s));
@@ -378,6 +378,7 @@ struct tro_server *tro_server_create(const struct tro_server_opts *opts, struct 
     s->tokens = opts->tokens;
     s->metrics = opts->metrics;
     s->listen_fd = -1;
+    set_limits(s, opts);
     s->events = tro_events_create(err);
     s->sessions = s->events ? tro_sessions_create(err) : NULL;
     if (!s->sessions || start(s, opts, err) < 0) {

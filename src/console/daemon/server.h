@@ -58,6 +58,9 @@ struct tro_server_opts {
     const char *certificate, *key;   /* PEM files; both NULL: plain HTTP */
     const struct tro_tokens *tokens; /* must outlive the server */
     struct tro_metrics *metrics;     /* counts of its own go there; may be NULL */
+    /* How long a client may take: for a request (with its handshake, and idle between two), for an
+     * answer, for a text of events. 0: 20, 30 and 15 s. */
+    int request_ms, answer_ms, listen_ms;
     struct tro_server_calls calls;
 };
 
