@@ -131,24 +131,24 @@ static void put_workers(const struct tro_console_status *s, struct tro_buf *out)
     }
 }
 
-/* label_key NULL: the series has none. */
+/* label_key "": the series has none. */
 static void put_histogram(const struct tro_console_status *s, const char *name,
                           const char *label_key, const char *label, int series, struct tro_buf *out)
 {
     struct tro_metrics_histogram h;
     struct tro_buf text = {0};
     tro_metrics_histogram(s->metrics, series, &h);
-    if (label_key)
+    if (*label_key)
         put_label(&text, label_key, label);
     tro_buf_u8(&text, 0);
     out->failed = out->failed || text.failed;
     const char *const labels = text.failed ? "" : (const char *)text.p;
-    const char *const comma = label_key ? "," : "";
+    const char *const comma = *label_key ? "," : "";
     for (int i = 0; i < TRO_N_BUCKETS; i++)
         tro_buf_printf(out, "%s_bucket{%s%sle=\"%g\"} %llu\n", name, labels, comma,
                        tro_metrics_bounds_s[i], (unsigned long long)h.count[i]);
     const unsigned long long n = h.count[TRO_N_BUCKETS];
-    const char *const open = label_key ? "{" : "", *const close = label_key ? "}" : "";
+    const char *const open = *label_key ? "{" : "", *const close = *label_key ? "}" : "";
     tro_buf_printf(out, "%s_bucket{%s%sle=\"+Inf\"} %llu\n", name, labels, comma, n);
     tro_buf_printf(out, "%s_sum%s%s%s %.9g\n", name, open, labels, close, h.sum_s);
     tro_buf_printf(out, "%s_count%s%s%s %llu\n", name, open, labels, close, n);
@@ -172,10 +172,10 @@ static void put_histograms(const struct tro_console_status *s, struct tro_buf *o
                       TRO_SERIES_RUN + i, out);
     put_head(out, "trocar_frame_latency_seconds", "histogram",
              "From the frame in to the last of its findings.");
-    put_histogram(s, "trocar_frame_latency_seconds", NULL, NULL, TRO_SERIES_FRAME, out);
+    put_histogram(s, "trocar_frame_latency_seconds", "", "", TRO_SERIES_FRAME, out);
     put_head(out, "trocar_glass_latency_seconds", "histogram",
              "From the frame in to an expert's screen.");
-    put_histogram(s, "trocar_glass_latency_seconds", NULL, NULL, TRO_SERIES_GLASS, out);
+    put_histogram(s, "trocar_glass_latency_seconds", "", "", TRO_SERIES_GLASS, out);
 }
 
 void tro_status_prometheus(const struct tro_console_status *s, struct tro_buf *out)
