@@ -88,6 +88,7 @@ static int open_console(struct console *c, const char *program, struct tro_err *
     struct tro_supervisor_opts opts = {.program = program ? program
                                                           : kit_program("../trocar-worker"),
                                        .budget_ns = 20 * SECOND,
+                                       .n_times = 100000,
                                        .n_workers = 1,
                                        .n_networks = N_NETWORKS,
                                        .workers = &cpu,
@@ -178,9 +179,9 @@ TEST(frames_become_findings)
     for (int i = 0; i < N_NETWORKS; i++) {
         struct tro_tally_network t;
         CHECK(tro_tally_network(tro_supervisor_tally(c.supervisor), i, &t));
-        CHECK_INT(t.ran, c.n_findings[i]);
-        CHECK_INT(t.skipped[TRO_SKIP_LATE], 0);
-        n_counted += t.ran + t.skipped[TRO_SKIP_BUSY];
+        CHECK_INT(t.count.ran, c.n_findings[i]);
+        CHECK_INT(t.count.skipped[TRO_SKIP_LATE], 0);
+        n_counted += t.count.ran + t.count.skipped[TRO_SKIP_BUSY];
         CHECK(t.latency.min > 0 && t.latency.max >= t.latency.p999);
     }
     CHECK_INT(n_counted, n + n / 2);
@@ -248,7 +249,7 @@ TEST(a_plan_on_trial)
     CHECK_INT(open_console(&c, NULL, &err), 0);
     const int i = tro_supervisor_load(c.supervisor, 0, &n, &err);
     CHECK_INT(i, N_NETWORKS);
-    for (int k = 0; k < 2000 && t.ran < 3; k++) {
+    for (int k = 0; k < 2000 && t.count.ran < 3; k++) {
         put_frame(&c);
         usleep(10000);
         CHECK(tro_supervisor_network(c.supervisor, i, &s));
@@ -256,7 +257,7 @@ TEST(a_plan_on_trial)
     }
     CHECK(s.is_running && s.is_trial);
     CHECK_STR(s.opened.error, "");
-    CHECK(t.ran >= 3);
+    CHECK(t.count.ran >= 3);
     CHECK_INT(c.n_wrong, 0); /* it is counted, not handed on */
     CHECK_INT(tro_supervisor_unload(c.supervisor, i, &err), 0);
     CHECK(!tro_supervisor_network(c.supervisor, i, &s));

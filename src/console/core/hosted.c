@@ -70,6 +70,7 @@ static void write_opened(const struct tro_opened_network *n, struct tro_json *j)
 void tro_opened_write(const struct tro_opened *o, struct tro_json *j)
 {
     tro_json_object_begin(j, NULL);
+    tro_json_string(j, "notice", o->notice);
     tro_json_array_begin(j, "networks");
     for (int i = 0; i < o->n_networks; i++)
         write_opened(&o->networks[i], j);

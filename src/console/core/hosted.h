@@ -51,6 +51,7 @@ struct tro_opened_network {
 };
 
 struct tro_opened {
+    char notice[512]; /* what the user should know of the worker; "": nothing */
     int n_networks;
     struct tro_opened_network networks[TRO_HOSTED_MAX_NETWORKS];
 };

@@ -57,7 +57,9 @@ static int read_network(void *ctx, const char *key, const struct tro_field *f)
         return tro_field_fail(f, "expected a name and plans, found none");
     TRO_TRY(read_times(f, "worst_ns", n->n_tiers, n->worst_ns));
     TRO_TRY(read_int(f, "every", 1, 1000000, &n->every));
-    TRO_TRY(tro_field_int(f, "deadline_ns", 1, INT64_C(3600000000000), &n->deadline_ns));
+    const int rc = tro_field_int(f, "deadline_ns", 1, INT64_C(3600000000000), &n->deadline_ns);
+    if (rc <= 0)
+        return rc < 0 ? rc : tro_field_fail(f, "expected the key deadline_ns, found none");
     TRO_TRY(read_int(f, "priority", 0, 1000, &n->priority));
     TRO_TRY(tro_field_bool(f, "trial", &n->is_trial));
     h->n_networks++;
@@ -73,6 +75,9 @@ static int read_hosted(const struct tro_field *top, struct tro_hosted *h)
     TRO_TRY(read_int(top, "lanes", 1, TRO_HOSTED_MAX_NETWORKS, &h->lanes));
     TRO_TRY(read_int(top, "reader", 0, 15, &h->reader));
     TRO_TRY(tro_field_number(top, "focal_length", &focal_length));
+    if (!(focal_length >= 0 && focal_length <= 1000))
+        return tro_field_fail(top, "focal_length: expected 0 to 1000 widths, found %g",
+                              focal_length);
     h->focal_length = (float)focal_length;
     const int rc = tro_field_get(top, "networks", &networks);
     if (rc == 0 || !h->device)
@@ -120,6 +125,15 @@ static int read_names(const struct tro_field *f, struct tro_finding_names *to)
     return 0;
 }
 
+/* As much as there is room for. */
+static void copy_text(const char *from, char *to, size_t n_to)
+{
+    const size_t n = strlen(from);
+    const size_t n_kept = n < n_to ? n : n_to - 1;
+    memcpy(to, from, n_kept);
+    to[n_kept] = 0;
+}
+
 static int read_opened(void *ctx, const char *key, const struct tro_field *f)
 {
     struct tro_opened *const o = ctx;
@@ -135,25 +149,31 @@ static int read_opened(void *ctx, const char *key, const struct tro_field *f)
     TRO_TRY(tro_field_text(f, "error", &error));
     if (n->n_tiers == 0 && !*error)
         return tro_field_fail(f, "expected engines or an error, found neither");
-    const size_t n_error = strlen(error);
-    const size_t n_kept = n_error < sizeof n->error ? n_error : sizeof n->error - 1;
-    memcpy(n->error, error, n_kept);
-    n->error[n_kept] = 0;
+    copy_text(error, n->error, sizeof n->error);
     o->n_networks++;
     return 0;
+}
+
+static int read_all_opened(const struct tro_field *top, struct tro_opened *out)
+{
+    struct tro_field networks;
+    const char *notice = "";
+    TRO_TRY(tro_field_text(top, "notice", &notice));
+    copy_text(notice, out->notice, sizeof out->notice);
+    const int rc = tro_field_get(top, "networks", &networks);
+    if (rc == 0)
+        return tro_field_fail(top, "expected networks, found none");
+    return rc < 0 ? rc : tro_field_each_element(&networks, read_opened, out);
 }
 
 int tro_opened_read(const char *text, size_t n, struct tro_opened *out, struct tro_err *err)
 {
     struct tro_arena arena = {0};
-    struct tro_field top, networks;
-    out->n_networks = 0;
+    struct tro_field top;
+    *out = (struct tro_opened){0};
     int rc = tro_field_parse(text, n, &arena, &top, err);
     if (rc >= 0) {
-        rc = tro_field_get(&top, "networks", &networks);
-        rc = rc == 0  ? tro_field_fail(&top, "expected networks, found none")
-             : rc < 0 ? rc
-                      : tro_field_each_element(&networks, read_opened, out);
+        rc = read_all_opened(&top, out);
         tro_field_finish(&top);
     }
     tro_arena_finish(&arena);

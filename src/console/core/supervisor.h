@@ -97,6 +97,7 @@ struct tro_worker_counters {
     int pid;                         /* 0: none */
     uint64_t starts, hangs, refused; /* refused: messages that were none */
     char why[256];                   /* it ended last; "": it never did */
+    char notice[512];                /* what the user should know of how it runs; "": nothing */
 };
 void tro_supervisor_worker(struct tro_supervisor *s, int worker, struct tro_worker_counters *out);
 

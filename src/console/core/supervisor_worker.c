@@ -92,6 +92,8 @@ static int hear_opened(struct tro_supervised_worker *w, const struct tro_wire *m
     TRO_TRY(tro_opened_read((const char *)m->body, m->n, &o, err));
     pthread_mutex_lock(&w->s->lock);
     int rc = 0;
+    if (o.notice[0])
+        memcpy(w->counters.notice, o.notice, sizeof o.notice);
     for (int i = 0; rc >= 0 && i < o.n_networks; i++)
         rc = take_opened(w, &o.networks[i], err);
     const bool is_running = rc >= 0 && has_all(w);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "console/core/worker.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -15,7 +16,9 @@
 struct worker {
     struct tro_worker_shared shared;
     int control_fd, pixels_fd; /* of the ring */
-    struct tro_arena arena;    /* of what was asked for */
+    struct tro_pinned *pinned; /* its pixels, for a GPU */
+    char notice[512];
+    struct tro_arena arena; /* of what was asked for */
     struct tro_hosted hosted;
     struct tro_worker_lane *lanes[MAX_LANES]; /* NULL: free */
     int n_first;                              /* those of the configuration */
@@ -119,6 +122,20 @@ static int make_lanes(struct worker *w, struct tro_err *err)
     return 0;
 }
 
+/* A GPU reads frames where they lie. Without that they are copied first, which costs time alone. */
+static void pin_pixels(struct worker *w)
+{
+    struct tro_err err = {0};
+    size_t n_bytes;
+    const uint8_t *const pixels = tro_ring_pixels(w->shared.ring, &n_bytes);
+    if (!is_gpu(w))
+        return;
+    w->pinned = tro_pinned_register(w->hosted.device, pixels, n_bytes, &err);
+    if (!w->pinned)
+        snprintf(w->notice, sizeof w->notice, "frames are copied before the GPU gets them: %.400s",
+                 err.text);
+}
+
 /* ---- messages ------------------------------------------------------------------------------- */
 
 static int receive(struct worker *w, struct tro_wire *m, struct tro_err *err)
@@ -172,6 +189,7 @@ static int tell_opened(struct worker *w, struct tro_err *err)
     struct tro_opened *const o = tro_calloc(1, sizeof *o);
     if (!o)
         return tro_fail_nomem(err);
+    memcpy(o->notice, w->notice, sizeof o->notice);
     for (int i = 0; i < w->n_first; i++)
         tro_worker_lane_tell(w->lanes[i], o);
     const int rc = tro_worker_send_opened(w->shared.socket, o, err);
@@ -237,7 +255,10 @@ static int work(struct worker *w, struct tro_err *err)
     w->shared.device = w->hosted.device;
     w->shared.focal_length = w->hosted.focal_length;
     w->shared.ring = tro_ring_open(w->control_fd, w->pixels_fd, w->hosted.reader, err);
-    rc = w->shared.ring ? make_lanes(w, err) : err->status;
+    if (!w->shared.ring)
+        return err->status;
+    pin_pixels(w);
+    rc = make_lanes(w, err);
     if (rc >= 0)
         rc = start_lanes(w, err);
     if (rc >= 0)
@@ -261,6 +282,7 @@ static void finish(struct worker *w)
     atomic_store(&w->shared.is_stopped, true);
     for (int i = 0; i < MAX_LANES; i++)
         end_lane(w, i);
+    tro_pinned_destroy(w->pinned);
     tro_ring_destroy(w->shared.ring);
     pthread_cond_destroy(&w->shared.wake);
     pthread_mutex_destroy(&w->shared.alone);

@@ -40,6 +40,12 @@ static void take_findings(void *ctx, const struct tro_findings *f, const struct 
 static void take_change(void *ctx, int worker, enum tro_worker_state state, const char *why)
 {
     struct headless *const h = ctx;
+    struct tro_worker_counters w;
+    if (state == TRO_WORKER_RUNNING && h->setup.supervisor) {
+        tro_supervisor_worker(h->setup.supervisor, worker, &w);
+        if (w.notice[0] && w.starts == 1)
+            fprintf(stderr, "trocard: worker of %s: %s\n", h->setup.device[worker], w.notice);
+    }
     if (state == TRO_WORKER_PAUSED)
         fprintf(stderr, "trocard: %s: it is started again\n", *why ? why : h->setup.device[worker]);
 }
@@ -97,6 +103,7 @@ static void json_worker(struct headless *h, int i, struct tro_json *j)
     tro_json_int(j, "hangs", (int64_t)w.hangs);
     tro_json_int(j, "refused", (int64_t)w.refused);
     tro_json_string(j, "why", w.why);
+    tro_json_string(j, "notice", w.notice);
     tro_json_object_end(j);
 }
 
