@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/thread.h"
+#include "console/core/source_frames.h"
 #include "console/media/nv12.h"
 #include "console/media/timemark.h"
 
@@ -20,6 +21,7 @@ struct tro_capture {
     struct tro_capture_opts opts;
     struct tro_frame_form nv12; /* of pictures */
     GstBufferPool *frames, *pictures;
+    struct tro_source_frames *files; /* of the kind `frames`, which brings its own thread */
     pthread_t thread;
     bool is_started;
     pthread_mutex_t lock; /* of is_stopping, to wait on */
@@ -113,6 +115,44 @@ static void copy_frame(const struct tro_frame_form *form, const GstVideoFrame *f
         copy_rows(to + width * (size_t)form->height, GST_VIDEO_FRAME_PLANE_DATA(from, 1),
                   GST_VIDEO_FRAME_PLANE_STRIDE(from, 1), width, form->height / 2);
     }
+}
+
+/* ---- from files ------------------------------------------------------------------------ */
+
+static void on_file_frame(void *ctx, const struct tro_frame *f)
+{
+    struct tro_capture *const c = ctx;
+    GstBuffer *frame = next_frame(c, f->captured_ns);
+    GstMapInfo map;
+    if (frame && gst_buffer_map(frame, &map, GST_MAP_WRITE)) {
+        memcpy(map.data, f->bytes, map.size);
+        if (c->opts.has_mark)
+            tro_timemark_write(&c->opts.form, map.data, (uint32_t)c->last_id);
+        gst_buffer_unmap(frame, &map);
+        hand_on(c, frame, f->captured_ns);
+    }
+    gst_clear_buffer(&frame);
+}
+
+static void on_files_ended(void *ctx)
+{
+    struct tro_capture *const c = ctx;
+    struct tro_err err;
+    tro_fail(&err, TRO_E_IO, "source '%s': it has ended", c->opts.location);
+    c->opts.ended(c->opts.ctx, &err, true);
+}
+
+static int open_files(struct tro_capture *c, struct tro_err *err)
+{
+    const struct tro_source_frames_opts files = {.location = c->opts.location,
+                                                 .form = c->opts.form,
+                                                 .fps = c->opts.fps,
+                                                 .loops = c->opts.loops,
+                                                 .frame = on_file_frame,
+                                                 .ended = on_files_ended,
+                                                 .ctx = c};
+    c->files = tro_source_frames_create(&files, err);
+    return c->files ? 0 : TRO_E_INPUT;
 }
 
 /* ---- from GStreamer -------------------------------------------------------------------- */
@@ -327,7 +367,7 @@ struct tro_capture *tro_capture_create(const struct tro_capture_opts *opts, stru
     pthread_mutex_init(&c->lock, NULL);
     c->frames = tro_pipe_pool(n_bytes, err);
     c->pictures = tro_pipe_pool(tro_frame_n_bytes(&c->nv12), err);
-    if (c->frames && c->pictures)
+    if (c->frames && c->pictures && (opts->source != TRO_SOURCE_FRAMES || open_files(c, err) == 0))
         return c;
     tro_capture_destroy(c);
     return NULL;
@@ -335,6 +375,8 @@ struct tro_capture *tro_capture_create(const struct tro_capture_opts *opts, stru
 
 int tro_capture_start(struct tro_capture *c, struct tro_err *err)
 {
+    if (c->files)
+        return tro_source_frames_start(c->files, err);
     if (pthread_create(&c->thread, NULL, run, c) != 0)
         return tro_fail(err, TRO_E_NOMEM, "no thread for the capture");
     c->is_started = true;
@@ -359,6 +401,7 @@ void tro_capture_destroy(struct tro_capture *c)
     pthread_mutex_unlock(&c->lock);
     if (c->is_started)
         pthread_join(c->thread, NULL);
+    tro_source_frames_destroy(c->files);
     end_pool(c->frames);
     end_pool(c->pictures);
     pthread_cond_destroy(&c->wake);

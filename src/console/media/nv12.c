@@ -144,48 +144,59 @@ struct plane {
 
 static void mean_blocks(const struct plane *p, int block, uint8_t *cells)
 {
+    const int nx = n_blocks(p->width, block);
     for (int y0 = 0; y0 < p->height; y0 += block)
-        for (int x0 = 0; x0 < p->width; x0 += block) {
+        for (int i = 0; i < nx; i++) {
+            const int x0 = i * block, x1 = x0 + block < p->width ? x0 + block : p->width;
             const int y1 = y0 + block < p->height ? y0 + block : p->height;
-            const int x1 = x0 + block < p->width ? x0 + block : p->width;
             uint32_t sum = 0;
-            for (int y = y0; y < y1; y++)
+            for (int y = y0; y < y1; y++) {
+                const uint8_t *const row = p->bytes + (ptrdiff_t)y * p->stride;
                 for (int x = x0; x < x1; x++)
-                    sum += p->bytes[y * p->stride + x * p->pixel];
+                    sum += row[x * p->pixel];
+            }
             const uint32_t n = (uint32_t)((y1 - y0) * (x1 - x0));
             *cells++ = (uint8_t)((sum + n / 2) / n);
         }
 }
 
-/* The two blocks whose middles a pixel lies between, and its part of the second in 1 / 2 block. */
-struct between {
-    int first, second, t;
-};
+#define PART 16 /* bits of parts of values */
 
-static struct between between_of(int at, int block, int n)
+/* A row of the blocks' own height between two rows of blocks. */
+static uint32_t cell_at(const uint8_t *a, const uint8_t *b, int i, uint32_t second)
 {
-    const int from_middle = 2 * at + 1 - block; /* halves of pixels from the first block's middle */
-    if (from_middle < 0)
-        return (struct between){0, 0, 0};
-    const int first = from_middle / (2 * block);
-    return (struct between){first, first + 1 < n ? first + 1 : first, from_middle % (2 * block)};
+    return a[i] * ((1u << PART) - second) + b[i] * second;
+}
+
+/* From one block's middle to the next one's in equal steps; flat before the first middle and behind
+ * the last one. */
+static void fill_row(uint8_t *row, const struct plane *p, int block, const uint8_t *a,
+                     const uint8_t *b, uint32_t second)
+{
+    const int nx = n_blocks(p->width, block);
+    int x = 0;
+    for (int i = -1; i < nx; i++) {
+        const uint32_t left = cell_at(a, b, i < 0 ? 0 : i, second);
+        const uint32_t right = cell_at(a, b, i + 1 < nx ? i + 1 : nx - 1, second);
+        const int end = i * block + block + block / 2;
+        const int32_t step = ((int32_t)right - (int32_t)left) / block;
+        uint32_t value = left + (uint32_t)(step / 2) + (1u << (PART - 1));
+        for (; x < end && x < p->width; x++, value += (uint32_t)step)
+            row[x * p->pixel] = (uint8_t)(value >> PART);
+    }
 }
 
 static void fill_between(const struct plane *p, int block, const uint8_t *cells)
 {
     const int nx = n_blocks(p->width, block), ny = n_blocks(p->height, block);
-    const int whole = 2 * block;
     for (int y = 0; y < p->height; y++) {
-        const struct between v = between_of(y, block, ny);
-        const uint8_t *const a = cells + v.first * nx, *const b = cells + v.second * nx;
-        uint8_t *const row = p->bytes + y * p->stride;
-        for (int x = 0; x < p->width; x++) {
-            const struct between h = between_of(x, block, nx);
-            const int left = a[h.first] * (whole - v.t) + b[h.first] * v.t;
-            const int right = a[h.second] * (whole - v.t) + b[h.second] * v.t;
-            row[x * p->pixel] = (uint8_t)((left * (whole - h.t) + right * h.t + whole * whole / 2) /
-                                          (whole * whole));
-        }
+        /* Halves of pixels from the first block's middle. */
+        const int from_middle = 2 * y + 1 - block > 0 ? 2 * y + 1 - block : 0;
+        const int first = from_middle / (2 * block);
+        const int second = first + 1 < ny ? first + 1 : first;
+        const uint32_t part = (uint32_t)(from_middle % (2 * block) << PART) / (2 * (uint32_t)block);
+        fill_row(p->bytes + (ptrdiff_t)y * p->stride, p, block, cells + (ptrdiff_t)first * nx,
+                 cells + (ptrdiff_t)second * nx, part);
     }
 }
 
