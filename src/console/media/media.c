@@ -20,8 +20,9 @@ struct tro_media {
     struct tro_capture *capture;
     atomic_bool is_blurred;
     atomic_uint_fast64_t n_captured;
-    pthread_mutex_t lock;   /* of the next */
+    pthread_mutex_t lock;   /* of the next two */
     uint64_t encoded_frame; /* the last one that was told of */
+    bool is_stopped;
 };
 
 /* ---- from capture and encoders ---------------------------------------------------------- */
@@ -56,7 +57,7 @@ static void on_coded(void *ctx, const struct tro_coded *c)
     if (!m->opts.encoded || c->frame == 0)
         return;
     pthread_mutex_lock(&m->lock);
-    if (c->frame > m->encoded_frame) {
+    if (c->frame > m->encoded_frame && !m->is_stopped) {
         m->encoded_frame = c->frame;
         m->opts.encoded(m->opts.ctx, c->frame, c->captured_ns, c->rtp);
     }
@@ -140,6 +141,9 @@ void tro_media_stop(struct tro_media *m)
 {
     tro_capture_destroy(m->capture);
     m->capture = NULL;
+    pthread_mutex_lock(&m->lock);
+    m->is_stopped = true;
+    pthread_mutex_unlock(&m->lock);
 }
 
 void tro_media_destroy(struct tro_media *m)

@@ -44,6 +44,7 @@ struct tro_media_opts {
 /* opts are copied, strings too. */
 struct tro_media *tro_media_create(const struct tro_media_opts *opts, struct tro_err *err);
 int tro_media_start(struct tro_media *m, struct tro_err *err);
+/* For good; no callback comes after it has returned. Viewers end before destroy. */
 void tro_media_stop(struct tro_media *m);
 void tro_media_destroy(struct tro_media *m);
 

@@ -64,12 +64,12 @@ static bool is_address(const char *text)
 static enum candidate judge_candidate(struct tro_str value)
 {
     char text[TRO_CANDIDATE_BYTES], foundation[33], component[11], transport[11], priority[11];
-    char address[129], port[11], typ[4], type[16];
+    char address[129], port[11], typ[5], type[16];
     if (value.n >= sizeof(text))
         return CANDIDATE_BAD;
     memcpy(text, value.p, value.n);
     text[value.n] = '\0';
-    if (sscanf(text, "%32s %10s %10s %10s %128s %10s %3s %15s", foundation, component, transport,
+    if (sscanf(text, "%32s %10s %10s %10s %128s %10s %4s %15s", foundation, component, transport,
                priority, address, port, typ, type) != 8)
         return CANDIDATE_BAD;
     if (!is_number(component, 1, 256) || !is_number(priority, 0, 4294967295) ||
