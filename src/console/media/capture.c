@@ -122,6 +122,8 @@ static void copy_frame(const struct tro_frame_form *form, const GstVideoFrame *f
 static void on_file_frame(void *ctx, const struct tro_frame *f)
 {
     struct tro_capture *const c = ctx;
+    if (c->last_id == 0)
+        tro_pipe_raise_thread("capture");
     GstBuffer *frame = next_frame(c, f->captured_ns);
     GstMapInfo map;
     if (frame && gst_buffer_map(frame, &map, GST_MAP_WRITE)) {
@@ -164,12 +166,16 @@ struct from_pipe {
     int64_t heard_ns; /* when the last sample came, or the start */
 };
 
+static GstClockTime running_of(GstSample *sample)
+{
+    return gst_segment_to_running_time(gst_sample_get_segment(sample), GST_FORMAT_TIME,
+                                       GST_BUFFER_PTS(gst_sample_get_buffer(sample)));
+}
+
 /* Of live sources, whose time stamps are of the same clock; never in the future. */
 static int64_t time_of(const struct from_pipe *p, GstSample *sample, int64_t now_ns)
 {
-    const GstClockTime running = gst_segment_to_running_time(
-        gst_sample_get_segment(sample), GST_FORMAT_TIME,
-        GST_BUFFER_PTS(gst_sample_get_buffer(sample)));
+    const GstClockTime running = running_of(sample);
     if (!p->is_live || running == GST_CLOCK_TIME_NONE)
         return now_ns;
     const int64_t at = (int64_t)(gst_element_get_base_time(p->pipeline) + running);
@@ -179,9 +185,13 @@ static int64_t time_of(const struct from_pipe *p, GstSample *sample, int64_t now
 static void take_sample(struct tro_capture *c, const struct from_pipe *p, GstSample *sample)
 {
     const int64_t captured_ns = time_of(p, sample, tro_clock_ns());
+    /* A file's frames may come late and then at once: its own times count. */
+    const GstClockTime running = c->opts.source == TRO_SOURCE_FILE ? running_of(sample)
+                                                                   : GST_CLOCK_TIME_NONE;
+    const int64_t at = running == GST_CLOCK_TIME_NONE ? captured_ns : (int64_t)running;
     GstVideoInfo info;
     GstVideoFrame from;
-    if (!is_due(c, captured_ns) || !gst_video_info_from_caps(&info, gst_sample_get_caps(sample)) ||
+    if (!is_due(c, at) || !gst_video_info_from_caps(&info, gst_sample_get_caps(sample)) ||
         !gst_video_frame_map(&from, &info, gst_sample_get_buffer(sample), GST_MAP_READ))
         return;
     GstBuffer *frame = next_frame(c, captured_ns);
@@ -222,10 +232,11 @@ static GstElement *launch(struct tro_capture *c, struct tro_err *err)
     gchar *const source = source_text(c);
     GstCaps *const caps = tro_pipe_caps(&c->opts.form, 0);
     gchar *const form = gst_caps_to_string(caps);
-    gchar *const text = g_strdup_printf("%s ! videoconvert ! videoscale ! capsfilter caps=\"%s\" ! "
-                                        "appsink name=to max-buffers=2 drop=true "
-                                        "enable-last-sample=false",
-                                        source, form);
+    /* Of a file each frame is wanted, of all else the newest. */
+    gchar *const text = g_strdup_printf(
+        "%s ! videoconvert ! videoscale ! capsfilter caps=\"%s\" ! appsink name=to "
+        "max-buffers=2 drop=%s enable-last-sample=false",
+        source, form, c->opts.source == TRO_SOURCE_FILE ? "false" : "true");
     GstElement *const pipeline = tro_pipe_launch(text, err);
     GstElement *const from = pipeline && c->opts.source != TRO_SOURCE_GST
                                  ? gst_bin_get_by_name(GST_BIN(pipeline), "from")
@@ -245,6 +256,7 @@ static GstElement *launch(struct tro_capture *c, struct tro_err *err)
 static int open_pipe(struct tro_capture *c, struct from_pipe *p, struct tro_err *err)
 {
     *p = (struct from_pipe){.pipeline = launch(c, err), .heard_ns = tro_clock_ns()};
+    c->due_ns = 0;
     if (!p->pipeline)
         return TRO_E_DEVICE;
     p->sink = GST_APP_SINK(gst_bin_get_by_name(GST_BIN(p->pipeline), "to"));
@@ -338,7 +350,7 @@ static void capture_pipes(struct tro_capture *c)
 static void *run(void *ctx)
 {
     struct tro_capture *const c = ctx;
-    pthread_setname_np(pthread_self(), "capture");
+    tro_pipe_raise_thread("capture");
     capture_pipes(c);
     return NULL;
 }

@@ -9,11 +9,12 @@
 #include "base/err.h"
 #include "base/thread.h"
 #include "console/media/nv12.h"
+#include "console/media/paint.h"
 #include "console/media/sink.h"
 #include "console/media/timemark.h"
 #include "io/picture.h"
 
-#define N_WAITING 8
+#define N_WAITING 16
 #define SNAPSHOT_NS (INT64_C(2) * 1000000000)
 
 struct tro_display_path {
@@ -23,6 +24,9 @@ struct tro_display_path {
     struct tro_sink *sinks[TRO_MAX_DISPLAYS];
     int n_sinks;
     uint8_t *cells; /* for the blur */
+    struct tro_paint *painter;
+    struct tro_board_view *view;       /* NULL, both: there is no board */
+    int64_t looked_ns, looked_wall_ns; /* of the view */
     pthread_t thread;
     bool is_started;
 
@@ -66,11 +70,12 @@ static GstBuffer *paint(struct tro_display_path *d, GstBuffer *from, bool is_blu
         return NULL;
     }
     gst_buffer_extract(from, 0, map.data, map.size);
-    if (is_blurred) {
+    if (is_blurred)
         tro_nv12_blur(map.data, d->form.width, d->form.height, d->cells);
-        if (d->opts.media->has_mark)
-            tro_timemark_write(&d->form, map.data, (uint32_t)GST_BUFFER_OFFSET(from));
-    }
+    if (d->painter)
+        tro_paint_picture(d->painter, d->view, d->looked_ns, d->looked_wall_ns, map.data);
+    if (d->opts.media->has_mark)
+        tro_timemark_write(&d->form, map.data, (uint32_t)GST_BUFFER_OFFSET(from));
     gst_buffer_unmap(to, &map);
     GST_BUFFER_PTS(to) = GST_BUFFER_PTS(from);
     GST_BUFFER_OFFSET(to) = GST_BUFFER_OFFSET(from);
@@ -93,11 +98,23 @@ static void burn_in(struct tro_display_path *d, GstBuffer *from, GstBuffer *pain
     gst_buffer_unref(blurred);
 }
 
+static void look(struct tro_display_path *d)
+{
+    struct timespec wall;
+    if (!d->painter)
+        return;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    d->looked_wall_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
+    d->looked_ns = tro_clock_ns();
+    tro_board_look(d->opts.media->board, d->looked_ns, d->view);
+}
+
 static void show(struct tro_display_path *d, GstBuffer *from, uint64_t n_asked, bool is_new)
 {
     const bool is_asked = n_asked > 0;
     if (d->n_sinks == 0 && !tro_encoder_is_used(d->opts.burned) && !is_asked)
         return;
+    look(d);
     GstBuffer *const painted = paint(d, from, false);
     if (!painted)
         return;
@@ -140,7 +157,7 @@ static GstBuffer *next_picture(struct tro_display_path *d, uint64_t *n_asked, bo
 static void *run(void *ctx)
 {
     struct tro_display_path *const d = ctx;
-    pthread_setname_np(pthread_self(), "display");
+    tro_pipe_raise_thread("display");
     uint64_t n_asked;
     bool is_new;
     GstBuffer *picture;
@@ -152,6 +169,19 @@ static void *run(void *ctx)
 }
 
 /* ---- life ------------------------------------------------------------------------------- */
+
+static int make_painter(struct tro_display_path *d, struct tro_err *err)
+{
+    const struct tro_media_opts *const o = d->opts.media;
+    if (!o->board)
+        return 0;
+    d->view = tro_board_view_create(o->board, err);
+    if (!d->view)
+        return TRO_E_NOMEM;
+    d->painter = tro_paint_create(&d->form, o->names, d->view->n_networks,
+                                  (enum tro_language)o->language, err);
+    return d->painter ? 0 : TRO_E_NOMEM;
+}
 
 static int make_sinks(struct tro_display_path *d, struct tro_err *err)
 {
@@ -194,7 +224,7 @@ struct tro_display_path *tro_display_create(const struct tro_display_opts *opts,
     pthread_mutex_init(&d->lock, NULL);
     d->cells = tro_malloc(tro_nv12_n_cells(d->form.width, d->form.height));
     d->painted = tro_pipe_pool(tro_frame_n_bytes(&d->form), err);
-    if (d->cells && d->painted && make_sinks(d, err) == 0)
+    if (d->cells && d->painted && make_painter(d, err) == 0 && make_sinks(d, err) == 0)
         return d;
     if (!d->cells)
         tro_fail_nomem(err);
@@ -230,6 +260,9 @@ void tro_display_destroy(struct tro_display_path *d)
         gst_buffer_pool_set_active(d->painted, FALSE);
         gst_object_unref(d->painted);
     }
+    tro_paint_destroy(d->painter);
+    if (d->view)
+        tro_board_view_destroy(d->view);
     tro_free(d->cells);
     pthread_cond_destroy(&d->answered);
     pthread_cond_destroy(&d->wake);

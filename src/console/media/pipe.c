@@ -2,9 +2,14 @@
 #include "console/media/pipe.h"
 
 #include <gst/video/video.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/err.h"
+
+#define RAISED (-10) /* of 20 that there are above the usual */
 
 int tro_pipe_init(struct tro_err *err)
 {
@@ -145,6 +150,12 @@ GstBuffer *tro_pipe_buffer(GstBufferPool *pool, const struct tro_frame_form *for
         return NULL;
     add_strides(buffer, form);
     return buffer;
+}
+
+void tro_pipe_raise_thread(const char *name)
+{
+    pthread_setname_np(pthread_self(), name);
+    setpriority(PRIO_PROCESS, (id_t)gettid(), RAISED);
 }
 
 uint32_t tro_pipe_rtp(int64_t running_ns)

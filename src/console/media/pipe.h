@@ -38,6 +38,9 @@ GstBufferPool *tro_pipe_pool(size_t n_bytes, struct tro_err *err);
 /* One of them, with its strides where GStreamer's own are others. NULL: memory ran out. */
 GstBuffer *tro_pipe_buffer(GstBufferPool *pool, const struct tro_frame_form *form);
 
+/* Names the calling thread, and puts it before those of networks where the system allows that. */
+void tro_pipe_raise_thread(const char *name);
+
 /* What goes out in RTP for a running time. */
 uint32_t tro_pipe_rtp(int64_t running_ns);
 
