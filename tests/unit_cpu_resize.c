@@ -89,6 +89,58 @@ TEST(resize_left_to_the_reference)
     check("u8[1,6,5,6]", SCALES("2 2"), "mode = linear", "reference");
 }
 
+/* In whole numbers: the same bytes at every level, in any form. */
+static void check_int(const char *type, const char *params, const char *attrs)
+{
+    const char *const operands = strstr(params, "%sizes") ? "_, _, %sizes" : "_, %scales";
+    struct tro_buf b = {0};
+    tro_buf_printf(
+        &b,
+        "graph \"g\"\ninput %%x : %s\n%s\n%%y = resize_int(%%x, %s) {mode = linear%s}\n"
+        "%%z = max(%%y, %%y)\n%%t = transpose(%%x) {perm = [0,1,3,2]}\n"
+        "%%u = resize_int(%%t, %s) {mode = linear%s}\noutput %%y\noutput %%z\noutput %%u",
+        type, params, operands, attrs, operands, attrs);
+    CHECK(kit_run(&b, 0));
+    CHECK_HAS(engine_kernels(), "resize_int__");
+    CHECK(strstr(engine_kernels(), "reference") == NULL);
+}
+
+TEST(resize_int)
+{
+    for (size_t c = 0; c < sizeof coords / sizeof coords[0] - 1; c++) {
+        char attrs[64];
+        snprintf(attrs, sizeof attrs, ", coord = %s", coords[c]);
+        check_int("u8[1,70,7,9]", SCALES("2 2"), attrs);
+        check_int("i8[1,3,7,9]", SIZES("3 5 17"), attrs);
+        check_int("i8[1,64,8,8]", SIZES("64 31 64"), attrs);
+        check_int("u8[1,16,33,8]", SIZES("16 7 1"), attrs);
+        check_int("i8[2,2,1,5]", "const %sizes : i64[4] = 2 2 3 133", attrs);
+        check_int("u8[1,5,1,1]", SIZES("5 4 6"), attrs);
+    }
+    check_int("u8[1,20,17,19]", SIZES("20 5 6"), ", antialias = 1");
+    check_int("i8[1,130,17,19]", SIZES("130 5 31"), ", antialias = 1");
+    check_int("i8[1,9,6,7]", "const %sizes : i64[2] = 12 9", ", axes = [2,3]");
+    check_int("u8[1,9,6,7]", SIZES("9 6 7"), "");
+}
+
+TEST(resize_int_axes)
+{
+    ENGINE(0, "graph \"g\"\ninput %x : u8[2,17,9]\nconst %s : f32[3] = 1 1 2\n"
+              "%y = resize_int(%x, _, %s) {mode = linear}\noutput %y");
+    CHECK_HAS(engine_kernels(), "resize_int__");
+    ENGINE(0, "graph \"g\"\ninput %x : i8[1,17,3,4,5]\nconst %s : f32[5] = 1 1 2 2.3 2\n"
+              "%y = resize_int(%x, _, %s) {mode = linear}\noutput %y");
+    CHECK_HAS(engine_kernels(), "resize_int__");
+    ENGINE(0, "graph \"g\"\ninput %x : i8[1,6,5,6]\nconst %s : f32[4] = 1 2 2 2\n"
+              "%y = resize_int(%x, _, %s) {mode = linear}\noutput %y");
+    CHECK_HAS(engine_kernels(), "reference");
+    /* gaps between the channels of what it reads and writes */
+    ENGINE(0, "graph \"g\"\ninput %x : i8[1,40,5,6]\ninput %z : i8[1,9,10,12]\n"
+              "const %s : f32[4] = 1 1 2 2\n%p, %q = split(%x) {axis = 1}\n"
+              "%y = resize_int(%p, _, %s) {mode = linear}\n%u = max(%z, %z)\n"
+              "%c = concat(%y, %u) {axis = 1}\n%d = max(%c, %c)\noutput %d\noutput %q");
+}
+
 /* A weight of 0 keeps infinities out, as does that of a row with fewer elements than others. */
 TEST(resize_of_infinity)
 {

@@ -238,6 +238,32 @@ TEST(resize)
     resize("i32[1,8,5,6]", "scales : f32[4] = 1 1 2 3", "mode = nearest");
 }
 
+/* Bytes, the same as those of the reference. */
+static void resize_int(const char *type, const char *params, const char *attrs)
+{
+    const char *const operands = strstr(params, "sizes") ? "_, _, %sizes" : "_, %scales";
+    put("graph \"g\"\ninput %%x : %s\nconst %%%s\n%%r = resize_int(%%x, %s) {mode = linear%s}\n"
+        "%%y = max(%%r, %%r)\n%%z = resize_int(%%x, %s) {mode = linear%s}\noutput %%y\noutput %%z",
+        type, params, operands, attrs, operands, attrs);
+    tro_buf_u8(&text, 0);
+    CHECK(cuda_check((const char *)text.p, 0, TRO_PRECISION_FP32));
+    CHECK(!cuda_kit_device() || (cuda_has("resize_int ") && cuda_has("resize_int_planes")));
+    tro_buf_finish(&text);
+    text = (struct tro_buf){0};
+}
+
+TEST(resize_int)
+{
+    resize_int("u8[1,70,7,9]", "scales : f32[4] = 1 1 2 2", "");
+    resize_int("i8[1,24,7,9]", "scales : f32[4] = 1 1 2 2", ", coord = asymmetric");
+    resize_int("i8[2,3,7,9]", "sizes : i64[4] = 2 3 5 17", ", coord = align_corners");
+    resize_int("u8[1,16,33,8]", "sizes : i64[4] = 1 16 7 1", ", antialias = 1");
+    resize_int("u8[1,9,1,1]", "sizes : i64[4] = 1 9 3 4", "");
+    resize_int("i8[1,9,7]", "sizes : i64[3] = 1 9 12", ", coord = pytorch_half_pixel");
+    resize_int("i8[1,9,3,4,5]", "sizes : i64[5] = 1 9 6 7 5", "");
+    resize_int("u8[1,33,8,8]", "sizes : i64[4] = 1 33 8 8", "");
+}
+
 /* ---- conv_transpose ----------------------------------------------------------------------- */
 
 static void transpose(const char *type, int rank, const int64_t *w, int group, const char *attrs,

@@ -22,6 +22,15 @@ TEST(infer_resize_by_scales)
     INFER(TRO_OP_RESIZE, NULL, "f32[5]; -; f32[2]={1,1}", "!scales has 2 elements");
 }
 
+TEST(infer_resize_int)
+{
+    const struct tro_attrs_resize hw = {.mode = tro_resize_mode_linear, .axes = INTS(2, 3)};
+    INFER(TRO_OP_RESIZE_INT, &hw, "u8[N,3,H,8]; -; f32[2]={2,0.5}", "u8[N,3,H*2,4]");
+    INFER(TRO_OP_RESIZE_INT, &hw, "i8[*]; -; f32[2]", "i8[*]");
+    INFER(TRO_OP_RESIZE_INT, &hw, "i16[N,3,H,8]; -; f32[2]={2,0.5}", "!input 0");
+    INFER(TRO_OP_RESIZE_INT, NULL, "i8[1,3,7,9]; -; f32[4]={1,1,2,2}", "!expected mode linear");
+}
+
 TEST(infer_resize_by_sizes)
 {
     const struct tro_attrs_resize least = {.policy = tro_aspect_policy_not_larger,

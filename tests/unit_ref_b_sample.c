@@ -111,6 +111,47 @@ TEST(ref_resize_linear)
     RESIZE((.mode = tro_resize_mode_linear), "f32[0,2]; -; f32[2] 1 2", "f32[0,4]");
 }
 
+#define RESIZE_INT(fields, in, out) \
+    EVAL(TRO_OP_RESIZE_INT,         \
+         (&(struct tro_attrs_resize){.mode = tro_resize_mode_linear, REST fields}), in, out)
+
+/* As rint of the exact value, where weights are multiples of 2^-11. */
+TEST(ref_resize_int)
+{
+    /* halves go to the even one: 0.5, 1.5, 2.5; -0.5, -1.5, -2.5 */
+    RESIZE_INT((.coord = tro_coord_mode_align_corners), "u8[4] 0 1 2 3; -; -; i64[1] 7",
+               "u8[7] 0 0 1 2 2 2 3");
+    RESIZE_INT((.coord = tro_coord_mode_align_corners), "i8[4] 0 -1 -2 -3; -; -; i64[1] 7",
+               "i8[7] 0 0 -1 -2 -2 -2 -3");
+    RESIZE_INT((.axes = {0}), "u8[1,1,2,2] 32 226 8 97; -; -; i64[4] 1 1 3 3",
+               "u8[1,1,3,3] 32 129 226 20 91 162 8 52 97");
+    RESIZE_INT((.coord = tro_coord_mode_asymmetric), "i8[1,1,1,3] -128 127 -1; -; f32[4] 1 1 1 2",
+               "i8[1,1,1,6] -128 0 127 63 -1 -1");
+    RESIZE_INT((.coord = tro_coord_mode_pytorch_half_pixel),
+               "u8[1,1,3] 9 255 0; -; -; i64[3] 1 1 1", "u8[1,1,1] 9");
+    RESIZE_INT((.coord = tro_coord_mode_half_pixel), "u8[1,1,4] 0 255 255 1; -; f32[3] 1 1 0.5",
+               "u8[1,1,2] 128 128");
+    RESIZE_INT((.antialias = 1), "u8[1,1,8] 200 200 200 200 200 200 200 200; -; -; i64[3] 1 1 3",
+               "u8[1,1,3] 200 200 200");
+    /* what all elements have stays, whatever the weights: 1/3 is no whole number of 2^-11 */
+    RESIZE_INT((.axes = {0}), "i8[1,1,2,2] -128 -128 -128 -128; -; -; i64[4] 1 1 3 5",
+               "i8[1,1,3,5] -128 -128 -128 -128 -128 -128 -128 -128 -128 -128 -128 -128 -128 -128 "
+               "-128");
+    RESIZE_INT((.axes = {0}), "u8[2,2,2] 255 255 255 255 255 255 255 255; -; -; i64[3] 3 3 3",
+               "u8[3,3,3] 255 255 255 255 255 255 255 255 255 255 255 255 255 255 255 255 255 255 "
+               "255 255 255 255 255 255 255 255 255");
+    RESIZE_INT((.axes = {0}), "u8[1,1,1,1] 77; -; -; i64[4] 1 1 2 3",
+               "u8[1,1,2,3] 77 77 77 77 77 77");
+    RESIZE_INT((.axes = {0}), "i8[] -3; -; -; i64[0]", "!scales or sizes");
+    RESIZE_INT((.axes = {0}), "i8[2,0]; -; -; i64[2] 2 3", "!empty");
+    RESIZE_INT((.axes = {0}), "f32[2] 1 2; -; f32[1] 2", "!input 0");
+    RESIZE_INT((.exclude_outside = 1), "i8[2] 1 2; -; f32[1] 2", "!exclude_outside");
+    RESIZE_INT((.coord = tro_coord_mode_tf_crop_and_resize), "i8[2] 1 2; f32[2] 0 1; f32[1] 2",
+               "!tf_crop_and_resize");
+    EVAL(TRO_OP_RESIZE_INT, (&(struct tro_attrs_resize){.mode = tro_resize_mode_cubic}),
+         "i8[2] 1 2; -; f32[1] 2", "!expected mode linear");
+}
+
 TEST(ref_resize_policy)
 {
     /* One scale for both: the lesser one, then the greater one. */

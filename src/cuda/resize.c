@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Emitter of resize: nearest for floats and small integers, the rest in float32. Outputs of the
- * graph are written as planes, as they are asked for: they are mostly the largest values of a
+ * Emitter of resize: nearest for floats and small integers, the rest in float32; and of resize_int,
+ * whose weights are whole numbers below 2^24, which the table has as floats. Outputs of the graph are written as planes, as they are asked for: they are mostly the largest values of a
  * network.
  */
 #include "cuda/kernels/resize.h"
@@ -27,7 +27,7 @@ struct resize {
     struct tro_resize_axes axes;
     struct tro_win win; /* of one tap; its sizes are those of results */
     struct tro_arg x, table;
-    bool is_float, is_nearest, is_planes;
+    bool is_float, is_nearest, is_int, is_planes;
     int vector, columns;           /* of a thread */
     int64_t n_taps[TRO_N_SPATIAL]; /* most of a coordinate */
     int32_t first[TRO_N_SPATIAL];
@@ -92,14 +92,16 @@ static const char *defines(struct tro_lowering *l, const struct resize *q)
     const int64_t n_rows = q->n_taps[TRO_D] * q->n_taps[TRO_H], width = q->n_taps[TRO_W];
     return tro_cuda_defines(
         l,
-        "#define IN_T %s\n#define ACC_T %s\n#define IS_NEAREST %d\n#define TAPS_D %" PRId64
-        "\n#define TAPS_H %" PRId64 "\n#define TAPS_W %" PRId64 "\n#define UNROLL %" PRId64
-        "\n#define UNROLL_W %" PRId64 "\n#define VECTOR %d\n#define ALIGNED %d\n"
+        "#define IN_T %s\n#define ACC_T %s\n#define IS_NEAREST %d\n#define BITS %d\n#define TAPS_D "
+        "%" PRId64 "\n#define TAPS_H %" PRId64 "\n#define TAPS_W %" PRId64
+        "\n#define UNROLL %" PRId64 "\n#define UNROLL_W %" PRId64
+        "\n#define VECTOR %d\n#define ALIGNED %d\n"
         "#define IS_WHOLE %s\n#define COLUMNS %d\n#define IS_PLANES %d\n",
         tro_spatial_type(q->x.dtype), q->is_float ? "float" : "int32_t", q->is_nearest,
-        q->n_taps[TRO_D], q->n_taps[TRO_H], width, n_rows * width <= MOST_TAPS ? n_rows : 1,
-        width <= MOST_TAPS ? width : 1, q->vector, tro_spatial_aligned(&q->x, q->vector),
-        q->axes.c % q->vector ? "false" : "true", q->columns, q->is_planes);
+        q->is_int ? q->axes.n_bits : 0, q->n_taps[TRO_D], q->n_taps[TRO_H], width,
+        n_rows * width <= MOST_TAPS ? n_rows : 1, width <= MOST_TAPS ? width : 1, q->vector,
+        tro_spatial_aligned(&q->x, q->vector), q->axes.c % q->vector ? "false" : "true", q->columns,
+        q->is_planes);
 }
 
 static int add_step(struct tro_lowering *l, const struct tro_lower_node *n, const struct resize *q)
@@ -116,8 +118,8 @@ static int add_step(struct tro_lowering *l, const struct tro_lower_node *n, cons
         window->n_vectors = window->n_spans;
         window->n_spans = n_vectors;
     }
-    snprintf(label, sizeof label, "resize%s %s %s", q->is_planes ? "_planes" : "", modes[a->mode],
-             tro_dtype_name(q->x.dtype));
+    snprintf(label, sizeof label, "resize%s%s %s %s", q->is_int ? "_int" : "",
+             q->is_planes ? "_planes" : "", modes[a->mode], tro_dtype_name(q->x.dtype));
     const struct tro_cuda_source source = {.name = "resize",
                                            .defines = defines(l, q),
                                            .point = q->point,
@@ -147,8 +149,9 @@ static bool has_type(struct tro_lowering *l, const struct tro_lower_node *n, str
     if (!tro_lower_type(l, n->node->in[0], &x))
         return false;
     q->is_nearest = a->mode == tro_resize_mode_nearest;
+    q->is_int = n->node->op == TRO_OP_RESIZE_INT;
     q->is_float = tro_spatial_is_float(x.dtype);
-    return q->is_float || (q->is_nearest && tro_spatial_type(x.dtype));
+    return q->is_float || ((q->is_nearest || q->is_int) && tro_spatial_type(x.dtype));
 }
 
 /* One tap of each result, for the threads' numbers. */

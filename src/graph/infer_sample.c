@@ -171,6 +171,20 @@ int tro_infer_resize(struct tro_infer_call *c)
     return 0;
 }
 
+/* Weights must sum up to 1. */
+int tro_infer_resize_int(struct tro_infer_call *c)
+{
+    const struct tro_attrs_resize *const a = c->attrs;
+    TRO_TRY(tro_want_type(c, 0, TRO_T_8BIT));
+    if (a->mode != tro_resize_mode_linear)
+        return tro_fail(c->err, TRO_E_INPUT, "expected mode linear, found another");
+    if (a->coord == tro_coord_mode_tf_crop_and_resize || a->exclude_outside)
+        return tro_fail(c->err, TRO_E_INPUT,
+                        "expected elements of x alone, found %s: integers have no such resizing",
+                        a->exclude_outside ? "exclude_outside" : "tf_crop_and_resize");
+    return tro_infer_resize(c);
+}
+
 /* ---- grids ----------------------------------------------------------------------------- */
 
 int tro_infer_grid_sample(struct tro_infer_call *c)

@@ -81,29 +81,26 @@ int tro_resize_axes_find(struct tro_lowering *l, const struct tro_lower_node *n,
     struct tro_tensor in[8] = {0}, y;
     struct tro_ref_call c;
     struct tro_ints sizes;
-    struct tro_resize_scale scales[TRO_MAX_RANK];
+    struct tro_resize_axis x[TRO_MAX_RANK] = {{0}};
     const struct tro_attrs_resize *const a = n->attrs;
     if (a->coord == tro_coord_mode_tf_crop_and_resize || !make_call(l, n, &c, in, &y, &sizes))
         return 0;
     if (in[0].rank < 3 || in[0].rank > 5 || tro_tensor_n_elems(&y) == 0 ||
         tro_tensor_n_elems(&in[0]) == 0)
         return 0;
-    tro_resize_scales(&c, scales);
+    TRO_TRY(tro_resize_axes_init(&c, x));
+    if (!x[0].is_whole_copy || !x[1].is_whole_copy)
+        return 0;
+    to->n_bits = n->node->op == TRO_OP_RESIZE_INT ? tro_resize_axes_make_whole(x, in[0].rank) : 0;
     to->n_taps = 1;
-    for (int d = 0; d < in[0].rank; d++) {
+    for (int d = 2; d < in[0].rank; d++) {
         const int axis = TRO_N_SPATIAL - in[0].rank + d;
-        struct tro_resize_axis x = {.in = in[0].shape[d], .out = y.shape[d]};
         double n_taps = 0;
-        TRO_TRY(tro_resize_axis_init(&c, &scales[d], &x));
-        if (d < 2 && !x.is_whole_copy)
-            return 0;
-        if (d < 2)
-            continue;
-        TRO_TRY(add_axis(l, &x, &n_taps, &to->blend[axis]));
-        if (!has_no_gap(to->blend[axis], x.out))
+        TRO_TRY(add_axis(l, &x[d], &n_taps, &to->blend[axis]));
+        if (!has_no_gap(to->blend[axis], x[d].out))
             return 0;
         to->n_taps *= n_taps;
-        to->n_out[axis] = x.out;
+        to->n_out[axis] = x[d].out;
     }
     for (int axis = 0; axis < TRO_N_SPATIAL - (in[0].rank - 2); axis++) {
         TRO_TRY(add_whole(l, &to->blend[axis]));

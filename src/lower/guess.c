@@ -13,6 +13,7 @@ static bool is_spatial(enum tro_op op)
     case TRO_OP_CONV_TRANSPOSE_INT:
     case TRO_OP_POOL:
     case TRO_OP_RESIZE:
+    case TRO_OP_RESIZE_INT:
         return true;
     default:
         return false;

@@ -79,6 +79,21 @@ void tro_resize_scales(const struct tro_ref_call *c, struct tro_resize_scale *sc
     }
 }
 
+int tro_resize_axes_init(struct tro_ref_call *c, struct tro_resize_axis *axes)
+{
+    struct tro_resize_scale scales[TRO_MAX_RANK];
+    tro_resize_scales(c, scales);
+    for (int d = 0; d < c->in[0].rank; d++) {
+        axes[d].in = c->in[0].shape[d];
+        axes[d].out = c->out[0].shape[d];
+        if (axes[d].in == 0)
+            return tro_fail(c->err, TRO_E_INPUT,
+                            "axis %d of x is empty: expected elements to resize", d);
+        TRO_TRY(tro_resize_axis_init(c, &scales[d], &axes[d]));
+    }
+    return 0;
+}
+
 /* ---- nearest --------------------------------------------------------------------------- */
 
 static bool is_outside(const struct tro_resize_axis *x, int64_t i)
@@ -244,7 +259,6 @@ static int interpolate(struct resize *r, struct tro_err *err)
 int tro_ref_resize(struct tro_ref_call *c)
 {
     struct resize r = {.a = c->attrs, .x = &c->in[0], .y = &c->out[0]};
-    struct tro_resize_scale scales[TRO_MAX_RANK];
     const int64_t n = tro_tensor_n_elems(r.y);
     if (n == 0)
         return 0;
@@ -252,15 +266,7 @@ int tro_ref_resize(struct tro_ref_call *c)
         memcpy(r.y->data, r.x->data, tro_dtype_size(r.x->dtype));
         return 0;
     }
-    tro_resize_scales(c, scales);
-    for (int d = 0; d < r.x->rank; d++) {
-        r.axis[d].in = r.x->shape[d];
-        r.axis[d].out = r.y->shape[d];
-        if (r.axis[d].in == 0)
-            return tro_fail(c->err, TRO_E_INPUT,
-                            "axis %d of x is empty: expected elements to resize", d);
-        TRO_TRY(tro_resize_axis_init(c, &scales[d], &r.axis[d]));
-    }
+    TRO_TRY(tro_resize_axes_init(c, r.axis));
     if (r.a->mode != tro_resize_mode_nearest)
         return interpolate(&r, c->err);
     return tro_ref_parts(n / r.axis[r.x->rank - 1].out, 4 * (double)n, 0, nearest_row, &r, c->err);

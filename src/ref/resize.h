@@ -30,4 +30,17 @@ void tro_resize_scales(const struct tro_ref_call *c, struct tro_resize_scale *sc
 int tro_resize_axis_init(struct tro_ref_call *c, const struct tro_resize_scale *scale,
                          struct tro_resize_axis *x);
 
+/* Both for all axes of a call, whose output has its shape. An axis without elements is an error. */
+int tro_resize_axes_init(struct tro_ref_call *c, struct tro_resize_axis *axes);
+
+/* Weights of resize_int: whole numbers. Results are sums over 2 to the number returned. */
+int tro_resize_axes_make_whole(struct tro_resize_axis *axes, int n_axes);
+
+/* v / 2^n_bits, half to even. */
+static inline int64_t tro_resize_rounded(int64_t v, int n_bits)
+{
+    const int64_t one = (int64_t)1 << n_bits;
+    return n_bits ? (v + one / 2 - 1 + (v >> n_bits & 1)) >> n_bits : v;
+}
+
 #endif

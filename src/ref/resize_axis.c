@@ -154,3 +154,31 @@ int tro_resize_axis_init(struct tro_ref_call *c, const struct tro_resize_scale *
     }
     return 0;
 }
+
+/* ---- whole weights --------------------------------------------------------------------- */
+
+/* Sums of weights are rounded, not weights: so the last sum, which is 1, stays what it is. */
+static void make_whole(struct tro_resize_axis *x, int n_bits)
+{
+    for (int64_t i = 0; i < x->out; i++) {
+        double sum = 0, before = 0;
+        for (int64_t j = i * x->n; j < (i + 1) * x->n; j++) {
+            sum += x->weight[j];
+            const double whole = rint(ldexp(sum, n_bits));
+            x->weight[j] = whole >= before ? whole - before : 0;
+            before = fmax(whole, before);
+        }
+    }
+}
+
+int tro_resize_axes_make_whole(struct tro_resize_axis *axes, int n_axes)
+{
+    enum { MOST_BITS = 22 /* with those of an element no more than 30 */ };
+    int n_moved = 0;
+    for (int d = 0; d < n_axes; d++)
+        n_moved += !axes[d].is_whole_copy;
+    const int n_bits = n_moved ? MOST_BITS / n_moved : 0;
+    for (int d = 0; d < n_axes; d++)
+        make_whole(&axes[d], axes[d].is_whole_copy ? 0 : n_bits);
+    return n_bits * n_moved;
+}

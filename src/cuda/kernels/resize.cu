@@ -8,7 +8,9 @@
  *     warp    lane 0     lane 1     ...       loads    8 channels of a pixel
  *             w 0..3     w 4..7               stores   4 columns of a channel
  *
- * Defined: IN_T, ACC_T; IS_NEAREST (one tap, as it is); TAPS_D, TAPS_H, TAPS_W; UNROLL (rows of
+ * Where ACC_T is int32_t, weights are whole and results are sums over 2^BITS, half to even.
+ *
+ * Defined: IN_T, ACC_T; IS_NEAREST (one tap, as it is); BITS; TAPS_D, TAPS_H, TAPS_W; UNROLL (rows of
  * taps at a time), UNROLL_W; VECTOR, ALIGNED, IS_WHOLE; COLUMNS (1 without IS_PLANES), IS_PLANES.
  */
 #include "window.cuh"
@@ -28,6 +30,30 @@ static __device__ __forceinline__ void make(ACC_T (&acc)[VECTOR], const IN_T *x,
         acc[i] = tro_value(raw[i]);
 }
 #else
+static __device__ __forceinline__ float add_tap(float x, float weight, float sum)
+{
+    return fmaf(x, weight, sum);
+}
+
+static __device__ __forceinline__ int32_t add_tap(int32_t x, int32_t weight, int32_t sum)
+{
+    return x * weight + sum;
+}
+
+static __device__ __forceinline__ float ended(float sum)
+{
+    return sum;
+}
+
+static __device__ __forceinline__ int32_t ended(int32_t sum)
+{
+#if BITS
+    return (sum + ((1 << BITS) / 2 - 1) + (sum >> BITS & 1)) >> BITS;
+#else
+    return sum;
+#endif
+}
+
 static __device__ __forceinline__ void make(ACC_T (&acc)[VECTOR], const IN_T *x,
                                             const tro_resize_tap *d, const tro_resize_tap *h,
                                             const tro_resize_tap *w, int n)
@@ -38,20 +64,23 @@ static __device__ __forceinline__ void make(ACC_T (&acc)[VECTOR], const IN_T *x,
 #pragma unroll unroll_rows
     for (int k = 0; k < TAPS_D * TAPS_H; k++) {
         const tro_resize_tap kd = d[k / TAPS_H], kh = h[k % TAPS_H];
-        const float row_weight = kd.weight * kh.weight;
+        const ACC_T row_weight = (ACC_T)kd.weight * (ACC_T)kh.weight;
         const IN_T *const row = x + kd.offset + kh.offset;
 #pragma unroll unroll_taps
         for (int j = 0; j < TAPS_W; j++) {
             const tro_resize_tap kw = w[j];
-            const float weight = row_weight * kw.weight;
+            const ACC_T weight = row_weight * (ACC_T)kw.weight;
             __align__(16) IN_T raw[VECTOR];
             tro_load_inside<VECTOR, ALIGNED, IS_WHOLE>(raw, row + kw.offset, weight != 0, n,
                                                        IN_T{});
 #pragma unroll
             for (int i = 0; i < VECTOR; i++)
-                acc[i] = fmaf(tro_value(raw[i]), weight, acc[i]);
+                acc[i] = add_tap(tro_value(raw[i]), weight, acc[i]);
         }
     }
+#pragma unroll
+    for (int i = 0; i < VECTOR; i++)
+        acc[i] = ended(acc[i]);
 }
 #endif
 
