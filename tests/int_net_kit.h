@@ -2,9 +2,9 @@
 /*
  * A quantized network that has everything between its integer layers, as exporters write it (Q and
  * D nodes), and what the passes make of it: U-Net's upsampling, pooling and concatenation, a
- * detector's resizing and splits, MobileNet's depthwise layers, means and excitation, curves by
- * tables of 8 and 16 bits, residual sums, softmax and layer normalization. Outputs must be the same
- * bytes wherever it runs.
+ * detector's resizing and splits, linear resizing, MobileNet's depthwise layers, means and
+ * excitation, curves by tables of 8 and 16 bits, residual sums, softmax and layer normalization.
+ * Outputs must be the same bytes wherever it runs.
  */
 #ifndef TRO_TESTS_INT_NET_KIT_H
 #define TRO_TESTS_INT_NET_KIT_H
@@ -18,7 +18,7 @@
     "," #pad "], group = " #group "}\n"
 
 /* FNV-1a of the reference's output bytes, the same on every machine. */
-#define INT_NET_HASH UINT64_C(0x4ee2e8bd18a061b7)
+#define INT_NET_HASH UINT64_C(0x67b2be04b06a7095)
 
 /* Weights of one layer with a scale for each channel: %w<name>, dequantized. */
 static inline void int_net_weights(struct tro_buf *b, const char *name, int rank,
@@ -61,6 +61,7 @@ static inline void int_net_head(struct tro_buf *b)
                 "const %zero : f32[] = 0\nconst %three : f32[] = 3\nconst %six : f32[] = 6\n"
                 "const %sixth : f32[] = 0.16666667\nconst %axes : i64[2] = 2 3\n"
                 "const %twice : f32[4] = 1 1 2 2\nconst %flat : i64[2] = 1 24\n"
+                "const %odd : i64[4] = 1 24 13 7\n"
                 "const %s255 : f32[] = 0.00392157\nconst %grid : i64[3] = 1 24 96\n"
                 "const %b16 : f32[16] = splat 0.07\nconst %b10 : f32[10] = splat -0.3\n");
     int_net_weights(b, "a1", 4, (const int64_t[]){16, 3, 3, 3}, 0);
@@ -136,6 +137,18 @@ static inline void int_net_up(struct tro_buf *b)
     int_net_qdq(b, "k8", "k", "s2", "zi", "i8");
 }
 
+/* Linear resizing of convolutions' results, in front of another and at the end. */
+static inline void int_net_linear(struct tro_buf *b)
+{
+    tro_buf_str(b, "%la = resize(%rr8, _, _, %odd) {mode = linear, coord = align_corners}\n");
+    int_net_qdq(b, "la8", "la", "s3", "zi", "i8");
+    tro_buf_str(b, "%lb = conv(%la8, %we1)" INT_NET_CONV(1, 0, 1));
+    int_net_qdq(b, "lb8", "lb", "s3", "zn", "i8");
+    tro_buf_str(b, "%o7 = quantize(%lb8, %s3, %zn) {to = i8}\n"
+                   "%lc = resize(%f8, _, %twice) {mode = linear}\n"
+                   "%o8 = quantize(%lc, %s2, %z8) {to = u8}\n");
+}
+
 /* Parts in another order, bytes; a head in floating point; a product of means, bytes. */
 static inline void int_net_ends(struct tro_buf *b)
 {
@@ -150,8 +163,9 @@ static inline void int_net_ends(struct tro_buf *b)
                    "%o4 = quantize(%rs, %s255, %z0) {to = u8}\n"
                    "%rl = normalize(%rg) {axes = [2], epsilon = 1e-05}\n"
                    "%o5 = quantize(%rl, %s2, %zi) {to = i8}\n"
-                   "%cs = softmax(%h8) {axis = 1}\n%o6 = quantize(%cs, %s255, %z0) {to = u8}\n"
-                   "output %o1, %o2, %o3, %o4, %o5, %o6\n");
+                   "%cs = softmax(%h8) {axis = 1}\n%o6 = quantize(%cs, %s255, %z0) {to = u8}\n");
+    int_net_linear(b);
+    tro_buf_str(b, "output %o1, %o2, %o3, %o4, %o5, %o6, %o7, %o8\n");
 }
 
 static inline struct tro_graph *int_net_parse(struct tro_err *err)

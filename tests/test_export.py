@@ -157,8 +157,8 @@ class Quantized:
             [helper.make_tensor_value_info('x', onnx.TensorProto.FLOAT, ['n', 4, 12, 'w'])],
             [helper.make_tensor_value_info(o, onnx.TensorProto.FLOAT, None) for o in outputs],
             initializer=self.weights)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)])
-        model.ir_version = 8
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 21)])
+        model.ir_version = 10
         onnx.save(model, path)
 
 
@@ -166,7 +166,8 @@ OUT_SCALE = 0.02
 
 
 def quantized_network(path, dtype):
-    """Convolutions, a residual, a concatenation, pooling, an upsampling convolution, a product."""
+    """Convolutions, a residual, a concatenation, pooling, an upsampling convolution, linear resizing,
+    SiLU behind 16 bits, a product."""
     q = Quantized(3)
     x = q.around('x', 0.03, dtype)
     c1 = q.node('Conv', [x, q.weight('w1', (8, 4, 3, 3), 0), q.bias('b1', 8)], 'c1', pads=[1] * 4)
@@ -175,10 +176,14 @@ def quantized_network(path, dtype):
     a = q.around(q.node('Add', [q.around(c2, 0.02, dtype), r1], 'a'), 0.03, dtype)
     p = q.around(q.node('MaxPool', [a], 'p', kernel_shape=[2, 2], strides=[2, 2]), 0.03, dtype)
     t = q.node('ConvTranspose', [p, q.weight('w3', (8, 8, 2, 2), 1)], 't', strides=[2, 2])
-    j = q.around(q.node('Concat', [q.around(t, 0.03, dtype), a], 'j', axis=1), 0.03, dtype)
+    s = q.constant('twice', numpy.float32([1, 1, 2, 2]))
+    u = q.around(q.node('Resize', [p, '', s], 'u', mode='linear'), 0.03, dtype)
+    c5 = q.around(q.node('Conv', [u, q.weight('w5', (8, 8, 1, 1), 0)], 'c5'), 1e-4, numpy.int16)
+    v = q.around(q.node('Mul', [c5, q.node('Sigmoid', [c5], 'g')], 'v'), 0.03, dtype)
+    j = q.around(q.node('Concat', [q.around(t, 0.03, dtype), a, v], 'j', axis=1), 0.03, dtype)
     m = q.node('GlobalAveragePool', [j], 'm')
     f = q.around(q.node('Flatten', [m], 'f'), 0.01, dtype)
-    y = q.node('MatMul', [f, q.weight('w4', (16, 5), 1)], 'y0')
+    y = q.node('MatMul', [f, q.weight('w4', (24, 5), 1)], 'y0')
     q.save(path, [q.around(y, OUT_SCALE, dtype)])
 
 
@@ -210,7 +215,7 @@ def check_quantized(before, after):
             return f'{node.name}: the scale is no scalar, and no vector with an axis'
         if zero is not None and zero.shape != scale.shape:
             return f'{node.name}: scale and zero point differ in shape'
-    for name in ('w1', 'w2', 'w3', 'w4', 'b1'):
+    for name in ('w1', 'w2', 'w3', 'w4', 'w5', 'b1'):
         if name not in held[1] or not numpy.array_equal(held[0][name], held[1][name]):
             return f'{name} is not what it was'
     return None

@@ -106,12 +106,12 @@ TEST(tile_tables)
                  entries[i / 2]);
         check_op(text, "table(%x, %t)", 0);
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         snprintf(text, sizeof text,
                  "graph \"g\"\ninput %%x : %s[3,67]\ninput %%t : i32[513]\nconst %%k : %s[] = 257\n"
                  "const %%l : i32[] = 400\n%%a = mul(%%x, %%k)\n%%b = mul(%%t, %%l)\n"
                  "%%y = table(%%a, %%b) {to = %s}\noutput %%y\n",
-                 words[i % 2], words[i % 2], bytes[i / 2]);
+                 words[i % 2], words[i % 2], i < 4 ? bytes[i / 2] : "i16");
         CHECK(engine_check(text, 0));
         CHECK_HAS(engine_kernels(), "pointwise");
     }

@@ -13,6 +13,8 @@ TEST(int_net_is_of_integers)
     CHECK_INT(int_net_count(g, TRO_OP_POOL), 1);
     CHECK_INT(int_net_count(g, TRO_OP_CONV_TRANSPOSE_INT), 1);
     CHECK_INT(int_net_count(g, TRO_OP_MATMUL_INT), 1);
+    CHECK_INT(int_net_count(g, TRO_OP_RESIZE_INT), 2);
+    CHECK_INT(int_net_count(g, TRO_OP_RESIZE), 1); /* of the nearest */
     CHECK(int_net_count(g, TRO_OP_TABLE) >= 3);
     CHECK_INT(int_net_count(g, TRO_OP_SOFTMAX), 0);
     CHECK_INT(int_net_count(g, TRO_OP_NORMALIZE), 0);
@@ -32,12 +34,12 @@ TEST(int_net_on_every_level)
 TEST(int_net_reference_bytes)
 {
     struct tro_err err = {0};
-    struct tro_tensor in = {.dtype = TRO_F32, .rank = 4, .shape = {1, 3, 16, 24}}, out[6] = {{0}};
+    struct tro_tensor in = {.dtype = TRO_F32, .rank = 4, .shape = {1, 3, 16, 24}}, out[8] = {{0}};
     struct tro_graph *const g = int_net_make();
     uint64_t hash = UINT64_C(14695981039346656037);
     engine_kit_fill(&in, 1);
     CHECK(g && tro_ref_run(g, &in, out, NULL, NULL, &err) >= 0);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         int n_values = 0;
         for (size_t k = 0; k < tro_tensor_n_bytes(&out[i]); k++) {
             const uint8_t byte = ((const uint8_t *)out[i].data)[k];

@@ -262,6 +262,134 @@ TEST(place_offset_behind_silu)
     quant_kit_close(&k);
 }
 
+/* ---- between layers ------------------------------------------------------------------------- */
+
+/* After all passes: nothing of these is left in floating point, and all of the levels agree. */
+static void check_all_integers(struct tro_graph *g, int n_tables, int n_resizes)
+{
+    static const enum tro_op floats[] = {TRO_OP_CONV, TRO_OP_MATMUL, TRO_OP_SIGMOID,
+                                         TRO_OP_ERF,  TRO_OP_TANH,   TRO_OP_RESIZE};
+    struct tro_err err = {0};
+    const struct tro_passes_opts opts = {.select = "qdq,fold,identities,cse,dce"};
+    test_check(tro_passes_run(g, &opts, NULL, &err) >= 0, __FILE__, __LINE__, "%s", err.text);
+    for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
+        CHECK_INT(quant_kit_count(g, floats[i]), 0);
+    CHECK_INT(quant_kit_count(g, TRO_OP_TABLE), n_tables);
+    CHECK_INT(quant_kit_count(g, TRO_OP_RESIZE_INT), n_resizes);
+    tro_graph_destroy(g);
+}
+
+/* SiLU, GELU by erf and by tanh, sigmoid: 16 bits in front, a table behind. */
+TEST(place_curves)
+{
+    static const char *const curves[] = {
+        "%g = sigmoid(%a)\n%s = mul(%a, %g)\n",
+        "%i = mul(%a, %root)\n%e = erf(%i)\n%h = add(%e, %one)\n%m = mul(%a, %h)\n"
+        "%s = mul(%m, %half)\n",
+        "%i = mul(%a, %a)\n%j = mul(%i, %a)\n%k = mul(%j, %cube)\n%l = add(%a, %k)\n"
+        "%n = mul(%l, %root)\n%e = tanh(%n)\n%h = add(%e, %one)\n%m = mul(%a, %h)\n"
+        "%s = mul(%m, %half)\n",
+        "%s = sigmoid(%a)\n",
+    };
+    for (size_t i = 0; i < 2 * sizeof curves / sizeof *curves; i++) {
+        struct tro_buf b = {0};
+        struct quant_kit k;
+        put_input(&b);
+        tro_buf_str(&b, "const %one : f32[] = 1\nconst %half : f32[] = 0.5\n"
+                        "const %root : f32[] = 0.70710678\nconst %cube : f32[] = 0.044715\n");
+        put_conv(&b, "a", "x", 8, 4, i % 2 == 0);
+        tro_buf_str(&b, curves[i / 2]);
+        put_conv(&b, "c", "s", 4, 8, true);
+        tro_buf_str(&b, "output %c\n");
+        if (!open_net(&k, &b))
+            return;
+        struct tro_graph *const g = place(&k, 1e-3);
+        CHECK_OR_RETURN(g != NULL);
+        CHECK_INT(quant_kit_count(g, TRO_OP_QUANTIZE), 3);
+        check_all_integers(g, 1, 0);
+        quant_kit_close(&k);
+    }
+}
+
+/* Squeeze and excitation: what no layer takes keeps 16 bits, its mean is exact. */
+TEST(place_excitation)
+{
+    struct tro_buf b = {0};
+    struct quant_kit k;
+    put_input(&b);
+    put_conv(&b, "a", "x", 8, 4, true);
+    tro_buf_str(&b, "const %axes : i64[2] = 2 3\n%g = sigmoid(%a)\n%s = mul(%a, %g)\n"
+                    "%m = reduce(%s, %axes) {kind = mean}\n");
+    put_conv(&b, "c", "m", 8, 8, true);
+    tro_buf_str(&b, "%e = sigmoid(%c)\n%p = mul(%s, %e)\n");
+    put_conv(&b, "d", "p", 4, 8, true);
+    tro_buf_str(&b, "output %d\n");
+    if (!open_net(&k, &b))
+        return;
+    struct tro_graph *const g = place(&k, 1e-3);
+    CHECK_OR_RETURN(g != NULL);
+    CHECK(is_int(g, "m", 0) && is_int(g, "p", 0) && is_int(g, "p", 1));
+    CHECK_INT(tro_value_get(g, def_of(g, "p", 1)->in[0])->dtype, TRO_I16);
+    check_all_integers(g, 2, 0);
+    quant_kit_close(&k);
+}
+
+/* Neither in front of an output, nor of a layer in floats, nor behind one. */
+TEST(place_curves_of_floats)
+{
+    for (int i = 0; i < 3; i++) {
+        struct tro_buf b = {0};
+        struct quant_kit k;
+        put_input(&b);
+        put_conv(&b, "a", "x", 8, 4, true);
+        tro_buf_str(&b, "%g = sigmoid(%a)\n%s = mul(%a, %g)\n");
+        if (i > 0)
+            put_conv(&b, "c", "s", 4, 8, true);
+        tro_buf_str(&b, i > 0 ? "output %c\n" : "output %s\n");
+        if (!open_net(&k, &b))
+            return;
+        for (int j = 0; j < k.quant->n_layers && i > 0; j++)
+            k.quant->layers[j].is_int = j != i - 1;
+        struct tro_graph *const g = place(&k, 1e-3);
+        CHECK_OR_RETURN(g != NULL);
+        for (uint32_t v = 1; v < g->n_values; v++)
+            CHECK(g->values[v].dtype != TRO_I16);
+        tro_graph_destroy(g);
+        quant_kit_close(&k);
+    }
+}
+
+/* Linear resizing in front of a layer, of a sum, and of an output, which keeps its floats. */
+TEST(place_linear_resizing)
+{
+    static const char *const coords[] = {"half_pixel", "align_corners", "asymmetric",
+                                         "pytorch_half_pixel"};
+    for (int i = 0; i < 12; i++) {
+        struct tro_buf b = {0};
+        struct quant_kit k;
+        put_input(&b);
+        tro_buf_printf(&b, "const %%sizes : i64[4] = 1 8 %s\n", i % 2 ? "11 3" : "12 12");
+        put_conv(&b, "a", "x", 8, 4, true);
+        tro_buf_printf(&b, "%%r = resize(%%a, _, _, %%sizes) {mode = linear, coord = %s}\n",
+                       coords[i % 4]);
+        if (i >= 4)
+            tro_buf_str(&b, "%s = add(%r, %r)\n");
+        if (i < 8)
+            put_conv(&b, "c", i >= 4 ? "s" : "r", 4, 8, true);
+        tro_buf_str(&b, i < 8 ? "output %c\n" : "output %s\n");
+        if (!open_net(&k, &b))
+            return;
+        struct tro_graph *const g = place(&k, 1e-3);
+        CHECK_OR_RETURN(g != NULL);
+        CHECK(is_int(g, "r", 0) == (i < 8));
+        if (i < 8)
+            check_all_integers(g, i >= 4, 1); /* the sum of both is a table */
+        else
+            tro_graph_destroy(g);
+        quant_kit_close(&k);
+    }
+}
+
 /* ---- what is refused ------------------------------------------------------------------------ */
 
 TEST(values_that_are_not_finite_are_named)

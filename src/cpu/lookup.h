@@ -93,4 +93,41 @@ static inline void lookup_bytes(uint8_t *to, const uint8_t *from, int64_t n, con
 }
 
 #endif
+
+/* ---- between entries --------------------------------------------------------------------------
+ * Of 16 bits, u counts from the least: (t[i] * (128 - f) + t[i + 1] * f + 2^14) / 2^15, where
+ * i = u / 128, f = u % 128. */
+
+static inline int32_t lookup_between(const int32_t *t, int32_t u)
+{
+    const int32_t i = u >> 7, f = u & 127;
+    return (t[i] * (128 - f) + t[i + 1] * f + (1 << 14)) >> 15;
+}
+
+#if defined(__AVX512F__)
+
+/* 8 results, in the low halves of 64 bits: an entry and the next one are fetched together. */
+static inline __m512i lookup_between_8(const int32_t *t, __m256i u)
+{
+    const __m512i pair = _mm512_i32gather_epi64(_mm256_srli_epi32(u, 7), t, 4);
+    const __m512i f = _mm512_cvtepu32_epi64(_mm256_and_si256(u, _mm256_set1_epi32(127)));
+    const __m512i rest = _mm512_sub_epi64(_mm512_set1_epi64(128), f);
+    const __m512i both = _mm512_mullo_epi32(pair, _mm512_or_si512(_mm512_slli_epi64(f, 32), rest));
+    const __m512i sum = _mm512_add_epi32(both, _mm512_srli_epi64(both, 32));
+    return _mm512_srai_epi32(_mm512_add_epi32(sum, _mm512_set1_epi32(1 << 14)), 15);
+}
+
+/* Of 16 elements, whose least value is -bias. */
+static inline __m512i lookup_between_16(const int32_t *t, __m256i x, int32_t bias)
+{
+    const __m512i words = bias ? _mm512_cvtepi16_epi32(x) : _mm512_cvtepu16_epi32(x);
+    const __m512i u = _mm512_add_epi32(words, _mm512_set1_epi32(bias));
+    const __m512i low = lookup_between_8(t, _mm512_castsi512_si256(u));
+    const __m512i high = lookup_between_8(t, _mm512_extracti64x4_epi64(u, 1));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi64_epi32(low)),
+                              _mm512_cvtepi64_epi32(high), 1);
+}
+
+#endif
+
 #endif

@@ -227,6 +227,7 @@ static int run_join(const struct tro_step *s, const struct tro_step_run *r)
 #define GREATER(a, v) ((a) < (v) ? (v) : (a))
 #define LESS_FLIPS(v) ((v)-p->flip * (uint32_t)p->n_each)
 INT_KERNELS(bytes, uint8_t, UNSIGNED, uint32_t, SUM, int32_t, LESS_FLIPS)
+INT_KERNELS(words, int16_t, AS_IS, uint32_t, SUM, int32_t, AS_IS)
 INT_KERNELS(i32, int32_t, AS_IS, uint32_t, SUM, int32_t, AS_IS)
 INT_KERNELS(max_bytes, uint8_t, UNSIGNED, uint8_t, GREATER, uint8_t, UNSIGNED)
 
@@ -342,15 +343,21 @@ static const struct kernel *kernel_for(const struct tro_attrs_reduce *a, enum tr
 {
     static const struct kernel f32 = {"reduce", run_rows, run_cols};
     static const struct kernel bytes = {"reduce_bytes", run_bytes_rows, run_bytes_cols};
+    static const struct kernel words = {"reduce_words", run_words_rows, run_words_cols};
     static const struct kernel i32 = {"reduce_i32", run_i32_rows, run_i32_cols};
     static const struct kernel max = {"reduce_max_bytes", run_max_bytes_rows, run_max_bytes_cols};
-    return d == TRO_F32 ? &f32 : d == TRO_I32 ? &i32 : a->widens ? &bytes : &max;
+    return d == TRO_F32   ? &f32
+           : d == TRO_I32 ? &i32
+           : d == TRO_I16 ? &words
+           : a->widens    ? &bytes
+                          : &max;
 }
 
 static bool takes(const struct tro_attrs_reduce *a, enum tro_dtype d)
 {
     const bool is_byte = d == TRO_I8 || d == TRO_U8;
-    return d == TRO_F32 || (a->widens && is_byte) || (a->kind == tro_reduction_max && is_byte) ||
+    return d == TRO_F32 || (a->widens && (is_byte || d == TRO_I16)) ||
+           (a->kind == tro_reduction_max && is_byte) ||
            (a->kind == tro_reduction_sum && d == TRO_I32);
 }
 

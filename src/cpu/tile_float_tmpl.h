@@ -197,19 +197,48 @@ static void TABLE_1(const struct tro_tile_call *c)
         }                                              \
     }
 
-/* u counts from the least x. */
-ALWAYS_INLINE int32_t between(const int32_t *t, int32_t u, int32_t lo, int32_t hi)
+TABLE(TABLE_4, uint32_t, uint8_t, uint32_t, t[x])
+
+ALWAYS_INLINE int32_t limited(int32_t v, int32_t lo, int32_t hi)
 {
-    const int32_t i = u >> 7, f = u & 127;
-    const int32_t v = (t[i] * (128 - f) + t[i + 1] * f + (1 << 14)) >> 15;
     return v < lo ? lo : v > hi ? hi : v;
 }
 
-TABLE(TABLE_4, uint32_t, uint8_t, uint32_t, t[x])
-TABLE(TABLE_I16_I8, int8_t, int16_t, int32_t, between(t, x + 32768, -128, 127))
-TABLE(TABLE_I16_U8, uint8_t, int16_t, int32_t, between(t, x + 32768, 0, 255))
-TABLE(TABLE_U16_I8, int8_t, uint16_t, int32_t, between(t, x, -128, 127))
-TABLE(TABLE_U16_U8, uint8_t, uint16_t, int32_t, between(t, x, 0, 255))
+/* Between entries; bias: less the least x. STORE is how vectors of results are narrowed. */
+#if defined(__AVX512F__)
+#define BETWEEN_VECTOR(STORE)            \
+    for (; j + 16 <= c->n_cols; j += 16) \
+        STORE(d + j, lookup_between_16(t, _mm256_loadu_si256((const void *)(xs + j)), bias));
+#else
+#define BETWEEN_VECTOR(STORE)
+#endif
+
+#define BETWEEN(id, TD, TX, bias_, lo, hi, STORE)                            \
+    static void id(const struct tro_tile_call *c)                            \
+    {                                                                        \
+        enum { bias = bias_ };                                               \
+        const int32_t *const t = SRC_ROW(c, 1, int32_t, 0);                  \
+        for (int64_t i = 0; i < c->n_rows; i++) {                            \
+            TD *const d = DST_ROW(c, TD, i);                                 \
+            const TX *const xs = SRC_ROW(c, 0, TX, i);                       \
+            int64_t j = 0;                                                   \
+            BETWEEN_VECTOR(STORE)                                            \
+            for (; j < c->n_cols; j++)                                       \
+                d[j] = (TD)limited(lookup_between(t, xs[j] + bias), lo, hi); \
+        }                                                                    \
+    }
+
+#define STORE_I8(to, v) _mm_storeu_si128((void *)(to), _mm512_cvtsepi32_epi8(v))
+#define STORE_U8(to, v)            \
+    _mm_storeu_si128((void *)(to), \
+                     _mm512_cvtusepi32_epi8(_mm512_max_epi32(v, _mm512_setzero_si512())))
+#define STORE_I16(to, v) _mm256_storeu_si256((void *)(to), _mm512_cvtsepi32_epi16(v))
+
+BETWEEN(TABLE_I16_I8, int8_t, int16_t, 32768, -128, 127, STORE_I8)
+BETWEEN(TABLE_I16_U8, uint8_t, int16_t, 32768, 0, 255, STORE_U8)
+BETWEEN(TABLE_I16_I16, int16_t, int16_t, 32768, -32768, 32767, STORE_I16)
+BETWEEN(TABLE_U16_I8, int8_t, uint16_t, 0, -128, 127, STORE_I8)
+BETWEEN(TABLE_U16_U8, uint8_t, uint16_t, 0, 0, 255, STORE_U8)
 
 #define FLOAT_CODE(id, n_src, splat) [TRO_TILE_##id] = id,
 #define INT_CODE(id, n_src, splat)

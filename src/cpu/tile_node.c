@@ -279,12 +279,15 @@ static int look_up(struct tro_tile *t, const int *in, enum tro_dtype to, int *ou
                                               TRO_TILE_TABLE_I16_I8, TRO_TILE_TABLE_U16_I8, NONE};
     static const struct by_quantized to_u8 = {TRO_TILE_TABLE_1, TRO_TILE_TABLE_1,
                                               TRO_TILE_TABLE_I16_U8, TRO_TILE_TABLE_U16_U8, NONE};
+    static const struct by_quantized to_i16 = {NONE, NONE, TRO_TILE_TABLE_I16_I16, NONE, NONE};
     static const struct by_quantized to_4 = {TRO_TILE_TABLE_4, TRO_TILE_TABLE_4, NONE, NONE, NONE};
     const enum tro_dtype from = t->places[in[0]].dtype;
     const struct by_quantized *const row = tro_dtype_size(to) == 4 ? &to_4
                                            : to == TRO_U8          ? &to_u8
+                                           : to == TRO_I16         ? &to_i16
                                                                    : &to_i8;
-    const int code = tro_dtype_size(to) == 8 ? NONE : pick_quantized(row, from);
+    const bool is_other = tro_dtype_size(to) == 8 || (tro_dtype_size(to) == 2 && to != TRO_I16);
+    const int code = is_other ? NONE : pick_quantized(row, from);
     return code == NONE ? 0 : finish(emit(t, code, to, in, NULL), out);
 }
 

@@ -262,7 +262,7 @@ int tro_infer_table(struct tro_infer_call *c)
     TRO_TRY(tro_want_type(c, 0, TRO_T_8BIT | TRO_T(TRO_I16) | TRO_T(TRO_U16)));
     if (!is_8bit) {
         TRO_TRY(tro_want_type(c, 1, TRO_T(TRO_I32)));
-        TRO_TRY(want_dtype(c, a->to, TRO_T_8BIT, "an integer of 8 bits"));
+        TRO_TRY(want_dtype(c, a->to, TRO_T_8BIT | TRO_T(TRO_I16), "an integer of 8 bits, or i16"));
     }
     tro_out_set(c, 0, is_8bit ? c->in[1].dtype : a->to, &c->in[0].shape);
     return c->in[1].shape.rank < 0 ? 0 : want_entries(c, is_8bit ? 256 : 513);

@@ -97,7 +97,7 @@ int tro_infer_reduce(struct tro_infer_call *c)
     if (a->widens) {
         TRO_TRY(tro_want_attr(c, a->kind, tro_reduction_sum, tro_reduction_sum,
                               "the kind of a sum that widens"));
-        TRO_TRY(tro_want_type(c, 0, TRO_T_8BIT));
+        TRO_TRY(tro_want_type(c, 0, TRO_T_8BIT | TRO_T(TRO_I16)));
         c->out[0].dtype = TRO_I32;
     }
     if (!tro_ranks_known(c))

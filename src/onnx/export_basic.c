@@ -71,7 +71,7 @@ void tro_export_reduce(struct tro_export *x)
     const struct tro_attrs_reduce *a = x->node->attrs;
     const enum tro_dtype dtype = tro_export_in_value(x, 0)->dtype;
     const bool is_order = a->kind == tro_reduction_max || a->kind == tro_reduction_min;
-    if (a->widens && (dtype == TRO_I8 || dtype == TRO_U8)) {
+    if (a->widens) {
         const char *in[2] = {tro_export_cast_to(x, tro_export_in(x, 0), TRO_I32),
                              tro_export_in(x, 1)};
         tro_export_last(x, ops[a->kind], in, 2);

@@ -44,6 +44,11 @@ struct tro_passes_report {
     char last_node[128];   /* the node it was made at, cut to this size */
 };
 
+/* A function whose last bits backends do not agree on: between integers it becomes a table. */
+bool tro_op_is_curved(enum tro_op op);
+/* Linear resizing of pictures that integers have too, where it is between them. */
+bool tro_is_int_resize(const struct tro_graph *g, const struct tro_node *n);
+
 /* Runs the selected passes. The graph is verified after each pass that changed it; after a failure
  * it is of no use. opts and report may be NULL. An unknown name in opts fails with TRO_E_INPUT and
  * a message that lists the names. */

@@ -9,6 +9,7 @@
  *     Q(move(x)), Q(concat(x, y))    move(Q(x)), so that an anchor meets its Q
  *     Q(f(D(x)))                     qdq_table.c
  *     Q(mean(D(x)))                  qdq_mean.c
+ *     Q(resize(D(x))), linear        qdq_resize.c
  *     Q(softmax(D(x)))               qdq_rows.c, as normalize(D(x))
  *     conv(D(x), D(w), b) ..         qdq_int.c, as conv_transpose and matmul
  *
@@ -56,13 +57,22 @@ bool tro_is_per_tensor(const struct tro_pass *p, const struct tro_qvalue *q)
 
 bool tro_match_quantize(const struct tro_pass *p, tro_node_id id, struct tro_qvalue *q)
 {
+    if (!tro_match_quantize_wide(p, id, q))
+        return false;
+    const enum tro_dtype to = tro_value_get(p->g, tro_node_get(p->g, id)->out[0])->dtype;
+    return to == TRO_I8 || to == TRO_U8;
+}
+
+bool tro_match_quantize_wide(const struct tro_pass *p, tro_node_id id, struct tro_qvalue *q)
+{
     const struct tro_node *const n = tro_node_get(p->g, id);
     if (id.i == 0 || n->op != TRO_OP_QUANTIZE)
         return false;
     const enum tro_dtype to = tro_value_get(p->g, n->out[0])->dtype;
     *q = (struct tro_qvalue){.x = n->in[0], .scale = n->in[1]};
     if (!tro_is_const(p->g, q->scale) || tro_value_get(p->g, q->scale)->dtype != TRO_F32 ||
-        tro_value_get(p->g, q->x)->dtype != TRO_F32 || (to != TRO_I8 && to != TRO_U8))
+        tro_value_get(p->g, q->x)->dtype != TRO_F32 ||
+        (to != TRO_I8 && to != TRO_U8 && to != TRO_I16))
         return false;
     if (n->n_in > 2 && !is_zero(p, n->in[2]))
         q->zero = n->in[2];
@@ -118,12 +128,20 @@ static tro_value_id emit_dequantize(struct tro_pass *p, tro_node_id before, tro_
     return tro_pass_emit(p, before, TRO_OP_DEQUANTIZE, NULL, in, q->zero.i ? 3 : 2);
 }
 
+/* Backends pool and resize bytes and floats. */
+static bool moves_type(const struct tro_pass *p, const struct tro_node *n, tro_value_id x)
+{
+    return tro_dtype_size(tro_value_get(p->g, x)->dtype) == 1 ||
+           (n->op != TRO_OP_POOL && n->op != TRO_OP_RESIZE);
+}
+
 static bool move_down(struct tro_pass *p, tro_node_id id)
 {
     struct tro_qvalue q;
     const struct tro_node n = *tro_node_get(p->g, id);
     if (!tro_node_takes_elements(&n) || n.n_in > 8 || !tro_match_dequantize(p, n.in[0], &q) ||
-        !tro_is_per_tensor(p, &q) || tro_is_const(p->g, q.x) || !tro_pass_allows(p, id))
+        !tro_is_per_tensor(p, &q) || tro_is_const(p->g, q.x) || !moves_type(p, &n, q.x) ||
+        !tro_pass_allows(p, id))
         return false;
     tro_value_id in[8];
     memcpy(in, n.in, n.n_in * sizeof(in[0]));
@@ -255,7 +273,8 @@ static void visit(struct tro_pass *p, tro_node_id id)
     }
     if (!drop_quantize(p, id) && !move_down(p, id) && !move_relu_down(p, id) &&
         !move_concat_down(p, id) && !move_up(p, id) && !tro_make_table(p, id) &&
-        !tro_make_int_mean(p, id) && !tro_make_int_softmax(p, id) && !tro_make_int_norm(p, id))
+        !tro_make_int_mean(p, id) && !tro_make_int_resize(p, id) && !tro_make_int_softmax(p, id) &&
+        !tro_make_int_norm(p, id))
         tro_make_int_anchor(p, id);
 }
 

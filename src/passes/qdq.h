@@ -14,6 +14,8 @@ struct tro_qvalue {
 bool tro_match_dequantize(const struct tro_pass *p, tro_value_id v, struct tro_qvalue *q);
 /* A node quantizes with constant parameters of one element to 8 bits. */
 bool tro_match_quantize(const struct tro_pass *p, tro_node_id n, struct tro_qvalue *q);
+/* Or to i16. */
+bool tro_match_quantize_wide(const struct tro_pass *p, tro_node_id n, struct tro_qvalue *q);
 /* Scale and zero are of the whole tensor. */
 bool tro_is_per_tensor(const struct tro_pass *p, const struct tro_qvalue *q);
 /* Both have the same parameters, of the whole tensor. */
@@ -25,6 +27,10 @@ bool tro_is_same_quant(const struct tro_pass *p, const struct tro_qvalue *a,
 bool tro_make_int_anchor(struct tro_pass *p, tro_node_id n);
 /* Means and sums of dequantized tensors become exact sums; true when it was done. */
 bool tro_make_int_mean(struct tro_pass *p, tro_node_id n);
+
+/* Linear resizing of dequantized pictures that is quantized becomes that of integers; true when it
+ * was done. */
+bool tro_make_int_resize(struct tro_pass *p, tro_node_id n);
 
 /* Softmax and layer normalization of dequantized tensors become arithmetic that is the same
  * everywhere; true when it was done. */

@@ -180,12 +180,19 @@ static bool follow(struct tro_pass *p, const struct anchor *a, tro_node_id id, s
     return true;
 }
 
+/* What ends the chain. Limits in 16 bits would be steps of their own. */
+static bool is_end(const struct tro_pass *p, tro_node_id user, struct chain *c)
+{
+    return c->n_clamps ? tro_match_quantize(p, user, &c->q)
+                       : tro_match_quantize_wide(p, user, &c->q);
+}
+
 static void match_chain(struct tro_pass *p, const struct anchor *a, struct chain *c)
 {
     *c = (struct chain){.last = a->n.out[0]};
     while (true) {
         const tro_node_id user = tro_pass_user(p, c->last);
-        if (tro_match_quantize(p, user, &c->q)) {
+        if (is_end(p, user, c)) {
             c->quantize = user;
             c->last = tro_node_get(p->g, user)->out[0];
             return;

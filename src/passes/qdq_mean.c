@@ -6,14 +6,15 @@
  *     Q(avg_pool(D(x)))              requantize(conv_int(x, 1)), a tap each
  *     reduce_mean(D(x), axes) ..     D of these
  *
- * The factor is sx / (n * sy). Windows that do not all have the same number of elements, since
+ * Of 16 bits they are those of reduce_mean alone. The factor is sx / (n * sy). Windows that do not all have the same number of elements, since
  * padding does not count in them, stay in floating point.
  */
 #include "base/dtype.h"
 #include "passes/qdq.h"
 
 enum {
-    MOST_ELEMS = 1 << 22, /* of a sum, which is far from the end of 32 bits */
+    MOST_ELEMS = 1 << 22, /* of a sum of bytes, which is far from the end of 32 bits */
+    MOST_WIDE = 1 << 15,  /* of 16 bits */
     MOST_TAPS = 64
 };
 
@@ -22,7 +23,7 @@ struct mean {
     struct tro_node n;
     struct tro_qvalue x;
     int64_t n_each;
-    bool is_mean;
+    bool is_mean, is_wide;
 };
 
 /* ---- which nodes ------------------------------------------------------------------------- */
@@ -74,9 +75,14 @@ static bool match(struct tro_pass *p, tro_node_id id, struct mean *m)
     *m = (struct mean){.id = id, .n = *tro_node_get(p->g, id), .n_each = 1};
     if ((m->n.op != TRO_OP_REDUCE && m->n.op != TRO_OP_POOL) ||
         !tro_match_dequantize(p, m->n.in[0], &m->x) || !tro_is_per_tensor(p, &m->x) ||
-        tro_is_const(p->g, m->x.x) || tro_dtype_size(tro_value_get(p->g, m->x.x)->dtype) != 1)
+        tro_is_const(p->g, m->x.x))
         return false;
-    return m->n.op == TRO_OP_REDUCE ? match_reduce(p, m) : match_pool(p, m);
+    m->is_wide = tro_value_get(p->g, m->x.x)->dtype == TRO_I16;
+    if (!m->is_wide && tro_dtype_size(tro_value_get(p->g, m->x.x)->dtype) != 1)
+        return false;
+    if (m->n.op == TRO_OP_POOL)
+        return !m->is_wide && match_pool(p, m);
+    return match_reduce(p, m) && (!m->is_wide || m->n_each <= MOST_WIDE);
 }
 
 /* A Q that will come up to here, past moves. */
@@ -103,7 +109,7 @@ static bool waits(struct tro_pass *p, tro_value_id v)
 static tro_value_id emit_reduce(struct tro_pass *p, const struct mean *m)
 {
     struct tro_attrs_reduce a = *(const struct tro_attrs_reduce *)m->n.attrs;
-    tro_value_id in[2] = {m->x.x, m->n.n_in > 1 ? m->n.in[1] : TRO_VALUE_NONE};
+    const tro_value_id in[2] = {m->x.x, m->n.n_in > 1 ? m->n.in[1] : TRO_VALUE_NONE};
     double zero = 0;
     a.kind = tro_reduction_sum;
     a.widens = 1;

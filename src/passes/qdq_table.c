@@ -4,6 +4,7 @@
  *
  *     Q(f(D(x)))      table(x)      x of 8 bits: the results for its 256 values, whatever f is
  *                                   x of 16 bits: between 513 of them, if that is within a quantum
+ *                                   of 8 bits, or of 11 where the result has 16
  *     exp(f(D(x)))    table(x)      where backends differ in the last bits of a function that is
  *                                   not quantized again; f32
  *
@@ -190,10 +191,11 @@ static tro_value_id all_knots(struct tro_pass *p, const struct tro_qvalue *q)
         p, &(struct tro_tensor){.dtype = TRO_F32, .rank = 1, .shape = {N_KNOTS}, .data = knots});
 }
 
-/* In 256ths of the result, cut where sums could leave 32 bits. */
+/* In 256ths of the result, cut where sums could leave 32 bits: far beyond its greatest value, where
+ * a function comes to it between two entries. */
 static tro_value_id entries(struct tro_pass *p, tro_value_id at_knots, const struct tro_qvalue *q)
 {
-    const double most = 1 << 22;
+    const double most = (1 << 24) - 256;
     int32_t entry[N_KNOTS];
     const struct tro_tensor t = tro_const_tensor(p->g, at_knots);
     for (int i = 0; i < N_KNOTS; i++) {
@@ -205,12 +207,13 @@ static tro_value_id entries(struct tro_pass *p, tro_value_id at_knots, const str
         p, &(struct tro_tensor){.dtype = TRO_I32, .rank = 1, .shape = {N_KNOTS}, .data = entry});
 }
 
-/* Is nowhere more than a quantum off? */
+/* Is nowhere more than a quantum off? Of 16 bits 32, which are one of 11 bits. */
 static bool is_close(const struct tro_pass *p, tro_value_id a, tro_value_id b)
 {
     const struct tro_tensor x = tro_const_tensor(p->g, a), y = tro_const_tensor(p->g, b);
+    const int64_t most = tro_dtype_size(x.dtype) == 1 ? 1 : 32;
     for (int i = 0; i < N_WIDE; i++)
-        if (llabs(tro_load_i64(x.dtype, x.data, i) - tro_load_i64(y.dtype, y.data, i)) > 1)
+        if (llabs(tro_load_i64(x.dtype, x.data, i) - tro_load_i64(y.dtype, y.data, i)) > most)
             return false;
     return true;
 }
@@ -220,7 +223,7 @@ static bool make_16bit(struct tro_pass *p, tro_node_id id, struct cone *c)
     struct tro_qvalue q, d;
     const tro_value_id y = tro_node_get(p->g, id)->out[0];
     const struct tro_attrs_cast to = {.to = tro_value_get(p->g, y)->dtype};
-    if (!tro_match_quantize(p, id, &q) || !find_scale(p, c, &d) || find(p, c, q.x) != c->n - 2)
+    if (!tro_match_quantize_wide(p, id, &q) || !find_scale(p, c, &d) || find(p, c, q.x) != c->n - 2)
         return false;
     const tro_value_id words = all_words(p, tro_value_get(p->g, c->x)->dtype);
     if (words.i == 0)
@@ -242,8 +245,7 @@ static bool make_16bit(struct tro_pass *p, tro_node_id id, struct cone *c)
 
 /* ---- which nodes ------------------------------------------------------------------------- */
 
-/* Functions whose last bits backends do not agree on. */
-static bool is_curved(enum tro_op op)
+bool tro_op_is_curved(enum tro_op op)
 {
     return (op >= TRO_OP_EXP && op <= TRO_OP_SOFTPLUS) || op == TRO_OP_POW;
 }
@@ -253,10 +255,10 @@ bool tro_make_table(struct tro_pass *p, tro_node_id id)
     struct cone c;
     struct tro_qvalue q;
     const struct tro_node *const n = tro_node_get(p->g, id);
-    const bool is_end = tro_match_quantize(p, id, &q);
-    if ((!is_end && !is_curved(n->op)) || tro_is_const(p->g, n->in[0]) || !match(p, id, &c))
+    const bool is_end = tro_match_quantize_wide(p, id, &q);
+    if ((!is_end && !tro_op_is_curved(n->op)) || tro_is_const(p->g, n->in[0]) || !match(p, id, &c))
         return false;
     if (tro_dtype_size(tro_value_get(p->g, c.x)->dtype) == 1)
-        return make_8bit(p, id, &c);
+        return (!is_end || tro_match_quantize(p, id, &q)) && make_8bit(p, id, &c);
     return is_end && make_16bit(p, id, &c);
 }

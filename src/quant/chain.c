@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "quant/link.h"
 
 /* A walk from a root to the layers. */
 struct walk {
@@ -377,11 +378,18 @@ static bool begin_product(struct walk *w, tro_node_id id)
            give(w, 0, axis + shape_of(w, w->n->out[0])->rank - s->rank);
 }
 
+/* Both are of one tensor, as those of SiLU: the product is a function that becomes a table. */
+static bool is_function(const struct walk *w)
+{
+    return tro_value_eq(tro_quant_root(w->q, w->n->in[0]), tro_quant_root(w->q, w->n->in[1]));
+}
+
 /* Elements by the gate of their channel, as squeeze-and-excitation has it. */
 static bool begin_gated(struct walk *w, tro_node_id id)
 {
     const struct tro_shape *const out = shape_of(w, w->n->out[0]);
-    if (w->n->op != TRO_OP_MUL || out->rank < 3 || !tro_dim_is_const(out->dim[1]) ||
+    if (w->n->op != TRO_OP_MUL || is_function(w) || out->rank < 3 ||
+        !tro_dim_is_const(out->dim[1]) ||
         tro_value_get(w->q->graph, w->n->out[0])->dtype != TRO_F32)
         return false;
     w->c->n_channels = (int)tro_dim_value(out->dim[1]);

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "quant/link.h"
 #include "quant/watch.h"
 #include "quant/weights.h"
 
@@ -14,6 +15,8 @@ struct place {
     const struct tro_quant *q;
     struct tro_graph *g; /* a clone of q's */
     bool *is_used;       /* groups: a layer of integers takes it */
+    bool *is_link_used;
+    tro_value_id *wide; /* of each value: D of it in 16 bits */
     struct tro_err *err;
 };
 
@@ -30,6 +33,8 @@ static void use_groups(struct place *p)
     const struct tro_block *const b = tro_block_get(q->graph, TRO_MAIN_BLOCK);
     for (int i = 0; i < q->n_layers; i++)
         p->is_used[q->layers[i].group] |= q->layers[i].is_int;
+    for (int i = 0; i < q->n_links; i++)
+        p->is_used[q->group_of[q->links[i].to.i]] |= p->is_link_used[i] && !q->links[i].is_curve;
     for (size_t i = b->n_nodes; i-- > 0;) {
         const struct tro_node *const n = tro_node_get(q->graph, b->nodes[i]);
         const int group = q->group_of[n->out[0].i];
@@ -45,7 +50,10 @@ static void use_groups(struct place *p)
  * integers, or is as coarse as what it adds to. */
 static bool is_fine(const struct place *p, const struct tro_node *n)
 {
+    const struct tro_attrs_reduce *const reduce = n->attrs;
     switch (n->op) {
+    case TRO_OP_REDUCE:
+        return reduce->kind == tro_reduction_mean || reduce->kind == tro_reduction_sum;
     case TRO_OP_ADD:
     case TRO_OP_SUB:
     case TRO_OP_MUL:
@@ -150,6 +158,68 @@ static int place_value(struct place *p, tro_value_id value)
     return 0;
 }
 
+/* ---- curves --------------------------------------------------------------------------------- */
+
+/* Twice as far as any element of the samples: 15 bits are finer than what 8 make of it. */
+static float wide_scale(const struct place *p, tro_value_id v)
+{
+    return (float)(2 * p->q->groups[p->q->group_of[v.i]].bounds[TRO_BOUND_MAX] / 32767);
+}
+
+/* D of a value in 16 bits; made once. */
+static int wide_value(struct place *p, tro_value_id value, tro_value_id *out)
+{
+    const tro_value_id v = here(p, value);
+    const char *const of = tro_value_get(p->g, v)->name;
+    const float scale = wide_scale(p, value);
+    const struct tro_tensor t = {.dtype = TRO_F32, .data = (void *)(uintptr_t)&scale};
+    const struct tro_attrs_cast to = {.to = TRO_I16};
+    const tro_node_id before = after(p->g, v);
+    tro_value_id in[2] = {v};
+    *out = p->wide[value.i];
+    if (out->i)
+        return 0;
+    TRO_TRY(add_const(p, of, "wide_scale", &t, &in[1]));
+    TRO_TRY(add_node(p, TRO_OP_QUANTIZE, &to, in, 2, of, "wide_quantized", before, &in[0]));
+    TRO_TRY(add_node(p, TRO_OP_DEQUANTIZE, NULL, in, 2, of, "wide", before, out));
+    p->wide[value.i] = *out;
+    return 0;
+}
+
+/* Of the function's own nodes, or of all others. */
+static int widen(struct place *p, tro_value_id v, bool is_argument)
+{
+    const struct tro_graph *const g = p->q->graph;
+    const struct tro_block *const b = tro_block_get(g, TRO_MAIN_BLOCK);
+    const tro_value_id root = tro_quant_root(p->q, v);
+    tro_value_id d;
+    TRO_TRY(wide_value(p, v, &d));
+    for (size_t i = 0; i < b->n_nodes; i++) {
+        const struct tro_node *const n = tro_node_get(g, b->nodes[i]);
+        const bool is_own = n->n_out == 1 && tro_value_eq(tro_quant_root(p->q, n->out[0]), root);
+        if (n->n_out == 0 || n->out[0].i == 0 || is_own != is_argument)
+            continue;
+        const tro_node_id id = tro_value_get(p->g, here(p, n->out[0]))->def;
+        for (uint32_t k = 0; k < n->n_in; k++)
+            if (tro_value_eq(n->in[k], v))
+                tro_graph_set_input(p->g, id, k, d);
+    }
+    return 0;
+}
+
+static int place_curves(struct place *p)
+{
+    for (int i = 0; i < p->q->n_links; i++) {
+        const struct tro_quant_link *const l = &p->q->links[i];
+        if (!p->is_link_used[i] || !l->is_curve)
+            continue;
+        TRO_TRY(widen(p, l->from, true));
+        if (!p->is_used[p->q->group_of[l->to.i]])
+            TRO_TRY(widen(p, l->to, false));
+    }
+    return 0;
+}
+
 /* ---- layers --------------------------------------------------------------------------------- */
 
 static int place_weights(struct place *p, tro_node_id id, const char *name)
@@ -244,7 +314,9 @@ static int place_layer(struct place *p, const struct tro_quant_layer *l)
 
 static int place(struct place *p)
 {
+    TRO_TRY(tro_quant_links_use(p->q, p->is_link_used, p->err));
     use_groups(p);
+    TRO_TRY(place_curves(p));
     for (uint32_t i = 1; i < p->q->graph->n_values; i++)
         if (p->q->group_of[i] >= 0 && p->is_used[p->q->group_of[i]])
             TRO_TRY(place_value(p, (tro_value_id){i}));
@@ -258,13 +330,18 @@ struct tro_graph *tro_quant_make(const struct tro_quant *q, struct tro_err *err)
 {
     struct place p = {.q = q, .err = err};
     p.is_used = tro_calloc((size_t)q->n_groups + 1, sizeof(*p.is_used));
-    p.g = p.is_used ? tro_graph_clone(q->graph, NULL, err) : NULL;
-    if (!p.is_used)
+    p.is_link_used = tro_calloc((size_t)q->n_links + 1, sizeof(*p.is_link_used));
+    p.wide = tro_calloc(q->graph->n_values, sizeof(*p.wide));
+    const bool is_full = p.is_used && p.is_link_used && p.wide;
+    p.g = is_full ? tro_graph_clone(q->graph, NULL, err) : NULL;
+    if (!is_full)
         tro_fail_nomem(err);
     if (p.g && tro_err_prefix(err, place(&p), "quantization: ") < 0) {
         tro_graph_destroy(p.g);
         p.g = NULL;
     }
     tro_free(p.is_used);
+    tro_free(p.is_link_used);
+    tro_free(p.wide);
     return p.g;
 }

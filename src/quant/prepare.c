@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "passes/passes.h"
+#include "quant/link.h"
 #include "quant/probe.h"
 #include "quant/watch.h"
 
@@ -100,6 +101,12 @@ static bool is_float(const struct tro_graph *g, tro_value_id v)
     return v.i && x->dtype == TRO_F32 && !x->data && x->block.i == TRO_MAIN_BLOCK.i;
 }
 
+/* What comes out of it has the range of what goes in. */
+static bool is_tied(const struct tro_graph *g, const struct tro_node *n)
+{
+    return (tro_node_takes_elements(n) || tro_is_int_resize(g, n)) && is_float(g, n->in[0]);
+}
+
 /* Values of moves take the group of what is moved; others have one of their own. */
 static void number_groups(struct tro_quant *q)
 {
@@ -113,15 +120,26 @@ static void number_groups(struct tro_quant *q)
         const struct tro_node *const n = tro_node_get(q->graph, b->nodes[i]);
         for (uint32_t k = 0; k < n->n_out; k++)
             if (is_float(q->graph, n->out[k]))
-                q->group_of[n->out[k].i] = tro_node_takes_elements(n) &&
-                                                   is_float(q->graph, n->in[0])
-                                               ? q->group_of[n->in[0].i]
-                                               : q->n_groups++;
+                q->group_of[n->out[k].i] = is_tied(q->graph, n) ? q->group_of[n->in[0].i]
+                                                                : q->n_groups++;
     }
 }
 
-/* What layers take, and the parts of concatenations that they take. */
-static void want_groups(struct tro_quant *q)
+static int want_links(struct tro_quant *q, struct tro_err *err)
+{
+    TRO_TRY(tro_quant_links_find(q, err));
+    bool *const is_used = tro_calloc((size_t)q->n_links + 1, sizeof(*is_used));
+    const int rc = is_used ? tro_quant_links_use(q, is_used, err) : tro_fail_nomem(err);
+    for (int i = 0; i < q->n_links && rc >= 0; i++) {
+        q->groups[q->group_of[q->links[i].from.i]].is_wanted |= is_used[i];
+        q->groups[q->group_of[q->links[i].to.i]].is_wanted |= is_used[i];
+    }
+    tro_free(is_used);
+    return rc;
+}
+
+/* What layers take, what lies between them, and the parts of concatenations that these take. */
+static int want_groups(struct tro_quant *q, struct tro_err *err)
 {
     const struct tro_block *const b = tro_block_get(q->graph, TRO_MAIN_BLOCK);
     for (int i = 0; i < q->n_layers; i++) {
@@ -129,6 +147,7 @@ static void want_groups(struct tro_quant *q)
         l->group = q->group_of[tro_node_get(q->graph, l->node)->in[0].i];
         q->groups[l->group].is_wanted = true;
     }
+    TRO_TRY(want_links(q, err));
     for (size_t i = b->n_nodes; i-- > 0;) {
         const struct tro_node *const n = tro_node_get(q->graph, b->nodes[i]);
         if (n->op != TRO_OP_CONCAT || q->group_of[n->out[0].i] < 0 ||
@@ -138,6 +157,7 @@ static void want_groups(struct tro_quant *q)
             if (is_float(q->graph, n->in[k]))
                 q->groups[q->group_of[n->in[k].i]].is_wanted = true;
     }
+    return 0;
 }
 
 static int add_source(struct tro_quant *q, tro_value_id v, struct tro_err *err)
@@ -164,7 +184,7 @@ static int find_sources(struct tro_quant *q, struct tro_err *err)
             TRO_TRY(add_source(q, b->inputs[i], err));
     for (size_t i = 0; i < b->n_nodes; i++) {
         const struct tro_node *const n = tro_node_get(q->graph, b->nodes[i]);
-        const bool has_own = !tro_node_takes_elements(n) || !is_float(q->graph, n->in[0]);
+        const bool has_own = !is_tied(q->graph, n);
         for (uint32_t k = 0; k < n->n_out && has_own; k++)
             if (n->out[k].i && q->group_of[n->out[k].i] >= 0)
                 TRO_TRY(add_source(q, n->out[k], err));
@@ -182,7 +202,7 @@ static int find_groups(struct tro_quant *q, struct tro_err *err)
     q->groups = TRO_NEW_N(&q->arena, struct tro_quant_group, (size_t)q->n_groups + 1);
     if (!q->groups)
         return tro_fail_nomem(err);
-    want_groups(q);
+    TRO_TRY(want_groups(q, err));
     return find_sources(q, err);
 }
 

@@ -193,8 +193,10 @@ void tro_quant_choose(struct tro_quant *q)
     }
     for (int i = 0; i < q->n_groups; i++) {
         struct tro_quant_group *const g = &q->groups[i];
-        if (!g->is_wanted || isnan(g->errors[0]))
+        if (!g->is_wanted)
             continue;
+        if (isnan(g->errors[0]))
+            g->chosen = TRO_BOUND_OFFSET_MSE;
         for (int k = 0; k < TRO_N_BOUNDS; k++)
             g->chosen = g->errors[k] < g->errors[g->chosen] ? (enum tro_bound)k : g->chosen;
         g->form = tro_quant_form(g, g->chosen);

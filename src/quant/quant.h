@@ -23,7 +23,8 @@ struct tro_quant_form {
 /* Tensors that share scale and zero. */
 struct tro_quant_group {
     const char *name; /* of its first source */
-    bool is_wanted;   /* a layer takes one of them */
+    bool
+        is_wanted; /* a layer takes one of them, or one is between layers (struct tro_quant_link) */
     struct tro_stats stats;
     bool is_unsigned; /* never negative: u8 from 0, else i8 around 0 */
     double bounds[TRO_N_BOUNDS];
@@ -51,6 +52,15 @@ struct tro_quant_layer {
     int n_channels;
 };
 
+/* What lies between layers and would be computed in floating point of which backends have last bits
+ * of their own: a function of one tensor (SiLU, GELU, sigmoid), whose argument is quantized to 16
+ * bits and its result too, or to the 8 that a layer takes; or linear resizing, both of whose sides
+ * are of one group. */
+struct tro_quant_link {
+    tro_value_id from, to;
+    bool is_curve;
+};
+
 /* Channels that were scaled, so that integers lose less. */
 enum tro_quant_repair_kind { TRO_QUANT_EQUALIZATION, TRO_QUANT_MIGRATION };
 extern const char *const tro_quant_repair_names[]; /* "equalization", "migration", NULL */
@@ -70,11 +80,14 @@ struct tro_quant {
     struct tro_quant_group *groups;
     struct tro_quant_source *sources;
     struct tro_quant_layer *layers;
+    struct tro_quant_link *links;
     struct tro_quant_repair *repairs; /* in their order */
     size_t cap_repairs;
-    int n_groups, n_sources, n_layers, n_repairs;
-    int *group_of;    /* of each value of the graph; -1: none */
-    size_t n_grouped; /* values that it tells of */
+    int n_groups, n_sources, n_layers, n_links, n_repairs;
+    int *group_of;     /* of each value of the graph; -1: none */
+    size_t n_grouped;  /* values that it tells of */
+    uint32_t *root_of; /* of each of n_rooted values: tro_quant_root */
+    size_t n_rooted;
     int64_t n_observed, n_probed;
     /* private */
     struct tro_quant_watch *watch; /* of sources that are wanted */
@@ -106,8 +119,8 @@ int tro_quant_bound(struct tro_quant *q, struct tro_err *err);
 /* Computes each layer of a sample with each bound of its group. */
 int tro_quant_probe(struct tro_quant *q, const struct tro_tensor *inputs, struct tro_err *err);
 
-/* The bound with the least error of each group; the one of least squared error where none was
- * probed. */
+/* The bound with the least error of each group; the one of least squared error, with an
+ * offset where that errs less, where none was probed. */
 void tro_quant_choose(struct tro_quant *q);
 
 /* How far outputs of the samples are off when this layer alone is in integers: of floats
