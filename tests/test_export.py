@@ -166,8 +166,8 @@ OUT_SCALE = 0.02
 
 
 def quantized_network(path, dtype):
-    """Convolutions, a residual, a concatenation, pooling, an upsampling convolution, linear resizing,
-    SiLU behind 16 bits, a product."""
+    """Convolutions, a residual, a concatenation, pooling, an upsampling convolution, linear
+    resizing, SiLU behind 16 bits, a product."""
     q = Quantized(3)
     x = q.around('x', 0.03, dtype)
     c1 = q.node('Conv', [x, q.weight('w1', (8, 4, 3, 3), 0), q.bias('b1', 8)], 'c1', pads=[1] * 4)

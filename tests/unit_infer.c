@@ -113,14 +113,15 @@ TEST(infer_quantize)
 
 TEST(infer_table)
 {
-    const struct tro_attrs_cast u8 = {.to = TRO_U8}, i16 = {.to = TRO_I16};
+    const struct tro_attrs_cast u8 = {.to = TRO_U8}, i16 = {.to = TRO_I16}, u16 = {.to = TRO_U16};
     INFER(TRO_OP_TABLE, NULL, "u8[N,3]; f32[256]", "f32[N,3]");
     INFER(TRO_OP_TABLE, NULL, "i8[*]; u8[256]", "u8[*]");
     INFER(TRO_OP_TABLE, &u8, "i16[2,256]; i32[513]", "u8[2,256]");
     INFER(TRO_OP_TABLE, NULL, "u8[4]; u8[255]", "!table has 255 entries: expected 256");
     INFER(TRO_OP_TABLE, &u8, "u16[4]; i32[256]", "!table has 256 entries: expected 513");
     INFER(TRO_OP_TABLE, &u8, "u16[4]; f32[513]", "!expected type i32");
-    INFER(TRO_OP_TABLE, &i16, "u16[4]; i32[513]", "!to is i16");
+    INFER(TRO_OP_TABLE, &i16, "i16[4]; i32[513]", "i16[4]");
+    INFER(TRO_OP_TABLE, &u16, "u16[4]; i32[513]", "!to is u16");
     INFER(TRO_OP_TABLE, NULL, "i32[4]; u8[256]", "!expected type");
     INFER(TRO_OP_TABLE, NULL, "u8[4]; u8[1,256]", "!rank");
 }
@@ -161,7 +162,8 @@ TEST(infer_reduce_that_widens)
     const struct tro_attrs_reduce sum = {.kind = tro_reduction_sum, .widens = 1};
     const struct tro_attrs_reduce mean = {.kind = tro_reduction_mean, .widens = 1};
     INFER(TRO_OP_REDUCE, &sum, "i8[N,3]; i64[1]={1}", "i32[N,1]");
-    INFER(TRO_OP_REDUCE, &sum, "i16[N,3]; i64[1]={1}", "!expected type");
+    INFER(TRO_OP_REDUCE, &sum, "i16[N,3]; i64[1]={1}", "i32[N,1]");
+    INFER(TRO_OP_REDUCE, &sum, "u16[N,3]; i64[1]={1}", "!expected type");
     INFER(TRO_OP_REDUCE, &mean, "u8[N,3]; i64[1]={1}", "!kind");
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Emitter of resize: nearest for floats and small integers, the rest in float32; and of resize_int,
- * whose weights are whole numbers below 2^24, which the table has as floats. Outputs of the graph are written as planes, as they are asked for: they are mostly the largest values of a
- * network.
+ * whose weights are whole numbers below 2^24, which the table has as floats. Outputs of the graph
+ * are written as planes, as they are asked for: they are mostly the largest values of a network.
  */
 #include "cuda/kernels/resize.h"
 #include "cuda/cuda.h"

@@ -24,7 +24,8 @@ struct tro_resize_axes {
     double n_taps; /* of a result, on average */
     int n_bits;    /* of resize_int, whose weights are whole: results are sums over 2^n_bits */
 };
-/* Of resize and resize_int. 1: found; 0: not known, or more than pictures are resized or cropped; negative: failure. */
+/* Of resize and resize_int. 1: found; 0: not known, or more than pictures are resized or cropped;
+ * negative: failure. */
 int tro_resize_axes_find(struct tro_lowering *l, const struct tro_lower_node *n,
                          struct tro_resize_axes *to);
 

@@ -6,8 +6,9 @@
  *     Q(avg_pool(D(x)))              requantize(conv_int(x, 1)), a tap each
  *     reduce_mean(D(x), axes) ..     D of these
  *
- * Of 16 bits they are those of reduce_mean alone. The factor is sx / (n * sy). Windows that do not all have the same number of elements, since
- * padding does not count in them, stay in floating point.
+ * Of 16 bits they are those of reduce_mean alone. The factor is sx / (n * sy). Windows that do not
+ * all have the same number of elements, since padding does not count in them, stay in floating
+ * point.
  */
 #include "base/dtype.h"
 #include "passes/qdq.h"
