@@ -177,5 +177,7 @@ int tro_quant_links_use(const struct tro_quant *q, bool *is_used, struct tro_err
 
 tro_value_id tro_quant_root(const struct tro_quant *q, tro_value_id v)
 {
-    return v.i < q->n_rooted ? (tro_value_id){q->root_of[v.i]} : v;
+    if (v.i < q->n_rooted)
+        v.i = q->root_of[v.i];
+    return v;
 }
