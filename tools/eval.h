@@ -285,5 +285,7 @@ int eval_write_html(struct eval *e, struct tro_err *err);
 /* The frames that the last engine did worst on, as rows of pictures: frame, truth, each engine and
  * where it differs from the truth. Runs the engines on them again. */
 int eval_put_worst(struct eval *e, struct tro_buf *out, struct tro_err *err);
+/* The same frames by name, with what each engine has on them; an empty list without classes. */
+int eval_json_worst(struct eval *e, struct tro_json *j, struct tro_err *err);
 
 #endif

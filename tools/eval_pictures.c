@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Worst frames, side by side. */
+/* Worst frames: side by side on the page, by name in JSON. */
 #include "eval.h"
 
 #include <math.h>
@@ -25,10 +25,14 @@ static int by_value(const void *a, const void *b)
                                 : (x->frame > y->frame) - (x->frame < y->frame);
 }
 
-/* The worst frame of each slice, the worst of those. */
-static int find_worst(const struct eval *e, int engine, struct worst *all)
+/* The worst frame of each slice, the worst of those; how many they are. */
+static int find_worst(struct eval *e, int engine, struct worst **out, struct tro_err *err)
 {
+    struct worst *const all = TRO_NEW_N(&e->arena, struct worst, (size_t)e->data.n_frames);
     int n = 0;
+    if (!all)
+        return tro_fail_nomem(err);
+    *out = all;
     for (int64_t i = 0; i < e->data.n_frames; i++) {
         const struct tro_eval_cell *const c = tro_eval_cell(&e->table, engine, i);
         const double value = c->is_there ? c->values[e->layout.mean_iou] : NAN;
@@ -168,9 +172,9 @@ static void put_legend(const struct eval *e, struct tro_buf *out)
 
 static int put_rows(struct eval *e, struct tro_buf *out, struct tro_err *err)
 {
-    struct worst *const all = TRO_NEW_N(&e->arena, struct worst, (size_t)e->data.n_frames);
-    int rc = all ? 0 : tro_fail_nomem(err);
-    const int n = rc < 0 ? 0 : find_worst(e, e->n_engines - 1, all);
+    struct worst *all;
+    const int n = find_worst(e, e->n_engines - 1, &all, err);
+    int rc = n;
     for (int i = 0; i < e->n_engines && rc >= 0; i++)
         rc = eval_open_engine(e, i, err);
     for (int i = 0; i < n && rc >= 0; i++)
@@ -189,4 +193,35 @@ int eval_put_worst(struct eval *e, struct tro_buf *out, struct tro_err *err)
                      "engine, the worst of those first.</p>\n");
     put_legend(e, out);
     return put_rows(e, out, err);
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+static void put_worst(const struct eval *e, int64_t frame, struct tro_json *j)
+{
+    tro_json_object_begin(j, NULL);
+    tro_json_string(j, "picture", eval_frame_name(e, frame));
+    tro_json_string(j, "slice", e->data.frames[frame].slice);
+    tro_json_array_begin(j, "engines");
+    for (int i = 0; i < e->n_engines; i++) {
+        const struct tro_eval_cell *const c = tro_eval_cell(&e->table, i, frame);
+        tro_json_object_begin(j, NULL);
+        tro_json_string(j, "engine", e->engines[i].text);
+        tro_json_number(j, "mean-iou", c->is_there ? c->values[e->layout.mean_iou] : NAN);
+        tro_json_object_end(j);
+    }
+    tro_json_array_end(j);
+    tro_json_object_end(j);
+}
+
+int eval_json_worst(struct eval *e, struct tro_json *j, struct tro_err *err)
+{
+    struct worst *all = NULL;
+    const int n = e->classes ? find_worst(e, e->n_engines - 1, &all, err) : 0;
+    TRO_TRY(n);
+    tro_json_array_begin(j, "worst_frames");
+    for (int i = 0; i < n; i++)
+        put_worst(e, all[i].frame, j);
+    tro_json_array_end(j);
+    return 0;
 }

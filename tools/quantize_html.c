@@ -142,6 +142,35 @@ static void put_repair(const struct tro_quant_repair *r, struct tro_json *j)
     tro_json_object_end(j);
 }
 
+/* The figure that the page has of each slice. */
+static int put_groups(struct eval *e, struct tro_json *j, struct tro_err *err)
+{
+    const enum eval_figure figure = eval_main_figure(e);
+    tro_json_array_begin(j, "groups");
+    for (int i = 0; i < e->n_groups; i++) {
+        const struct eval_group *const g = &e->groups[i];
+        double first, second;
+        TRO_TRY(eval_figure(e, 0, g, figure, &first, err));
+        TRO_TRY(eval_figure(e, 1, g, figure, &second, err));
+        tro_json_object_begin(j, NULL);
+        tro_json_string(j, "kind", g->kind);
+        tro_json_string(j, "group", g->name);
+        tro_json_string(j, "metric", eval_figures[figure].name);
+        tro_json_number(j, "fp32", first);
+        tro_json_number(j, "int8", second);
+        tro_json_object_end(j);
+    }
+    tro_json_array_end(j);
+    return 0;
+}
+
+static int put_judged(struct eval *e, struct tro_json *j, struct tro_err *err)
+{
+    TRO_TRY(eval_judge_gates(e, j, err));
+    TRO_TRY(put_groups(e, j, err));
+    return eval_json_worst(e, j, err);
+}
+
 int tro_quantize_json(const struct tro_quantize *z, struct tro_trial *trial, struct tro_json *j,
                       struct tro_err *err)
 {
@@ -160,7 +189,7 @@ int tro_quantize_json(const struct tro_quantize *z, struct tro_trial *trial, str
         put_repair(&z->quant->repairs[i], j);
     tro_json_array_end(j);
     if (trial)
-        TRO_TRY(eval_judge_gates(&trial->eval, j, err));
+        TRO_TRY(put_judged(&trial->eval, j, err));
     tro_json_object_end(j);
     return 0;
 }

@@ -197,12 +197,27 @@ static struct tro_trial *trial_of(struct verb *v)
     return v->trial.is_open ? &v->trial : NULL;
 }
 
+static int judge_to_json(struct eval *e, struct tro_json *j, struct tro_err *err)
+{
+    TRO_TRY(eval_judge_gates(e, j, err));
+    return eval_json_worst(e, j, err);
+}
+
+static void name_machine(const struct verb *v, char chip[TRO_PLAN_CHIP_SIZE])
+{
+    tro_plan_chip(tro_cpu_flags(), tro_team_default_size(v->opts.n_threads), chip);
+}
+
 static int write_json(struct verb *v, struct tro_err *err)
 {
     struct tro_json j = {0};
+    char chip[TRO_PLAN_CHIP_SIZE];
     int rc = 0;
+    name_machine(v, chip);
     tro_json_object_begin(&j, NULL);
     tro_json_string(&j, "model", v->args.v[0]);
+    tro_json_string(&j, "version", tro_version());
+    tro_json_string(&j, "machine", chip);
     tro_plan_report_json(&v->report, &j);
     tro_json_int(&j, "nodes_before", v->n_nodes_before);
     tro_json_number(&j, "build_s", v->seconds);
@@ -210,7 +225,7 @@ static int write_json(struct verb *v, struct tro_err *err)
     if (v->quantize.quant)
         rc = tro_quantize_json(&v->quantize, trial_of(v), &j, err);
     else if (trial_of(v))
-        rc = eval_judge_gates(&v->trial.eval, &j, err);
+        rc = judge_to_json(&v->trial.eval, &j, err);
     tro_json_object_end(&j);
     if (rc >= 0)
         rc = j.buf.failed ? tro_fail_nomem(err)
@@ -444,7 +459,7 @@ static int write_page(struct verb *v, struct tro_err *err)
     char chip[TRO_PLAN_CHIP_SIZE];
     if (!v->html_path || !v->quantize.quant)
         return 0;
-    tro_plan_chip(tro_cpu_flags(), tro_team_default_size(v->opts.n_threads), chip);
+    name_machine(v, chip);
     const struct tro_quantize_engine engine = {v->report.hash, chip};
     return tro_quantize_html(&v->quantize, trial_of(v), &engine, v->html_path, err);
 }

@@ -4,6 +4,7 @@
 lack; gates of other precisions."""
 import json
 import os
+import re
 
 import numpy
 import onnx
@@ -77,6 +78,20 @@ def integers_keep_the_gates():
     page = read('b.html')
     holds(page, 'Layers', 'Gates', 'Worst frames', 'net.plan.fp32', 'net.plan.int8',
           result['data_hash'])
+    shown = [(name, float(value)) for name, value in
+             re.findall(r'<h3>(.*): mean IoU (.*)</h3>', page)]
+    listed = [(worst['picture'], round(worst['engines'][1]['mean-iou'], 3))
+              for worst in result['worst_frames']]
+    equal(listed, shown, 'worst frames')
+    equal(len({worst['slice'] for worst in result['worst_frames']}), len(shown), 'slices')
+    whole = read_json('b.json')
+    holds(page, f'trocar {whole["version"]}, {whole["machine"]}.', whole['engine_hash'])
+    equal([e['engine'] for e in result['worst_frames'][0]['engines']],
+          ['net.plan.fp32', 'net.plan.int8'], 'engines')
+    everything, = (g for g in result['groups'] if g['kind'] == 'all')
+    equal(everything['metric'], 'pooled-miou')
+    equal((everything['fp32'], everything['int8']),
+          tuple(result['gates'][0][key] for key in ('first', 'value')), 'all frames')
     equal(sorted(f for f in os.listdir() if f.startswith('net.plan')), ['net.plan'])
     trocar('verify', 'net.plan')
 
@@ -189,6 +204,8 @@ def sixteen_bits_are_judged_on_the_gpu():
            '--html', 'b.html', env=env)
     gate, = read_json('b.json')['gates']
     equal((gate['pass'], gate['engine']), (True, 'net.plan.fp16'))
+    worst, = read_json('b.json')['worst_frames']
+    equal([e['engine'] for e in worst['engines']], ['net.plan.fp32', 'net.plan.fp16'])
     holds(read('b.html'), 'net.plan.fp32', 'net.plan.fp16')
     holds(trocar('inspect', 'net.plan', env=env).out, 'fp16')
     equal([f for f in os.listdir() if f.startswith('net.plan')], ['net.plan'])
