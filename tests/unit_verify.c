@@ -4,6 +4,8 @@
 
 #include "base/alloc.h"
 
+#include <math.h>
+
 static struct tro_plan *build(const char *text, const char *state_in, const char *state_out)
 {
     struct tro_err err = {0};
@@ -81,6 +83,47 @@ TEST(verify_wrong)
         tro_plan_close(forged);
     }
     tro_plan_close(p);
+}
+
+/* How many outputs differ when an element of the first sample's, not the greatest, is off by a part
+ * of the greatest. */
+static int n_different_when_off(const struct tro_plan *p, float part)
+{
+    struct tro_err err = {0};
+    const float *const want = tro_plan_contents(p)->samples[0].out[0].data;
+    const int at = fabsf(want[0]) < fabsf(want[1]) ? 0 : 1;
+    float greatest = 0;
+    for (int i = 0; i < 8; i++)
+        greatest = fmaxf(greatest, fabsf(want[i]));
+    const float off = want[at] + (want[at] > 0 ? -part : part) * greatest;
+    struct tro_plan *const forged = forge(p, 0, 0, at, off);
+    const int n = tro_plan_verify(forged, NULL, NULL, &err);
+    tro_plan_close(forged);
+    return n;
+}
+
+/* Behind floats that are quantized as a plan runs some quanta are forgiven, no more; where only
+ * inputs are quantized, none. */
+TEST(verify_quanta)
+{
+    static const struct {
+        const char *text;
+        int n_different; /* a part of 0.055 off */
+    } cases[] = {{"in x f32[8]; t = Tanh(x); q = QuantizeLinear(t, s, z); d = DequantizeLinear(q, "
+                  "s, z); w s f32[] 0.01; w z i8[] 0; out d f32[8]",
+                  0},
+                 {"in x f32[8]; q = QuantizeLinear(x, s, z); d = DequantizeLinear(q, s, z); w s "
+                  "f32[] 0.01; w z i8[] 0; out d f32[8]",
+                  1}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tro_plan *const p = build(cases[i].text, NULL, NULL);
+        if (!p)
+            continue;
+        CHECK_INT(n_different_when_off(p, 0), 0);
+        CHECK_INT(n_different_when_off(p, 0.055f), cases[i].n_different);
+        CHECK_INT(n_different_when_off(p, 0.065f), 1);
+        tro_plan_close(p);
+    }
 }
 
 /* Samples are consecutive runs, and a second verification begins anew. */

@@ -266,11 +266,11 @@ struct tro_verify_report {
  * 1e-4 of the output's greatest value (2e-3 for f16, 1.6e-2 for bf16, 0.13 for FP8 and FP4), 4-,
  * 8- and 16-bit integers within one, all else equal. A plan of a narrow precision on a GPU has more
  * room: 5e-3 for tf32, 2e-2 for fp16, 0.15 for bf16, and so large a part of the integers of an
- * output may be others. Where floats are quantized to 8 bits as a plan runs, all devices have the
- * room of bf16. Scores that nearly tie change places there: where detections or peaks of heat maps
- * are others, their scores may be off by that room in the mean, their number by a tenth and one,
- * and what follows from them is free as long as it is finite. Returns the number of outputs that
- * differ. opts and report may be NULL. */
+ * output may be others. Where floats are quantized to 8 bits as a plan runs, all devices have room
+ * for what rounds to the next quantum: 0.06. Scores that nearly tie change places there: where
+ * detections or peaks of heat maps are others, their scores may be off by that room in the mean,
+ * their number by a tenth and one, and what follows from them is free as long as it is finite.
+ * Returns the number of outputs that differ. opts and report may be NULL. */
 TRO_API int tro_plan_verify(struct tro_plan *p, const struct tro_session_opts *opts,
                             struct tro_verify_report *report, struct tro_err *err);
 

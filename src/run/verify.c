@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a value owes to the choice of detections and peaks. At a narrow precision scores that nearly
+/* What a value owes to the choice of detections and peaks. Where there is room scores that nearly
  * tie change places, and what follows from the choice may be another; how many there are and how
- * high they score stays as it was but for what the precision rounds. */
+ * high they score stays as it was but for what is rounded. */
 enum chosen { CHOSEN_NOT, CHOSEN_COUNT, CHOSEN_SCORES, CHOSEN_POINTS, CHOSEN_OTHER };
 
+/* Where floats are quantized as a plan runs: 15 quanta of the 255 of a range. Few elements round to
+ * the next quantum; what networks made of them is in docs/quantization.md. */
+#define QUANTIZED_ROOM 0.06
 #define COUNT_ALLOWANCE 0.1 /* share of detections at the threshold that may come or go, and one */
 
 struct verifier {
@@ -22,8 +25,8 @@ struct verifier {
     const struct tro_block *block; /* main one */
     struct tro_session *session;
     struct tro_verify_report *report;
-    enum tro_precision precision; /* of the session; bf16 where floats are quantized as it runs */
-    enum chosen *chosen;          /* by value */
+    double room; /* what a narrow precision may change, or quantizing as it runs; 0: neither */
+    enum chosen *chosen; /* by value */
     struct tro_err *err;
 };
 
@@ -50,14 +53,14 @@ static double allowance_of(enum tro_dtype dtype)
     }
 }
 
-/* At a narrow precision floats may be off as it says, and so many integers may be others, since
- * they may be choices among floats. */
+/* Where there is room floats may be off by it, and so many integers may be others, since they may
+ * be choices among floats. */
 static double allowance(const struct verifier *v, enum tro_dtype dtype)
 {
-    const double of_type = allowance_of(dtype), wide = tro_precision_allowance(v->precision);
-    if (v->precision == TRO_PRECISION_FP32)
+    const double of_type = allowance_of(dtype);
+    if (v->room == 0)
         return of_type;
-    return tro_dtype_is_float(dtype) && of_type > wide ? of_type : wide;
+    return tro_dtype_is_float(dtype) && of_type > v->room ? of_type : v->room;
 }
 
 static bool has_same_form(const struct tro_tensor *a, const struct tro_tensor *b)
@@ -114,8 +117,7 @@ static double error_of(const struct verifier *v, const struct tro_tensor *got,
         return INFINITY;
     if (tro_dtype_is_float(want->dtype))
         return float_error(got, want);
-    return v->precision == TRO_PRECISION_FP32 ? integer_error(got, want)
-                                              : share_of_others(got, want);
+    return v->room > 0 ? share_of_others(got, want) : integer_error(got, want);
 }
 
 /* Mean difference of every step-th element from the first one on, over the greatest. */
@@ -144,18 +146,17 @@ static double count_error(const struct tro_tensor *got, const struct tro_tensor 
     return error;
 }
 
-/* The error of a chosen value at a narrow precision over what is allowed; negative: free. */
+/* The error of a chosen value where there is room over what is allowed; negative: free. */
 static double chosen_ratio(const struct verifier *v, enum chosen chosen,
                            const struct tro_tensor *got, const struct tro_tensor *want)
 {
-    const double allowed = tro_precision_allowance(v->precision);
     switch (chosen) {
     case CHOSEN_COUNT:
         return count_error(got, want) / COUNT_ALLOWANCE;
     case CHOSEN_SCORES:
-        return mean_error(got, want, 0, 1) / allowed;
+        return mean_error(got, want, 0, 1) / v->room;
     case CHOSEN_POINTS: /* x, y, score */
-        return mean_error(got, want, 2, 3) / allowed;
+        return mean_error(got, want, 2, 3) / v->room;
     default:
         return -1;
     }
@@ -168,7 +169,7 @@ static void compare(struct verifier *v, int sample, size_t output, const struct 
     const double error = error_of(v, got, want), allowed = allowance(v, want->dtype);
     const enum chosen chosen = v->chosen[v->block->outputs[output].i];
     double ratio = error == 0 ? 0 : allowed > 0 ? error / allowed : INFINITY;
-    if (chosen && v->precision != TRO_PRECISION_FP32 && ratio > 1 && isfinite(error)) {
+    if (chosen && v->room > 0 && ratio > 1 && isfinite(error)) {
         r->n_chosen++;
         ratio = chosen_ratio(v, chosen, got, want);
         if (ratio < 0)
@@ -232,8 +233,7 @@ static bool is_computed(const struct tro_graph *g, tro_value_id v)
     }
 }
 
-/* Floats near the middle of two quanta may become either, as an engine happened to round them: what
- * follows is as coarse as 8 bits are. */
+/* Floats near the middle of two quanta may become either, as an engine happened to round them. */
 static bool quantizes_floats(const struct tro_graph *g)
 {
     for (uint32_t i = 1; i < g->n_nodes; i++) {
@@ -243,6 +243,13 @@ static bool quantizes_floats(const struct tro_graph *g)
             return true;
     }
     return false;
+}
+
+static double room_of(const struct verifier *v)
+{
+    const enum tro_precision precision = tro_session_precision(v->session);
+    const double narrow = precision == TRO_PRECISION_FP32 ? 0 : tro_precision_allowance(precision);
+    return quantizes_floats(v->parts->graph) ? fmax(narrow, QUANTIZED_ROOM) : narrow;
 }
 
 static bool is_state_input(const struct verifier *v, size_t input)
@@ -293,8 +300,7 @@ int tro_plan_verify(struct tro_plan *p, const struct tro_session_opts *opts,
     v.session = tro_session_create(p, opts, v.err);
     if (!v.session)
         return v.err->status;
-    v.precision = quantizes_floats(v.parts->graph) ? TRO_PRECISION_BF16
-                                                   : tro_session_precision(v.session);
+    v.room = room_of(&v);
     int rc = mark_chosen(&v);
     for (int s = 0; s < v.report->n_samples && rc == 0; s++)
         rc = tro_err_prefix(v.err, run_sample(&v, s), "golden sample %d: ", s);
