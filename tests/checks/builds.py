@@ -14,8 +14,8 @@ QEMU = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu']
 CCACHE_PATH = '/usr/lib/ccache:' + os.environ.get('PATH', '')
 
 # Programs with threads of the engine in them: all that the build "tsan" has.
-THREADED = ('unit_base_thread', 'unit_console_http', 'unit_console_status', 'unit_lower',
-            'unit_session')
+THREADED = ('unit_base_thread', 'unit_console_http', 'unit_console_server', 'unit_console_status',
+            'unit_lower', 'unit_session')
 
 # Kernels on the emulated GPU: what they compute depends neither on optional libraries nor on the
 # build of the library, which unit_cuda_faults, _moves and _point drive through all its ways.
