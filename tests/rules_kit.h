@@ -117,32 +117,33 @@ static inline struct tro_findings *kit_begin(struct kit *k, int network)
 /* Masks of all labels that are there, as decoding makes them. */
 static inline void kit_masks(struct kit *k, struct tro_findings *f)
 {
+    struct tro_finding masks[L_TIP + 1];
+    float n[L_TIP + 1] = {0};
+    for (int label = 0; label <= L_TIP; label++)
+        masks[label] = (struct tro_finding){.kind = TRO_FINDING_MASK,
+                                            .label = label,
+                                            .score = 1,
+                                            .x0 = KIT_WIDTH,
+                                            .y0 = KIT_HEIGHT};
+    for (int i = 0; i < KIT_MAP_WIDTH * KIT_MAP_HEIGHT; i++) {
+        struct tro_finding *const m = &masks[k->labels[i]];
+        const float x = (float)(i % KIT_MAP_WIDTH) * 4, y = (float)(i / KIT_MAP_WIDTH) * 4;
+        n[k->labels[i]]++;
+        m->x += x + 2;
+        m->y += y + 2;
+        m->x0 = x < m->x0 ? x : m->x0;
+        m->y0 = y < m->y0 ? y : m->y0;
+        m->x1 = x + 4 > m->x1 ? x + 4 : m->x1;
+        m->y1 = y + 4 > m->y1 ? y + 4 : m->y1;
+    }
     tro_findings_pack(f, k->labels, KIT_MAP_WIDTH, KIT_MAP_HEIGHT);
     for (int label = 0; label <= L_TIP; label++) {
-        struct tro_finding mask = {.kind = TRO_FINDING_MASK,
-                                   .label = label,
-                                   .score = 1,
-                                   .x0 = KIT_WIDTH,
-                                   .y0 = KIT_HEIGHT};
-        int n = 0;
-        for (int i = 0; i < KIT_MAP_WIDTH * KIT_MAP_HEIGHT; i++) {
-            const float x = (float)(i % KIT_MAP_WIDTH) * 4, y = (float)(i / KIT_MAP_WIDTH) * 4;
-            if (k->labels[i] != label)
-                continue;
-            n++;
-            mask.x += x + 2;
-            mask.y += y + 2;
-            mask.x0 = fminf(mask.x0, x);
-            mask.y0 = fminf(mask.y0, y);
-            mask.x1 = fmaxf(mask.x1, x + 4);
-            mask.y1 = fmaxf(mask.y1, y + 4);
-        }
-        if (n == 0)
+        if (n[label] < 1)
             continue;
-        mask.x /= (float)n;
-        mask.y /= (float)n;
-        mask.area_px = (float)n * 16;
-        tro_findings_add(f, &mask);
+        masks[label].x /= n[label];
+        masks[label].y /= n[label];
+        masks[label].area_px = n[label] * 16;
+        tro_findings_add(f, &masks[label]);
     }
 }
 
