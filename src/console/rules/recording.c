@@ -121,27 +121,36 @@ static int copy_opts(struct tro_recorder *r, const struct tro_rules_opts *opts)
     return 0;
 }
 
-struct tro_recorder *tro_recorder_create(const char *path, const struct tro_rules_opts *opts,
-                                         struct tro_err *err)
+struct tro_recorder *tro_recorder_of(FILE *file, const char *name,
+                                     const struct tro_rules_opts *opts, struct tro_err *err)
 {
     struct tro_recorder *const r = tro_calloc(1, sizeof *r);
-    if (r)
-        r->path = tro_arena_strdup(&r->arena, path);
+    if (r) {
+        r->file = file;
+        r->path = tro_arena_strdup(&r->arena, name);
+    } else {
+        fclose(file);
+    }
     if (!r || !r->path || copy_opts(r, opts) < 0) {
         tro_fail_nomem(err);
         tro_recorder_close(r, NULL);
         return NULL;
     }
     r->json.is_line = true;
-    r->file = fopen(path, "we");
-    if (!r->file) {
-        tro_fail(err, TRO_E_IO, "%s: cannot write: %s", path, strerror(errno));
-        tro_recorder_close(r, NULL);
-        return NULL;
-    }
     put_head(&r->json, &r->opts);
     write_out(r);
     return r;
+}
+
+struct tro_recorder *tro_recorder_create(const char *path, const struct tro_rules_opts *opts,
+                                         struct tro_err *err)
+{
+    FILE *const file = fopen(path, "we");
+    if (!file) {
+        tro_fail(err, TRO_E_IO, "%s: cannot write: %s", path, strerror(errno));
+        return NULL;
+    }
+    return tro_recorder_of(file, path, opts, err);
 }
 
 void tro_recorder_put(struct tro_recorder *r, const struct tro_findings *f,
@@ -160,7 +169,7 @@ int tro_recorder_close(struct tro_recorder *r, struct tro_err *err)
     int rc = 0;
     if (!r)
         return 0;
-    if (r->file && fclose(r->file) != 0 && !r->error)
+    if (fclose(r->file) != 0 && !r->error)
         r->error = errno;
     if (r->error)
         rc = tro_fail(err, TRO_E_IO, "%s: cannot write: %s", r->path, strerror(r->error));

@@ -27,6 +27,10 @@ struct tro_recorder;
 struct tro_recorder *tro_recorder_create(const char *path, const struct tro_rules_opts *opts,
                                          struct tro_err *err);
 
+/* The same into an open file, which it closes; name is for messages. */
+struct tro_recorder *tro_recorder_of(FILE *file, const char *name,
+                                     const struct tro_rules_opts *opts, struct tro_err *err);
+
 /* What went into tro_rules_feed, and what came out. One thread at a time. What cannot be written is
  * told by close. */
 void tro_recorder_put(struct tro_recorder *r, const struct tro_findings *f,
