@@ -307,6 +307,27 @@ TEST(rules_unknown_is_not_false)
     check_states(barred, ".919", "ibsb");
 }
 
+TEST(rules_max_age_of_a_fact)
+{
+    NEED_YAML;
+    static const char text[] =
+        "facts: {tissue: {age: outside}, blood: {value: bleeding.bleeding, max_age: 300 ms}}\n"
+        "rules:\n"
+        "  - {name: a, priority: 1, when: {fact: blood, below: 0.5}, say: {en: x, zh: x}}\n";
+    struct tro_err err = {0};
+    struct kit *const k = kit_create();
+    struct tro_rules *const r = tro_rules_parse(text, sizeof text - 1, "r.yaml", &kit_opts, &err);
+    CHECK_STR(err.text, "");
+    CHECK_OR_RETURN(r != NULL);
+    kit_feed(k, r, 1u << BLEEDING);
+    for (int i = 1; i < 12; i++)
+        CHECK_STR(kit_feed(k, r, 1u << OUTSIDE).rule, i < 10 ? "a" : "");
+    CHECK_INT(tro_rules_info(r, 0).state, TRO_RULE_INSUFFICIENT);
+    CHECK_INT(tro_rules_info(r, 0).why, TRO_EVIDENCE_OLD);
+    tro_rules_destroy(r);
+    kit_destroy(k);
+}
+
 TEST(rules_every)
 {
     NEED_YAML;

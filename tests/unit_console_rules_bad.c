@@ -93,6 +93,12 @@ static const struct bad bad_facts[] = {
      "r.yaml:1:22: evidence.min_area: expected a quantity in %, such as 5 %, found '5 mm'"},
     {"evidence: {max_age: 0 ms}\nfacts: {}\nrules: []",
      "r.yaml:1:21: evidence.max_age: expected a time of 1 ms to 10000 ms, found '0 ms'"},
+    {"optional: probe\nfacts: {}\nrules: []", "r.yaml:1:11: optional: expected a list of 1 to 16, "
+                                              "found 'probe'"},
+    {"places: {p: {point: [0, 0], max_age: 0 ms}}",
+     "r.yaml:1:38: places.p.max_age: expected a time of 1 ms to 60000 ms, found '0 ms'"},
+    {"facts: {f: {age: tissue, max_age: 1 s}}", "r.yaml:1:35: facts.f.max_age: expected no such "
+                                                "key with seen, side, age or rate"},
     {"refresh: 5\nfacts: {}\nrules: []", "r.yaml:1:10: refresh: expected a quantity in ms, such as "
                                          "5 ms, found '5'"},
     {"facts: {}", "r.yaml:1:1: expected the key rules, which is missing"},
@@ -174,6 +180,35 @@ TEST(rules_take_no_network_on_trial)
     CHECK(!tro_rules_parse(text, sizeof text - 1, "r.yaml", &opts, &err));
     CHECK_STR(err.text, "r.yaml:1:18: facts.f.age: expected a network that is shown, found "
                         "'tissue', which is on trial");
+}
+
+TEST(rules_leave_out_what_needs_an_optional_network)
+{
+    NEED_YAML;
+    static const char text[] =
+        "optional: [probe, bleeding, depth-2]\n"
+        "depth: depth-2\n"
+        "places: {p: {box: probe.tip}, m: {point: [0.5, 0.5]}, n: {point: [0, 0]}}\n"
+        "facts: {a: {side: p}, b: {age: tissue}, c: {seen: p}, d: {distance: [m, n]}}\n"
+        "rules:\n"
+        "  - {name: one, priority: 1, when: {all: [{unknown: b}, {unknown: [b, c]}]}, " YES
+        "  - {name: two, priority: 2, when: {unknown: b}, say: {en: \"{a}\", zh: x}}\n"
+        "  - {name: three, priority: 3, when: {unknown: b}, " YES
+        "  - {name: four, priority: 4, when: {not: {unknown: b}}, unless: {unknown: d}, " YES;
+    struct tro_err err = {0};
+    struct tro_rules *r = tro_rules_parse(text, sizeof text - 1, "r.yaml", &kit_opts, &err);
+    CHECK_STR(err.text, "");
+    CHECK_OR_RETURN(r != NULL);
+    CHECK_INT(tro_rules_n(r), 1);
+    CHECK_STR(tro_rules_info(r, 0).name, "three");
+    tro_rules_destroy(r);
+    struct tro_rules_opts opts = kit_opts;
+    opts.n_networks = BLEEDING;
+    r = tro_rules_load("examples/console/rules.yaml", &opts, &err);
+    CHECK_STR(err.text, "");
+    CHECK_OR_RETURN(r != NULL);
+    CHECK_STR(tro_rules_info(r, 1).name, "hook-close-to-bowel");
+    tro_rules_destroy(r);
 }
 
 /* ---- rules ---------------------------------------------------------------------------------- */

@@ -112,10 +112,11 @@ static void add_basis(struct tro_basis *b, const struct tro_basis *more)
 }
 
 /* Findings of a network that are young enough; NULL: the basis says that there are none. */
-static const struct tro_findings *young(const struct tro_facts *f, int network, struct tro_basis *b)
+static const struct tro_findings *young(const struct tro_facts *f, int network, int64_t max_age_ns,
+                                        struct tro_basis *b)
 {
     const struct tro_findings *const newest = &f->newest[network];
-    const int64_t until = f->has[network] ? newest->captured_ns + f->spec->max_age_ns : INT64_MIN;
+    const int64_t until = f->has[network] ? newest->captured_ns + max_age_ns : INT64_MIN;
     if (until < f->now_ns) {
         set_evidence(b, TRO_EVIDENCE_OLD);
         b->until_ns = INT64_MAX; /* until that network is heard from */
@@ -137,14 +138,17 @@ static const enum tro_finding_kind kind_of_place[] = {
 /* The best item of one label; its age shortens the time it is good for. */
 static const struct tro_finding *find_item(const struct tro_facts *f,
                                            const struct tro_findings *newest,
-                                           enum tro_finding_kind kind, int label,
+                                           const struct tro_spec_place *p, int label,
                                            struct tro_basis *b)
 {
-    const struct tro_finding *const item = tro_geometry_find(newest, kind, label, 0);
-    set_evidence(b, tro_geometry_judge(&f->spec->geometry, newest, item, f->now_ns));
+    const struct tro_finding *const item = tro_geometry_find(newest, kind_of_place[p->kind], label,
+                                                             0);
+    struct tro_geometry g = f->spec->geometry;
+    g.max_age_ms = (float)((double)p->max_age_ns / 1e6);
+    set_evidence(b, tro_geometry_judge(&g, newest, item, f->now_ns));
     if (!item)
         return NULL;
-    const int64_t until = newest->captured_ns + f->spec->max_age_ns -
+    const int64_t until = newest->captured_ns + p->max_age_ns -
                           (int64_t)((double)item->age_ms * 1e6);
     if (b->status == TRO_FACT_KNOWN && until < b->until_ns)
         b->until_ns = until;
@@ -162,15 +166,15 @@ static int first_label(uint64_t set)
 
 /* There is a surface where there is enough of one of its labels. */
 static void find_surface(const struct tro_facts *f, const struct tro_findings *newest,
-                         uint64_t labels, struct tro_basis *b)
+                         const struct tro_spec_place *p, struct tro_basis *b)
 {
     struct tro_basis best = {.status = TRO_FACT_UNKNOWN};
     bool is_first = true;
     for (int label = 0; label < TRO_FINDINGS_MAX_NAMES; label++) {
-        if (!(labels >> label & 1))
+        if (!(p->of.set >> label & 1))
             continue;
         struct tro_basis one = *b;
-        find_item(f, newest, TRO_FINDING_MASK, label, &one);
+        find_item(f, newest, p, label, &one);
         if (is_first || one.status == TRO_FACT_KNOWN ||
             (best.status == TRO_FACT_ABSENT && one.status == TRO_FACT_UNKNOWN))
             best = one;
@@ -184,7 +188,7 @@ static void find_surface(const struct tro_facts *f, const struct tro_findings *n
 static void find_tip(const struct tro_facts *f, const struct tro_spec_place *p,
                      const struct tro_finding *box, struct tro_place_now *out)
 {
-    const struct tro_findings *const map = young(f, p->map, &out->basis);
+    const struct tro_findings *const map = young(f, p->map, p->max_age_ns, &out->basis);
     if (!map)
         return;
     const enum tro_evidence e = tro_geometry_tip(&f->spec->geometry, map, p->ends, p->rest, box,
@@ -203,15 +207,15 @@ static void find_place(const struct tro_facts *f, const struct tro_spec_place *p
         out->y = p->y * (float)f->spec->height;
         return;
     }
-    const struct tro_findings *const newest = young(f, p->of.network, &out->basis);
+    const struct tro_findings *const newest = young(f, p->of.network, p->max_age_ns, &out->basis);
     if (!newest)
         return;
     if (p->kind == TRO_PLACE_SURFACE) {
-        find_surface(f, newest, p->of.set, &out->basis);
+        find_surface(f, newest, p, &out->basis);
         return;
     }
-    const struct tro_finding *const item = find_item(f, newest, kind_of_place[p->kind],
-                                                     first_label(p->of.set), &out->basis);
+    const struct tro_finding *const item = find_item(f, newest, p, first_label(p->of.set),
+                                                     &out->basis);
     if (out->basis.status != TRO_FACT_KNOWN)
         return;
     out->x = item->x;
@@ -225,7 +229,8 @@ static void find_place(const struct tro_facts *f, const struct tro_spec_place *p
 static void find_value(const struct tro_facts *f, const struct tro_spec_fact *fact,
                        struct tro_fact_now *out)
 {
-    const struct tro_findings *const newest = young(f, fact->of.network, &out->basis);
+    const struct tro_findings *const newest = young(f, fact->of.network, fact->max_age_ns,
+                                                    &out->basis);
     if (!newest)
         return;
     const struct tro_finding *const item = tro_geometry_find(newest, TRO_FINDING_SCALAR,
@@ -237,7 +242,8 @@ static void find_value(const struct tro_facts *f, const struct tro_spec_fact *fa
 static void find_score(const struct tro_facts *f, const struct tro_spec_fact *fact,
                        struct tro_fact_now *out)
 {
-    const struct tro_findings *const newest = young(f, fact->of.network, &out->basis);
+    const struct tro_findings *const newest = young(f, fact->of.network, fact->max_age_ns,
+                                                    &out->basis);
     const int label = first_label(fact->of.set);
     if (!newest)
         return;
@@ -256,7 +262,8 @@ static void find_score(const struct tro_facts *f, const struct tro_spec_fact *fa
 static void find_share(const struct tro_facts *f, const struct tro_spec_fact *fact,
                        struct tro_fact_now *out)
 {
-    const struct tro_findings *const newest = young(f, fact->of.network, &out->basis);
+    const struct tro_findings *const newest = young(f, fact->of.network, fact->max_age_ns,
+                                                    &out->basis);
     float share = 0;
     if (!newest)
         return;
@@ -312,7 +319,8 @@ static void measure(const struct tro_facts *f, const struct tro_spec_fact *fact,
                     struct tro_fact_now *out, float *mm)
 {
     const struct tro_spec_place *const to = &f->spec->places[fact->place[1]];
-    const struct tro_findings *const depth = young(f, f->spec->depth, &out->basis);
+    const struct tro_findings *const depth = young(f, f->spec->depth, fact->max_age_ns,
+                                                   &out->basis);
     struct tro_point3 a, b;
     if (!depth || out->basis.status != TRO_FACT_KNOWN)
         return;
@@ -363,7 +371,8 @@ static void find_path(const struct tro_facts *f, const struct tro_spec_fact *fac
                       struct tro_fact_now *out, struct tro_path *path)
 {
     const bool has_ends = find_ends(f, fact, out);
-    const struct tro_findings *const map = young(f, fact->of.network, &out->basis);
+    const struct tro_findings *const map = young(f, fact->of.network, fact->max_age_ns,
+                                                 &out->basis);
     if (!has_ends || !map)
         return;
     set_evidence(&out->basis,

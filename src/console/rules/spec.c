@@ -105,6 +105,14 @@ int tro_spec_name(struct tro_spec_reading *r, const struct tro_yaml_node *at, co
     return *out ? 0 : tro_fail_nomem(r->y.err);
 }
 
+static bool is_missing(const struct tro_spec_reading *r, const struct tro_yaml_node *node)
+{
+    for (int i = 0; node->kind == TRO_YAML_SCALAR && i < r->n_missing; i++)
+        if (strcmp(r->missing[i], node->text) == 0)
+            return true;
+    return false;
+}
+
 int tro_spec_find_fact(const struct tro_spec_reading *r, const struct tro_yaml_node *node, int *out)
 {
     char found[80];
@@ -114,6 +122,8 @@ int tro_spec_find_fact(const struct tro_spec_reading *r, const struct tro_yaml_n
             return 0;
         }
     }
+    if (is_missing(r, node))
+        return TRO_SPEC_MISSING;
     return tro_yaml_fail(&r->y, node, "expected one of the facts, found %s",
                          tro_yaml_found(node, found, sizeof found));
 }
@@ -128,8 +138,18 @@ int tro_spec_find_place(const struct tro_spec_reading *r, const struct tro_yaml_
             return 0;
         }
     }
+    if (is_missing(r, node))
+        return TRO_SPEC_MISSING;
     return tro_yaml_fail(&r->y, node, "expected one of the places, found %s",
                          tro_yaml_found(node, found, sizeof found));
+}
+
+static bool is_optional(const struct tro_spec_reading *r, const char *name, size_t n)
+{
+    for (const struct tro_yaml_node *e = r->optional ? r->optional->first : NULL; e; e = e->next)
+        if (strlen(e->text) == n && memcmp(e->text, name, n) == 0)
+            return true;
+    return false;
 }
 
 int tro_spec_find_network(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
@@ -152,6 +172,8 @@ int tro_spec_find_network(const struct tro_spec_reading *r, const struct tro_yam
             at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? ", " : "",
                                    network->name);
     }
+    if (is_optional(r, name, n))
+        return TRO_SPEC_MISSING;
     return tro_yaml_fail(&r->y, node, "expected one of the networks %s, found '%.*s'", list,
                          n > 60 ? 60 : (int)n, name);
 }
@@ -237,11 +259,12 @@ int tro_spec_labels(const struct tro_spec_reading *r, const struct tro_yaml_node
 
 struct top {
     const char *depth;
-    const struct tro_yaml_node *evidence, *refresh, *places, *facts, *rules;
+    const struct tro_yaml_node *optional, *evidence, *refresh, *places, *facts, *rules;
 };
 
 static const struct tro_yaml_field top_rows[] = {
     {"depth", TRO_YAML_AS_TEXT, offsetof(struct top, depth), 1, 31, NULL, false},
+    {"optional", TRO_YAML_AS_NODE, offsetof(struct top, optional), 0, 0, NULL, false},
     {"evidence", TRO_YAML_AS_NODE, offsetof(struct top, evidence), 0, 0, NULL, false},
     {"refresh", TRO_YAML_AS_NODE, offsetof(struct top, refresh), 0, 0, NULL, false},
     {"places", TRO_YAML_AS_NODE, offsetof(struct top, places), 0, 0, NULL, false},
@@ -288,7 +311,10 @@ static int read_depth(struct tro_spec_reading *r, const struct top *top)
     const struct tro_yaml_node *const node = tro_yaml_get(r->y.top, "depth");
     if (!node)
         return 0;
-    TRO_TRY(tro_spec_find_network(r, node, top->depth, strlen(top->depth), &r->spec->depth));
+    const int rc = tro_spec_find_network(r, node, top->depth, strlen(top->depth), &r->spec->depth);
+    r->is_depth_missing = rc == TRO_SPEC_MISSING;
+    if (rc < 0)
+        return r->is_depth_missing ? 0 : rc;
     const struct tro_rules_network *const network = &r->opts->networks[r->spec->depth];
     if (network->kinds && !(network->kinds >> TRO_FINDING_DEPTH & 1))
         return tro_yaml_fail(&r->y, node,
@@ -298,10 +324,23 @@ static int read_depth(struct tro_spec_reading *r, const struct top *top)
     return 0;
 }
 
+static int read_optional(struct tro_spec_reading *r, const struct tro_yaml_node *node)
+{
+    const char *name = NULL;
+    if (!node)
+        return 0;
+    TRO_TRY(tro_yaml_want_list(&r->y, node, 1, TRO_BOARD_MAX_NETWORKS));
+    for (const struct tro_yaml_node *e = node->first; e; e = e->next)
+        TRO_TRY(tro_yaml_text(&r->y, e, 31, &name));
+    r->optional = node;
+    return 0;
+}
+
 static int read_all(struct tro_spec_reading *r)
 {
     struct top top = {0};
     TRO_TRY(tro_yaml_fields(&r->y, r->y.top, top_rows, &top));
+    TRO_TRY(read_optional(r, top.optional));
     TRO_TRY(read_evidence(r, top.evidence));
     if (top.refresh)
         TRO_TRY(tro_spec_duration(&r->y, top.refresh, 0, 60000, &r->spec->refresh_ns));

@@ -97,7 +97,8 @@ struct tro_spec_place {
     uint64_t ends, rest; /* of a tip, labels of map */
     int map;             /* network of the labels of tips and surfaces */
     float x, y;          /* of a point, widths and heights */
-    uint32_t networks;   /* bits of all that it is made of */
+    int64_t max_age_ns;
+    uint32_t networks; /* bits of all that it is made of */
 };
 
 struct tro_spec_fact {
@@ -109,8 +110,9 @@ struct tro_spec_fact {
     float wanted_deg;          /* ROLL */
     int source;                /* RATE: the fact */
     int64_t over_ns;           /* RATE */
-    double step;               /* in which it is shown */
-    int digits;                /* behind the point, when shown */
+    int64_t max_age_ns;
+    double step; /* in which it is shown */
+    int digits;  /* behind the point, when shown */
     uint32_t networks;
     int line;
 };
@@ -181,7 +183,15 @@ struct tro_spec_reading {
     struct tro_yaml y;
     const struct tro_rules_opts *opts;
     struct tro_spec *spec;
+    const struct tro_yaml_node *optional; /* networks that may be missing; NULL: none */
+    bool is_depth_missing;
+    int n_missing; /* places and facts that are left out with them */
+    const char *missing[TRO_SPEC_MAX_PLACES + TRO_SPEC_MAX_FACTS];
 };
+
+/* Beside errors: what is read needs an optional network that is not there. It is no message; who
+ * reads places, facts and rules leaves this one out. */
+#define TRO_SPEC_MISSING (-100)
 
 /* Reads and checks; out is the caller's, finish follows whatever is returned. */
 int tro_spec_parse(const char *text, size_t n, const char *path, const struct tro_rules_opts *opts,

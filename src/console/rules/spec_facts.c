@@ -41,7 +41,7 @@ static struct tro_yaml_node at_key(const struct tro_yaml_node *member)
 /* ---- places --------------------------------------------------------------------------------- */
 
 struct place_nodes {
-    const struct tro_yaml_node *kind[TRO_N_PLACES], *ends, *rest;
+    const struct tro_yaml_node *kind[TRO_N_PLACES], *ends, *rest, *max_age;
 };
 
 static const struct tro_yaml_field place_rows[] = {
@@ -57,6 +57,7 @@ static const struct tro_yaml_field place_rows[] = {
 #undef PLACE_ROW
         {"ends", TRO_YAML_AS_NODE, offsetof(struct place_nodes, ends), 0, 0, NULL, false},
     {"rest", TRO_YAML_AS_NODE, offsetof(struct place_nodes, rest), 0, 0, NULL, false},
+    {"max_age", TRO_YAML_AS_NODE, offsetof(struct place_nodes, max_age), 0, 0, NULL, false},
     {.key = NULL}};
 
 #define PLACE_KEY(id, key) ", " key
@@ -122,6 +123,22 @@ static int read_place_kind(const struct tro_spec_reading *r, const struct tro_ya
     }
 }
 
+/* A place or fact that is left out, whose name may still be used by what is left out too. */
+static int leave_out(struct tro_spec_reading *r, int rc, const struct tro_yaml_node *member)
+{
+    if (rc != TRO_SPEC_MISSING)
+        return rc;
+    r->missing[r->n_missing++] = member->key;
+    return 0;
+}
+
+static int read_max_age(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
+                        int64_t *out_ns)
+{
+    *out_ns = r->spec->max_age_ns;
+    return node ? tro_spec_duration(&r->y, node, 1, 60000, out_ns) : 0;
+}
+
 static int read_place(struct tro_spec_reading *r, const struct tro_yaml_node *member)
 {
     struct tro_spec_place p = {0};
@@ -135,6 +152,7 @@ static int read_place(struct tro_spec_reading *r, const struct tro_yaml_node *me
     const bool is_tip = p.kind == TRO_PLACE_TIP;
     TRO_TRY(refuse_option(r, in.ends, is_tip, "another kind than tip"));
     TRO_TRY(refuse_option(r, in.rest, is_tip, "another kind than tip"));
+    TRO_TRY(read_max_age(r, in.max_age, &p.max_age_ns));
     TRO_TRY(read_place_kind(r, member, &in, &p));
     if (p.kind != TRO_PLACE_POINT)
         p.networks = 1u << p.of.network | (is_tip ? 1u << p.map : 0);
@@ -156,14 +174,14 @@ int tro_spec_read_places(struct tro_spec_reading *r, const struct tro_yaml_node 
 {
     TRO_TRY(want_few(r, node, TRO_SPEC_MAX_PLACES));
     for (const struct tro_yaml_node *m = node->first; m; m = m->next)
-        TRO_TRY(read_place(r, m));
+        TRO_TRY(leave_out(r, read_place(r, m), m));
     return 0;
 }
 
 /* ---- facts ---------------------------------------------------------------------------------- */
 
 struct fact_nodes {
-    const struct tro_yaml_node *kind[TRO_N_FACTS], *wanted, *avoid, *over, *round;
+    const struct tro_yaml_node *kind[TRO_N_FACTS], *wanted, *avoid, *over, *round, *max_age;
 };
 
 static const struct tro_yaml_field fact_rows[] = {
@@ -181,6 +199,7 @@ static const struct tro_yaml_field fact_rows[] = {
     {"avoid", TRO_YAML_AS_NODE, offsetof(struct fact_nodes, avoid), 0, 0, NULL, false},
     {"over", TRO_YAML_AS_NODE, offsetof(struct fact_nodes, over), 0, 0, NULL, false},
     {"round", TRO_YAML_AS_NODE, offsetof(struct fact_nodes, round), 0, 0, NULL, false},
+    {"max_age", TRO_YAML_AS_NODE, offsetof(struct fact_nodes, max_age), 0, 0, NULL, false},
     {.key = NULL}};
 
 #define FACT_KEY(id, key, type, unit, places, lo, hi) ", " key
@@ -223,6 +242,8 @@ static int check_space(const struct tro_spec_reading *r, const struct tro_yaml_n
     const bool has_surface = r->spec->places[f->place[1]].kind == TRO_PLACE_SURFACE;
     if (f->kind != TRO_FACT_DISTANCE && !(f->kind == TRO_FACT_DIRECTION && has_surface))
         return 0;
+    if (r->is_depth_missing)
+        return TRO_SPEC_MISSING;
     if (r->spec->depth < 0)
         return tro_yaml_fail(&r->y, node,
                              "expected the key depth at the top, which names the "
@@ -366,6 +387,11 @@ static int read_fact(struct tro_spec_reading *r, const struct tro_yaml_node *mem
     TRO_TRY(refuse_option(r, in.wanted, f.kind == TRO_FACT_ROLL, "another kind than roll"));
     TRO_TRY(refuse_option(r, in.avoid, f.kind == TRO_FACT_PATH, "another kind than path"));
     TRO_TRY(refuse_option(r, in.over, f.kind == TRO_FACT_RATE, "another kind than rate"));
+    TRO_TRY(refuse_option(r, in.max_age,
+                          tro_fact_row(f.kind)->n_places != 1 && f.kind != TRO_FACT_AGE &&
+                              f.kind != TRO_FACT_RATE,
+                          "seen, side, age or rate"));
+    TRO_TRY(read_max_age(r, in.max_age, &f.max_age_ns));
     TRO_TRY(read_fact_kind(r, member, &in, &f));
     TRO_TRY(read_rounding(r, in.round, &f));
     r->spec->facts[r->spec->n_facts++] = f;
@@ -376,6 +402,6 @@ int tro_spec_read_facts(struct tro_spec_reading *r, const struct tro_yaml_node *
 {
     TRO_TRY(want_few(r, node, TRO_SPEC_MAX_FACTS));
     for (const struct tro_yaml_node *m = node->first; m; m = m->next)
-        TRO_TRY(read_fact(r, m));
+        TRO_TRY(leave_out(r, read_fact(r, m), m));
     return 0;
 }

@@ -391,7 +391,13 @@ static int read_rule(struct tro_spec_reading *r, const struct tro_yaml_node *nod
 int tro_spec_read_rules(struct tro_spec_reading *r, const struct tro_yaml_node *node)
 {
     TRO_TRY(tro_yaml_want_list(&r->y, node, 1, TRO_SPEC_MAX_RULES));
-    for (const struct tro_yaml_node *e = node->first; e; e = e->next)
-        TRO_TRY(read_rule(r, e));
+    for (const struct tro_yaml_node *e = node->first; e; e = e->next) {
+        const int n_conditions = r->spec->n_conditions;
+        const int rc = read_rule(r, e);
+        if (rc == TRO_SPEC_MISSING)
+            r->spec->n_conditions = n_conditions;
+        else
+            TRO_TRY(rc);
+    }
     return 0;
 }

@@ -27,8 +27,11 @@ static int end_literal(struct text_reading *t)
     return 0;
 }
 
-static int fail_fact(const struct text_reading *t, const char *inside, size_t n)
+static int fail_fact(const struct text_reading *t, const char *inside, size_t n_name, size_t n)
 {
+    for (int i = 0; i < t->r->n_missing; i++)
+        if (strlen(t->r->missing[i]) == n_name && memcmp(t->r->missing[i], inside, n_name) == 0)
+            return TRO_SPEC_MISSING;
     return tro_yaml_fail(&t->r->y, t->node, "expected a fact in braces, found '{%.*s}'",
                          n > 80 ? 80 : (int)n, inside);
 }
@@ -69,7 +72,7 @@ static int add_fact(struct text_reading *t, const char *inside, size_t n)
     const size_t n_name = space ? (size_t)(space - inside) : n;
     const int fact = find_fact(t, inside, n_name);
     if (fact < 0)
-        return fail_fact(t, inside, n);
+        return fail_fact(t, inside, n_name, n);
     const struct tro_spec_fact *const f = &t->r->spec->facts[fact];
     if (tro_fact_row(f->kind)->type == TRO_FACT_IS_FLAG)
         return tro_yaml_fail(&t->r->y, t->node,
