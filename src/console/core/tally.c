@@ -22,6 +22,7 @@ struct network {
     int every;
     int64_t deadline_ns;
     uint64_t ran, lower, late, over_budget, skipped[TRO_N_SKIPS];
+    int64_t received_ns, longest_gap_ns;
     struct times latency, stages[TRO_N_TALLY_STAGES];
 };
 
@@ -179,7 +180,9 @@ int64_t tro_tally_findings(struct tro_tally *t, const struct tro_stage *s, int64
     int64_t all_ns = 0;
     struct network *const n = &t->networks[s->network];
     pthread_mutex_lock(&t->lock);
-    n->ran++;
+    if (n->ran++ > 0 && received_ns - n->received_ns > n->longest_gap_ns)
+        n->longest_gap_ns = received_ns - n->received_ns;
+    n->received_ns = received_ns;
     n->lower += s->tier > 0;
     n->late += ns > n->deadline_ns;
     n->over_budget += ns > t->budget_ns;
@@ -203,8 +206,11 @@ void tro_tally_skipped(struct tro_tally *t, const struct tro_skipped *s)
 
 static struct tro_tally_counts counts_of(const struct network *n)
 {
-    struct tro_tally_counts c = {
-        .ran = n->ran, .lower = n->lower, .late = n->late, .over_budget = n->over_budget};
+    struct tro_tally_counts c = {.ran = n->ran,
+                                 .lower = n->lower,
+                                 .late = n->late,
+                                 .over_budget = n->over_budget,
+                                 .longest_gap_ns = n->longest_gap_ns};
     memcpy(c.skipped, n->skipped, sizeof c.skipped);
     return c;
 }
@@ -271,6 +277,7 @@ static void network_json(struct tro_tally *t, int network, struct tro_json *j)
     tro_json_int(j, "skipped_busy", (int64_t)n.count.skipped[TRO_SKIP_BUSY]);
     tro_json_int(j, "missed_deadline", (int64_t)n.count.late);
     tro_json_int(j, "over_budget", (int64_t)n.count.over_budget);
+    tro_json_number(j, "longest_gap_ms", (double)n.count.longest_gap_ns / 1e6);
     tro_latency_json(&n.latency, "latency_ms", j);
     tro_json_object_begin(j, "stages_ms");
     for (int i = 0; i < TRO_N_TALLY_STAGES; i++)

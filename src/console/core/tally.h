@@ -48,8 +48,9 @@ void tro_tally_skipped(struct tro_tally *t, const struct tro_skipped *s);
 struct tro_tally_counts {
     uint64_t ran, lower; /* of them at a lower tier */
     uint64_t skipped[TRO_N_SKIPS];
-    uint64_t late;        /* findings after its deadline */
-    uint64_t over_budget; /* findings after the budget */
+    uint64_t late;          /* findings after its deadline */
+    uint64_t over_budget;   /* findings after the budget */
+    int64_t longest_gap_ns; /* from findings to the next ones */
 };
 /* False: no such network. */
 bool tro_tally_counts(struct tro_tally *t, int network, struct tro_tally_counts *out);
