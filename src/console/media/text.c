@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 
-#if TRO_HAVE_PANGO
+#ifdef TRO_HAVE_PANGO
 #include <pango/pangocairo.h>
 #endif
 
@@ -25,7 +25,7 @@ struct kept {
 struct tro_text {
     uint64_t n_used;
     struct kept kept[N_KEPT];
-#if TRO_HAVE_PANGO
+#ifdef TRO_HAVE_PANGO
     PangoFontMap *fonts;
     PangoContext *context;
 #endif
@@ -38,6 +38,7 @@ static void forget(struct kept *k)
     *k = (struct kept){0};
 }
 
+#ifdef TRO_HAVE_PANGO
 /* The greatest cover nearby, so that letters stand out of whatever is behind them. */
 static void make_halo(const uint8_t *letters, int width, int height, int reach, uint8_t *halo)
 {
@@ -53,7 +54,6 @@ static void make_halo(const uint8_t *letters, int width, int height, int reach, 
         }
 }
 
-#if TRO_HAVE_PANGO
 static PangoLayout *lay_out(struct tro_text *t, const char *utf8, int size_px, int wrap_px)
 {
     PangoLayout *const layout = pango_layout_new(t->context);
