@@ -4,6 +4,7 @@
 #include "console/core/raw_form.h"
 
 #include "base/err.h"
+#include "console/core/mark.h"
 
 static int fail_missing(const char *what, struct tro_err *err)
 {
@@ -32,4 +33,14 @@ int tro_opened_read(const char *text, size_t n, struct tro_opened *out, struct t
     (void)text, (void)n;
     *out = (struct tro_opened){0};
     return fail_missing("what a worker says", err);
+}
+
+int tro_mark_parse(const char *json, size_t n, int width, int height, struct tro_mark *out,
+                   struct tro_err *err)
+{
+    (void)json, (void)n, (void)width, (void)height;
+    *out = (struct tro_mark){0};
+    return tro_fail(err, TRO_E_DEVICE,
+                    "mark: reading JSON needs jansson, which was not there when this program was "
+                    "built: install libjansson-dev and build again");
 }

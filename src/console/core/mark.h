@@ -7,7 +7,8 @@
 
 #include "base/json.h"
 
-#define TRO_MARKS_MAX 32 /* at a time; the oldest goes */
+#define TRO_MARKS_MAX 32        /* at a time; the oldest goes */
+#define TRO_MARK_MAX_BYTES 8192 /* of a message */
 #define TRO_MARK_MAX_POINTS 256
 #define TRO_MARK_TEXT_BYTES 256
 #define TRO_MARK_ID_BYTES 40
@@ -40,11 +41,17 @@ struct tro_mark {
     float confidence;       /* 0..1 that it still lies on its tissue */
 };
 
-/* From a message of the page (docs/console.md, "Data channels"): bounded, checked, finite. The name
- * and the size of the frame are the caller's. */
+/* From a message of the page (docs/console.md, "Data channels"): bounded, checked, finite, within the
+ * picture; texts are UTF-8 without control characters and marks of direction. The name and the size
+ * of the frame are the caller's, so is made_ns. TRO_E_INPUT with the place in the message;
+ * TRO_E_DEVICE: built without jansson. */
 int tro_mark_parse(const char *json, size_t n, int width, int height, struct tro_mark *out,
                    struct tro_err *err);
+
+/* The members of an object that the caller has begun and ends: id, name, kind, frame (the one whose
+ * tissue the points lie on now), points, text, confidence. */
 void tro_mark_json(const struct tro_mark *m, int width, int height, uint64_t frame,
                    struct tro_json *j);
+const char *tro_mark_kind_name(enum tro_mark_kind kind);
 
 #endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "console/core/anchor_match.h"
+
+#include <math.h>
+#include <string.h>
+
+#define R TRO_PATCH_RADIUS
+#define SIDE TRO_PATCH_SIDE
+#define N TRO_PATCH_PIXELS
+#define MAX_STEPS 12
+#define ENOUGH_PX 0.02f /* a step this small is the last one */
+#define MIN_SLOPE 1.5f  /* grey levels a pixel, in the direction that has the least */
+#define N_PARAMS 6
+#define CUT 1.2f
+
+/* Linear between four pixels; beyond the edge lies what lies at it. */
+static float sample(const struct tro_plane *p, float x, float y)
+{
+    x = fminf(fmaxf(x - 0.5f, 0), (float)(p->width - 1) - 1e-3f);
+    y = fminf(fmaxf(y - 0.5f, 0), (float)(p->height - 1) - 1e-3f);
+    const int column = (int)x, row = (int)y;
+    const float wx = x - (float)column, wy = y - (float)row;
+    const uint8_t *const q = p->p + row * p->width + column;
+    const float above = (float)q[0] + wx * (float)(q[1] - q[0]);
+    const float below = (float)q[p->width] + wx * (float)(q[p->width + 1] - q[p->width]);
+    return above + wy * (below - above);
+}
+
+/* What lies under a patch, its mean taken out; returns the sum of squares. */
+static float gather(const struct tro_plane *p, const struct tro_patch_map *m, float out[N])
+{
+    float sum = 0, squares = 0;
+    int i = 0;
+    for (int v = -R; v <= R; v++) {
+        for (int u = -R; u <= R; u++, i++) {
+            const float x = m->x + m->xx * (float)u + m->xy * (float)v;
+            const float y = m->y + m->yx * (float)u + m->yy * (float)v;
+            out[i] = sample(p, x, y);
+            sum += out[i];
+        }
+    }
+    for (i = 0; i < N; i++) {
+        out[i] -= sum / N;
+        squares += out[i] * out[i];
+    }
+    return squares;
+}
+
+/* ---- patches --------------------------------------------------------------------------- */
+
+/* The change of a pixel by each of the six: middle, then the map's terms along x and y. */
+static void descent(const struct tro_patch *p, int i, float out[N_PARAMS])
+{
+    const float u = (float)(i % SIDE - R), v = (float)(i / SIDE - R);
+    out[0] = p->slope_x[i];
+    out[1] = p->slope_y[i];
+    out[2] = p->slope_x[i] * u;
+    out[3] = p->slope_x[i] * v;
+    out[4] = p->slope_y[i] * u;
+    out[5] = p->slope_y[i] * v;
+}
+
+/* Gauss and Jordan; false where a pivot is next to nothing. */
+static bool invert(float a[N_PARAMS][N_PARAMS], float out[N_PARAMS][N_PARAMS])
+{
+    memset(out, 0, sizeof(float[N_PARAMS][N_PARAMS]));
+    for (int i = 0; i < N_PARAMS; i++)
+        out[i][i] = 1;
+    for (int i = 0; i < N_PARAMS; i++) {
+        if (a[i][i] < 1e-2f)
+            return false;
+        const float by = 1 / a[i][i];
+        for (int k = 0; k < N_PARAMS; k++) {
+            a[i][k] *= by;
+            out[i][k] *= by;
+        }
+        for (int row = 0; row < N_PARAMS; row++) {
+            const float times = a[row][i];
+            if (row == i)
+                continue;
+            for (int k = 0; k < N_PARAMS; k++) {
+                a[row][k] -= times * a[i][k];
+                out[row][k] -= times * out[i][k];
+            }
+        }
+    }
+    return true;
+}
+
+static bool invert_affine(struct tro_patch *p)
+{
+    float sums[N_PARAMS][N_PARAMS] = {{0}}, d[N_PARAMS];
+    for (int i = 0; i < N; i++) {
+        descent(p, i, d);
+        for (int a = 0; a < N_PARAMS; a++)
+            for (int b = 0; b < N_PARAMS; b++)
+                sums[a][b] += d[a] * d[b];
+    }
+    return invert(sums, p->inverse6);
+}
+
+/* The lesser eigenvalue of the slopes' sums says how sharply a place is given. */
+static bool invert_slopes(struct tro_patch *p)
+{
+    float xx = 0, xy = 0, yy = 0;
+    for (int i = 0; i < N; i++) {
+        xx += p->slope_x[i] * p->slope_x[i];
+        xy += p->slope_x[i] * p->slope_y[i];
+        yy += p->slope_y[i] * p->slope_y[i];
+    }
+    const float half = (xx + yy) / 2, det = xx * yy - xy * xy;
+    const float least = half - sqrtf(fmaxf(half * half - det, 0));
+    if (least < MIN_SLOPE * MIN_SLOPE * N)
+        return false;
+    p->inverse[0] = yy / det;
+    p->inverse[1] = -xy / det;
+    p->inverse[2] = xx / det;
+    return true;
+}
+
+void tro_patch_take(struct tro_patch *patch, const struct tro_plane *plane, float x, float y,
+                    bool wants_affine)
+{
+    float around[(SIDE + 2) * (SIDE + 2)];
+    float sum = 0;
+    for (int i = 0; i < (SIDE + 2) * (SIDE + 2); i++)
+        around[i] = sample(plane, x + (float)(i % (SIDE + 2) - R - 1),
+                           y + (float)(i / (SIDE + 2) - R - 1));
+    for (int i = 0; i < N; i++) {
+        const float *const p = around + (i / SIDE + 1) * (SIDE + 2) + i % SIDE + 1;
+        patch->value[i] = *p;
+        patch->slope_x[i] = (p[1] - p[-1]) / 2;
+        patch->slope_y[i] = (p[SIDE + 2] - p[-(SIDE + 2)]) / 2;
+        sum += *p;
+    }
+    patch->energy = 0;
+    for (int i = 0; i < N; i++) {
+        patch->value[i] -= sum / N;
+        patch->energy += patch->value[i] * patch->value[i];
+    }
+    patch->has_texture = invert_slopes(patch);
+    patch->has_affine = wants_affine && patch->has_texture && invert_affine(patch);
+}
+
+/* ---- matching -------------------------------------------------------------------------- */
+
+static bool is_inside(const struct tro_plane *p, float x, float y)
+{
+    return x >= 0 && y >= 0 && x <= (float)p->width && y <= (float)p->height;
+}
+
+/* found := gain * found - patch, cut at some deviations, so that a highlight or an instrument that
+ * covers a part of the patch pulls little. */
+static void subtract(const struct tro_patch *patch, float gain, float found[N])
+{
+    float squares = 0;
+    for (int i = 0; i < N; i++) {
+        found[i] = gain * found[i] - patch->value[i];
+        squares += found[i] * found[i];
+    }
+    const float most = CUT * sqrtf(squares / N);
+    for (int i = 0; i < N; i++)
+        found[i] = fminf(fmaxf(found[i], -most), most);
+}
+
+bool tro_patch_follow(const struct tro_patch *patch, const struct tro_plane *plane, float *x,
+                      float *y)
+{
+    struct tro_patch_map m = {*x, *y, 1, 0, 0, 1};
+    float found[N];
+    if (!patch->has_texture)
+        return false;
+    for (int step = 0; step < MAX_STEPS; step++) {
+        float sx = 0, sy = 0;
+        gather(plane, &m, found);
+        subtract(patch, 1, found);
+        for (int i = 0; i < N; i++) {
+            const float off = -found[i];
+            sx += patch->slope_x[i] * off;
+            sy += patch->slope_y[i] * off;
+        }
+        const float dx = patch->inverse[0] * sx + patch->inverse[1] * sy;
+        const float dy = patch->inverse[1] * sx + patch->inverse[2] * sy;
+        m.x += dx;
+        m.y += dy;
+        if (!(fabsf(m.x - *x) <= 2 * R && fabsf(m.y - *y) <= 2 * R) || !is_inside(plane, m.x, m.y))
+            return false;
+        if (fabsf(dx) < ENOUGH_PX && fabsf(dy) < ENOUGH_PX)
+            break;
+    }
+    *x = m.x;
+    *y = m.y;
+    return true;
+}
+
+/* map := map after the inverse of the small map with these parameters. */
+static bool compose_inverse(struct tro_patch_map *m, const float d[N_PARAMS])
+{
+    const float a = 1 + d[2], b = d[3], c = d[4], e = 1 + d[5], det = a * e - b * c;
+    if (fabsf(det) < 0.1f)
+        return false;
+    const float ia = e / det, ib = -b / det, ic = -c / det, ie = a / det;
+    const float tx = -(ia * d[0] + ib * d[1]), ty = -(ic * d[0] + ie * d[1]);
+    const struct tro_patch_map old = *m;
+    m->x = old.x + old.xx * tx + old.xy * ty;
+    m->y = old.y + old.yx * tx + old.yy * ty;
+    m->xx = old.xx * ia + old.xy * ic;
+    m->xy = old.xx * ib + old.xy * ie;
+    m->yx = old.yx * ia + old.yy * ic;
+    m->yy = old.yx * ib + old.yy * ie;
+    return true;
+}
+
+/* Neither mirrored, nor blown up or shrunk beyond what following can mean. */
+static bool is_sane(const struct tro_patch_map *m)
+{
+    const float det = m->xx * m->yy - m->xy * m->yx;
+    return det > 0.25f && det < 4 && fabsf(m->xy) < 1.2f && fabsf(m->yx) < 1.2f;
+}
+
+bool tro_patch_fit(const struct tro_patch *patch, const struct tro_plane *plane,
+                   struct tro_patch_map *map)
+{
+    struct tro_patch_map m = *map;
+    float found[N];
+    if (!patch->has_affine)
+        return false;
+    for (int step = 0; step < MAX_STEPS; step++) {
+        const float energy = gather(plane, &m, found);
+        const float gain = energy > 0 ? sqrtf(patch->energy / energy) : 1;
+        float sums[N_PARAMS] = {0}, d[N_PARAMS] = {0}, each[N_PARAMS];
+        subtract(patch, gain, found);
+        for (int i = 0; i < N; i++) {
+            descent(patch, i, each);
+            for (int k = 0; k < N_PARAMS; k++)
+                sums[k] += each[k] * found[i];
+        }
+        for (int k = 0; k < N_PARAMS; k++)
+            for (int l = 0; l < N_PARAMS; l++)
+                d[k] += patch->inverse6[k][l] * sums[l];
+        if (!compose_inverse(&m, d) || !is_sane(&m) || !is_inside(plane, m.x, m.y) ||
+            !(fabsf(m.x - map->x) <= R && fabsf(m.y - map->y) <= R))
+            return false;
+        if (fabsf(d[0]) < ENOUGH_PX && fabsf(d[1]) < ENOUGH_PX)
+            break;
+    }
+    *map = m;
+    return true;
+}
+
+float tro_patch_compare(const struct tro_patch *patch, const struct tro_plane *plane,
+                        const struct tro_patch_map *map)
+{
+    float found[N], both = 0;
+    const float energy = gather(plane, map, found);
+    if (!(energy > N && patch->energy > N)) /* a grey level of deviation */
+        return 0;
+    for (int i = 0; i < N; i++)
+        both += patch->value[i] * found[i];
+    return both / sqrtf(energy * patch->energy);
+}
+
+/* As compare, for a patch whose pixels fall onto those of the picture; column, row: of its first. */
+static float compare_at(const struct tro_patch *patch, const struct tro_plane *plane, int column,
+                        int row)
+{
+    float sum = 0, squares = 0, both = 0;
+    for (int v = 0; v < SIDE; v++) {
+        const uint8_t *const p = plane->p + (row + v) * plane->width + column;
+        const float *const q = patch->value + v * SIDE;
+        for (int u = 0; u < SIDE; u++) {
+            const float found = p[u];
+            sum += found;
+            squares += found * found;
+            both += found * q[u];
+        }
+    }
+    const float energy = squares - sum * sum / N;
+    return energy > N && patch->energy > N ? both / sqrtf(energy * patch->energy) : 0;
+}
+
+float tro_patch_search(const struct tro_patch *patch, const struct tro_plane *plane, int reach,
+                       float *x, float *y)
+{
+    const int column0 = (int)floorf(*x) - R, row0 = (int)floorf(*y) - R;
+    float best = -1;
+    for (int row = row0 - reach; row <= row0 + reach; row++) {
+        for (int column = column0 - reach; column <= column0 + reach; column++) {
+            if (row < 0 || column < 0 || row + SIDE > plane->height || column + SIDE > plane->width)
+                continue;
+            const float ncc = compare_at(patch, plane, column, row);
+            if (ncc > best) {
+                best = ncc;
+                *x = (float)(column + R) + 0.5f;
+                *y = (float)(row + R) + 0.5f;
+            }
+        }
+    }
+    return best;
+}
