@@ -20,6 +20,7 @@ import { Viewer } from './viewer.js';
 const MARK_EVERY = 4; // frames between readings of the time mark
 const SEEN_EVERY_MS = 200;
 const PING_EVERY_MS = 2000;
+const STATUS_EVERY_MS = 3000;
 const FIRST_PINGS_MS = 250;
 const SILENT_MS = 2500; // without a frame the picture counts as gone
 const RESTART_MS = 8000; // and the connection is made anew
@@ -38,7 +39,6 @@ const overlay = new Overlay(byId('overlay'));
 const layers = new Layers(() => draw());
 const guidance = new Guidance((sentence) => viewer.send({ t: 'pick', sentence }));
 const drawing = new Drawing(byId('picture'), byId('mark-text'), () => frames.known?.id ?? 0);
-const mine = []; // ids of this page's marks, newest last
 const limits = { max_age_ms: 100, fade_ms: 200 };
 
 let me = '';
@@ -63,6 +63,9 @@ const handlers = {
   hello(message) {
     me = message.name;
     useStatus(message.status ?? {});
+    const { sentence } = message.status ?? {};
+    if (sentence && isSentence(sentence))
+      handlers.sentence(sentence);
   },
   sentence(message) {
     guidance.add(message, performance.now());
@@ -88,8 +91,16 @@ function useStatus(status) {
     if (Number.isFinite(status[key]))
       limits[key] = status[key];
   layers.tell(status);
-  if (status.sentence && isSentence(status.sentence))
-    guidance.add(status.sentence, performance.now());
+  const { state = 'off', blurred = false } = status.privacy ?? {};
+  setText(byId('privacy'), blurred ? text('privacy.' + state) : '');
+}
+
+async function loadStatus() {
+  if (viewer.state !== 'live')
+    return;
+  const response = await request('/api/v1/status');
+  if (response.ok)
+    useStatus(await response.json());
 }
 
 async function loadHistory() {
@@ -113,7 +124,7 @@ function frameShown(now, metadata) {
     glass.add(clock.toDaemon(shownAt) - frames.captured(read));
     frames.mark(read);
   }
-  draw({ read, matched });
+  draw({ read, matched, shownAt });
   tellSeen(shownAt);
 }
 
@@ -149,7 +160,7 @@ function drawFindings(entry, now) {
 
 function drawMarks() {
   const shown = layers.isOn('marks') ? marks.of(frames.known.id) : [];
-  shown.forEach((mark) => overlay.mark(mark, mine.includes(mark.id)));
+  shown.forEach((mark) => overlay.mark(mark, mark.name === me));
   if (drawing.draft)
     overlay.mark(drawing.draft, true);
   if (drawing.cross)
@@ -164,8 +175,8 @@ function drawGuidance(now) {
 }
 
 // told: for a frame that has just come, its id by its RTP timestamp and by its time mark, each null
-// where it is not known or was not read.
-function draw(told = { read: null, matched: null }) {
+// where it is not known or was not read; when it is on the screen.
+function draw(told = { read: null, matched: null, shownAt: null }) {
   if (!video.videoWidth)
     return;
   overlay.begin(video.videoWidth, video.videoHeight);
@@ -289,7 +300,7 @@ function showMarks() {
 }
 
 function markItem(mark) {
-  const who = mine.includes(mark.id) ? text('marks.you') : mark.name ?? '';
+  const who = mark.name === me ? text('marks.you') : mark.name ?? '';
   const lost = mark.confidence < 0.3 ? h('small', {}, text('marks.lost')) : null;
   return h('li', {}, h('i', { tint: expertColour(mark.name ?? '') }),
     h('span', {}, [who, mark.text || text('mark.' + mark.kind)].join(' · ')), lost,
@@ -302,16 +313,26 @@ function markItem(mark) {
 function send({ detail }) {
   if (!viewer.send(detail))
     return;
-  mine.push(detail.id);
   marks.add({ ...detail, name: me });
   showMarks();
+}
+
+// Ids of what this expert has drawn, newest last.
+function mine() {
+  return marks.latest().filter((mark) => mark.name === me).map((mark) => mark.id);
+}
+
+function eraseLast() {
+  mine().slice(-1).forEach(erase);
+}
+
+function eraseMine() {
+  mine().forEach(erase);
 }
 
 function erase(id) {
   viewer.send({ t: 'erase', id });
   marks.erase(id);
-  if (mine.includes(id))
-    mine.splice(mine.indexOf(id), 1);
   showMarks();
   draw();
 }
@@ -362,10 +383,8 @@ function keyPressed(event) {
   if (byId('app').hidden || byId('keys').open || event.ctrlKey || event.metaKey || event.altKey
     || event.target.matches('input:not([type="checkbox"])'))
     return;
-  if (event.key === 'Backspace' && event.shiftKey)
-    [...mine].forEach(erase);
-  else if (event.key === 'Backspace' && mine.length > 0)
-    erase(mine[mine.length - 1]);
+  if (event.key === 'Backspace')
+    (event.shiftKey ? eraseMine : eraseLast)();
   else
     KEYS[event.key.toLowerCase()]?.();
 }
@@ -429,8 +448,8 @@ function listen() {
   for (const button of document.querySelectorAll('[data-tool]'))
     button.addEventListener('click', () => chooseTool(button.dataset.tool));
   const clicks = {
-    undo: () => mine.length > 0 && erase(mine[mine.length - 1]),
-    clear: () => [...mine].forEach(erase),
+    undo: eraseLast,
+    clear: eraseMine,
     full: toggleFull,
     help: () => byId('keys').showModal(),
     leave,
@@ -460,6 +479,7 @@ function main() {
   setInterval(tick, TICK_MS);
   setInterval(() => showFigures(performance.now()), 250);
   setInterval(ping, PING_EVERY_MS);
+  setInterval(() => loadStatus().catch(() => {}), STATUS_EVERY_MS);
   if (token())
     enter();
   else

@@ -58,7 +58,7 @@ export class Guidance {
       this.remember(message);
       this.sentence = null;
     } else {
-      this.sentence = { ...message, received: now };
+      this.sentence = { ...(isNew ? {} : this.sentence), ...message, received: now };
     }
     this.show(now);
   }

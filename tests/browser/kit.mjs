@@ -45,6 +45,18 @@ export async function test(name, body) {
   }
 }
 
+// Asks every 50 ms until the answer is true.
+export async function until(what, ask, ms = 20e3) {
+  const stop = Date.now() + ms;
+  while (Date.now() < stop) {
+    const answer = await ask();
+    if (answer)
+      return answer;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error(`${what}: not within ${ms / 1000} s`);
+}
+
 export function launch(args = []) {
   return chromium.launch({
     executablePath: process.env.TROCAR_CHROMIUM,
@@ -87,6 +99,17 @@ export function drawn(page, n, onlyRead = false) {
     };
     canvas.addEventListener('drawn', add);
   }), { n, onlyRead });
+}
+
+// The picture may have become newer between the browser's word of it and the reading of its mark;
+// never older, and seldom.
+export function wrongMatches(list) {
+  const both = list.filter((d) => d.read !== null && d.matched !== null);
+  const newer = both.filter((d) => d.read > d.matched && d.read <= d.matched + 3);
+  const wrong = both.filter((d) => d.read !== d.matched && !newer.includes(d));
+  return [atLeast('frames with time mark and RTP timestamp', both.length, 4),
+    atMost('pictures newer than told', newer.length, Math.ceil(both.length / 4)),
+    ...wrong.map((d) => `matched ${d.matched} by RTP, the time mark says ${d.read}`)];
 }
 
 // From the next page on window.heard keeps the daemon's messages with the time that they came.
