@@ -10,26 +10,26 @@
 
 #define LEVELS 3
 #define KEPT_S 2
-#define MAX_COLUMNS 480  /* of the finest level */
-#define FIT_LEVEL 0      /* that turn and scale are found in */
-#define BACK_PX 1.0f     /* there and back again may differ by, of the finest level */
-#define APART_PX 3.0f    /* and following and fitting by */
-#define GOOD 0.85f       /* correlation below which the patch is taken anew while it is sure */
-#define SUDDEN 0.03f
-#define EMA 0.15f
-#define FOUND 0.7f       /* below which a place is lost */
-#define FOUND_AGAIN 0.8f /* from which it is there again */
+#define MAX_COLUMNS 480   /* of the finest level */
+#define FIT_LEVEL 0       /* that turn and scale are found in */
+#define BACK_PX 1.0f      /* there and back again may differ by, of the finest level */
+#define APART_PX 3.0f     /* and following and fitting by */
+#define GOOD 0.85f        /* correlation below which the patch is taken anew while it is sure */
+#define SUDDEN 0.03f      /* below what is usual: something is in front */
+#define USUAL_SHARE 0.15f /* of the newest correlation in the usual one */
+#define FOUND 0.7f        /* below which a place is lost */
+#define FOUND_AGAIN 0.8f  /* from which it is there again */
 #define WORTH_A_LOOK 0.6f
 #define SEARCH_EVERY 4  /* frames */
 #define SEARCH_REACH 10 /* pixels of the coarsest level */
 
 struct anchor {
     bool is_used, is_found;
-    float x, y; /* of the finest level */
-    float confidence, usual; /* correlation now, and its mean over half a second */
-    struct tro_patch key[LEVELS]; /* what its tissue looks like */
-    struct tro_patch_map map;     /* from the key to the newest frame */
-    int n_lost;                   /* frames since it was seen */
+    float x, y;                     /* of the finest level */
+    float confidence, usual;        /* correlation now, and what it usually is */
+    / struct tro_patch key[LEVELS]; /* what its tissue looks like */
+    struct tro_patch_map map;       /* from the key to the newest frame */
+    int n_lost;                     /* frames since it was seen */
 };
 
 struct tro_anchors {
@@ -176,7 +176,7 @@ static void take_key(const struct tro_anchors *a, int64_t i, struct anchor *k)
     k->usual = 1;
 }
 
-/* How well the key lies at a place; turn, scale and the place itself become better where they can. */
+/* How well the key lies at a place; turn, scale and the place become better where they can. */
 static float settle(const struct tro_anchors *a, int64_t i, const struct anchor *k, float *x,
                     float *y, struct tro_patch_map *map)
 {
@@ -206,7 +206,7 @@ static void place(struct anchor *k, float x, float y, float confidence,
     k->y = y;
     k->map = *map;
     k->confidence = confidence;
-    k->usual += (confidence - k->usual) * EMA;
+    k->usual += (confidence - k->usual) * USUAL_SHARE;
     k->is_found = true;
     k->n_lost = 0;
 }

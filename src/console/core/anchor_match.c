@@ -260,7 +260,7 @@ float tro_patch_compare(const struct tro_patch *patch, const struct tro_plane *p
     return both / sqrtf(energy * patch->energy);
 }
 
-/* As compare, for a patch whose pixels fall onto those of the picture; column, row: of its first. */
+/* As compare, for a patch whose pixels fall onto those of the picture, the first at column, row. */
 static float compare_at(const struct tro_patch *patch, const struct tro_plane *plane, int column,
                         int row)
 {

@@ -41,9 +41,9 @@ struct tro_mark {
     float confidence;       /* 0..1 that it still lies on its tissue */
 };
 
-/* From a message of the page (docs/console.md, "Data channels"): bounded, checked, finite, within the
- * picture; texts are UTF-8 without control characters and marks of direction. The name and the size
- * of the frame are the caller's, so is made_ns. TRO_E_INPUT with the place in the message;
+/* From a message of the page (docs/console.md, "Data channels"): bounded, checked, finite, within
+ * the picture; texts are UTF-8 without control characters and marks of direction. The name and the
+ * size of the frame are the caller's, so is made_ns. TRO_E_INPUT with the place in the message;
  * TRO_E_DEVICE: built without jansson. */
 int tro_mark_parse(const char *json, size_t n, int width, int height, struct tro_mark *out,
                    struct tro_err *err);
