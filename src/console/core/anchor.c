@@ -25,11 +25,11 @@
 
 struct anchor {
     bool is_used, is_found;
-    float x, y;                     /* of the finest level */
-    float confidence, usual;        /* correlation now, and what it usually is */
-    / struct tro_patch key[LEVELS]; /* what its tissue looks like */
-    struct tro_patch_map map;       /* from the key to the newest frame */
-    int n_lost;                     /* frames since it was seen */
+    float x, y;                   /* of the finest level */
+    float confidence, usual;      /* correlation now, and what it usually is */
+    struct tro_patch key[LEVELS]; /* what its tissue looks like */
+    struct tro_patch_map map;     /* from the key to the newest frame */
+    int n_lost;                   /* frames since it was seen */
 };
 
 struct tro_anchors {
