@@ -10,6 +10,7 @@
 #include "test.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -479,4 +480,61 @@ TEST(marks_belong_to_who_drew_them)
     CHECK_STR(list[0].id, "m3");
     free(luma);
     tro_marks_destroy(marks);
+}
+
+struct drawer {
+    struct tro_marks *marks;
+    char name;
+};
+
+static void *draw_and_erase(void *ctx)
+{
+    const struct drawer *const d = ctx;
+    static const int n_rounds = 60;
+    for (int i = 0; i < n_rounds; i++) {
+        const char name[2] = {d->name, 0};
+        char id[16];
+        struct tro_err err = {0};
+        snprintf(id, sizeof(id), "%c-%d", d->name, i % 5);
+        struct tro_mark m = mark_of(TRO_MARK_POINT, id, name);
+        m.n = 1;
+        m.x[0] = 60 + (float)(i % 20) * 10;
+        m.y[0] = 90;
+        CHECK_INT(tro_marks_add(d->marks, &m, &err), 0);
+        if (i % 3 == 2)
+            CHECK(tro_marks_erase(d->marks, id));
+    }
+    return NULL;
+}
+
+/* Two experts draw while frames come. */
+TEST(marks_of_many_threads)
+{
+    struct tro_err err = {0};
+    struct tro_board *const board = tro_board_create(&(struct tro_board_opts){0}, &err);
+    struct tro_board_view *const view = tro_board_view_create(board, &err);
+    struct tro_marks *const marks = tro_marks_create(WIDTH, HEIGHT, FPS, board, &err);
+    struct tro_mark list[TRO_MARKS_MAX];
+    struct drawer drawers[2] = {{marks, 'A'}, {marks, 'B'}};
+    pthread_t threads[2];
+    uint8_t *const luma = calloc(STRIDE, HEIGHT);
+    uint64_t frame = 0;
+    draw(&(struct pose){.zoom = 1, .light = 1}, luma);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(pthread_create(&threads[i], NULL, draw_and_erase, &drawers[i]), 0);
+    for (uint64_t i = 1; i <= 20; i++) {
+        tro_marks_frame(marks, i, luma, STRIDE);
+        tro_board_look(board, 0, view);
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    const int n = tro_marks_list(marks, list, &frame);
+    tro_board_look(board, 0, view);
+    CHECK(n >= 2 && n <= 10 && view->n_marks == n && frame == 20);
+    for (int i = 0; i < n; i++)
+        CHECK(list[i].id[0] == list[i].name[0]);
+    free(luma);
+    tro_marks_destroy(marks);
+    tro_board_view_destroy(view);
+    tro_board_destroy(board);
 }
