@@ -9,6 +9,7 @@
 #include <trocar/build.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/file.h"
 #include "console/core/frame.h"
 #include "record/record.h"
@@ -20,7 +21,7 @@ static const struct tro_frame_form kit_form = {
 
 static char kit_folder[64];
 
-static const char *kit_path(const char *name)
+static inline const char *kit_path(const char *name)
 {
     static char path[4][160];
     static int turn;
@@ -30,7 +31,7 @@ static const char *kit_path(const char *name)
 }
 
 /* "build/NAME", from where the test lies: build/tests. */
-static const char *kit_program(const char *name)
+static inline const char *kit_program(const char *name)
 {
     static char path[4096];
     char self[4000];
@@ -43,9 +44,10 @@ static const char *kit_program(const char *name)
     return path;
 }
 
-static inline int kit_apply(struct tro_model *m, const char *record_path, struct tro_err *err)
+static inline int kit_apply(struct tro_model *m, const char *record_path,
+                            const struct tro_frame_form *form, struct tro_err *err)
 {
-    static const struct tro_record_frames frames = {"nv12", "bt709", "limited", 128, 72};
+    const struct tro_record_frames frames = {"nv12", "bt709", "limited", form->width, form->height};
     struct tro_record r;
     TRO_TRY(tro_record_read(record_path, &r, err));
     int rc = tro_record_reframe(&r, &frames, err);
@@ -55,8 +57,8 @@ static inline int kit_apply(struct tro_model *m, const char *record_path, struct
     return rc;
 }
 
-/* A plan of models/NAME for frames of the form; its path. */
-static inline const char *kit_plan(const char *name)
+/* A plan of models/NAME for frames of nv12; its path. */
+static inline const char *kit_plan_for(const char *name, const struct tro_frame_form *form)
 {
     char from[128], plan[80];
     struct tro_err err = {0};
@@ -64,7 +66,7 @@ static inline const char *kit_plan(const char *name)
     snprintf(plan, sizeof plan, "%s.plan", name);
     struct tro_model *const m = tro_model_open(from, &err);
     snprintf(from, sizeof from, "models/%s.json", name);
-    int rc = m ? kit_apply(m, from, &err) : -1;
+    int rc = m ? kit_apply(m, from, form, &err) : -1;
     struct tro_builder *const b = rc >= 0 ? tro_builder_create(m, &err) : NULL;
     const struct tro_build_opts opts = {.n_golden = -1, .n_threads = 1};
     rc = b ? tro_builder_write(b, kit_path(plan), &opts, &err) : -1;
@@ -73,6 +75,11 @@ static inline const char *kit_plan(const char *name)
     tro_builder_destroy(b);
     tro_model_close(m);
     return kit_path(plan);
+}
+
+static inline const char *kit_plan(const char *name)
+{
+    return kit_plan_for(name, &kit_form);
 }
 
 static inline void kit_begin(void)

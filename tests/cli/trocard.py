@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""trocard without media: admission, frames through workers, what was measured."""
+import json
+import os
+import subprocess
+import sys
+
+import numpy
+
+from _kit import (F32, ROOT, TROCAR, Mismatch, Skip, emulator, equal, holds, info, main, model,
+                  node, read_json, test, trocar, write)
+
+TROCARD = os.path.join(os.path.dirname(TROCAR), 'trocard')
+FORM = 'nv12:64x36'
+CONFIG = '''source: {{kind: frames, location: frames, width: 64, height: 36, fps: {fps}}}
+budget_ms: 1000
+networks:
+  - {{name: tissue, plan: tissue.plan, worst_ms: {worst}, deadline_ms: 1000, device: {device}}}
+  - {{name: outside, plan: outside.plan, worst_ms: 1, deadline_ms: 1000, every: 2,
+     device: {device}}}
+'''
+
+
+def trocard(*arguments, code=0, env=None):
+    done = subprocess.run([TROCARD, *map(str, arguments)], capture_output=True, text=True,
+                          timeout=300, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+    if 'libyaml' in done.stderr or 'jansson' in done.stderr:
+        raise Skip('built without libyaml or jansson')
+    if done.returncode != code:
+        raise Mismatch(f'trocard {" ".join(map(str, arguments))}: exit {done.returncode}, expected '
+                       f'{code}: {(done.stderr + done.stdout).strip()[-500:]}')
+    return done
+
+
+def build(name, network):
+    path = os.path.join(ROOT, 'models', 'endoscopy_' + network)
+    trocar('build', path + '.onnx', '--record', path + '.json', '--frames', FORM, '-o',
+           name + '.plan', '--tune', 0, '--golden', 0)
+
+
+def make_frames():
+    os.mkdir('frames')
+    random = numpy.random.default_rng(1)
+    for i in range(3):
+        rgb = random.integers(0, 256, (36, 64, 3), dtype=numpy.uint8)
+        with open(f'frames/{i}.ppm', 'wb') as f:
+            f.write(b'P6 64 36 255\n' + rgb.tobytes())
+
+
+def setup(fps=20, worst=1):
+    make_frames()
+    build('tissue', 'unet_small')
+    build('outside', 'outside_small')
+    write('console.yaml', CONFIG.format(fps=fps, worst=worst, device='cpu'))
+
+
+def refused(*arguments, says, code=2):
+    err = trocard(*arguments, code=code).stderr
+    if not err.startswith('trocard: ') or says not in err:
+        raise Mismatch(f'expected "trocard: ... {says} ...", found {err!r}')
+
+
+@test
+def what_it_is_asked():
+    holds(trocard('--help').stdout, '--config FILE', '--no-media', '--check')
+    refused(says='--config FILE')
+    refused('--config', 'none.yaml', says='none.yaml')
+    refused('--config', 'none.yaml', '--frames', 'x', says="found 'x'")
+    refused('--config', 'none.yaml', 'more', says="found 'more'")
+
+
+@test
+def a_set_that_fits():
+    setup()
+    holds(trocard('--config', 'console.yaml', '--check').stdout, 'tissue', 'outside', 'fits')
+
+
+@test
+def a_set_that_does_not_fit():
+    setup(worst=60)
+    table = trocard('--config', 'console.yaml', '--check', code=1).stdout
+    holds(table, 'DOES NOT FIT', 'tissue: its lane would be busy')
+    done = trocard('--config', 'console.yaml', '--no-media', '--frames', 5, code=1)
+    holds(done.stderr, 'DOES NOT FIT')
+    equal(done.stdout, '')
+
+
+@test
+def plans_that_cannot_be_opened():
+    setup()
+    os.remove('outside.plan')
+    refused('--config', 'console.yaml', '--no-media', '--frames', 5, says='outside.plan')
+    build('outside', 'outside_small')
+    with open('console.yaml', encoding='utf-8') as f:
+        text = f.read()
+    write('console.yaml', text.replace('width: 64', 'width: 128'))
+    refused('--config', 'console.yaml', '--check', says='trocar build --frames nv12:128x36')
+    write('console.yaml', text.replace('kind: frames', 'kind: file'))
+    refused('--config', 'console.yaml', '--no-media', says='must be frames')
+
+
+def check_run(result, n_frames):
+    equal((result['frames'], result['unseen_frames']), (n_frames, 0))
+    equal(result['complete'] + result['incomplete'], n_frames)
+    tissue, outside = result['networks'][:2]
+    equal((tissue['name'], outside['name']), ('tissue', 'outside'))
+    for network, n in ((tissue, n_frames), (outside, n_frames // 2)):
+        counted = network['ran'] + network['skipped_busy'] + network['skipped_late']
+        # The last frames may be on their way when it ends.
+        if not n - 2 <= counted <= n or network['ran'] < 1:
+            raise Mismatch(f'expected {n} frames to be accounted for, found {network}')
+        times = network['latency_ms']
+        if not 0 < times['min'] <= times['p50'] <= times['p999'] <= times['max']:
+            raise Mismatch(f'{times}')
+        stages = sum(network['stages_ms'][s]['mean'] for s in
+                     ('wake', 'wait', 'run', 'decode', 'send'))
+        if abs(stages - times['mean']) > 0.01 * times['mean'] + 0.01:
+            raise Mismatch(f'stages are {stages} ms, the whole is {times["mean"]} ms')
+
+
+@test
+def frames_through_workers():
+    setup()
+    out = trocard('--config', 'console.yaml', '--no-media', '--frames', 40, '--json', 'r.json').stdout
+    holds(out, '40 frames', 'tissue', 'outside')
+    result = read_json('r.json')
+    check_run(result, 40)
+    equal([(w['device'], w['starts'], w['refused']) for w in result['workers']], [('cpu', 1, 0)])
+
+
+@test
+def a_plan_on_trial():
+    setup()
+    trocard('--config', 'console.yaml', '--no-media', '--frames', 60, '--json', 'r.json',
+            '--trial', 'outside.plan@0.5')
+    result = read_json('r.json')
+    check_run(result, 60)
+    trial = result['networks'][2]
+    equal((trial['name'], trial['trial']), ('trial', True))
+    if trial['ran'] < 1:
+        raise Mismatch('the plan on trial never ran')
+    refused('--config', 'console.yaml', '--no-media', '--frames', 60, '--trial', 'none.plan@0',
+            says='none.plan')
+
+
+@test
+def killed_workers():
+    setup()
+    script = os.path.join(ROOT, 'scripts', 'console_kill.py')
+    done = subprocess.run([sys.executable, script, '--config', 'console.yaml', '--kills', '3',
+                           '--seconds', '6', '--gap', '10000', '--build',
+                           os.path.dirname(TROCAR)], capture_output=True, text=True, timeout=120)
+    if done.returncode != 0:
+        raise Mismatch(f'{done.stdout}{done.stderr}')
+    holds(done.stdout, '3 kills', '4 starts')
+
+
+@test
+def on_an_emulated_gpu():
+    """A small network of its own: the emulator takes its time."""
+    env = emulator()
+    make_frames()
+    net = model('net.onnx', [node('GlobalAveragePool', 'image', 'mean'),
+                             node('Flatten', 'mean', 'score')],
+                [info('image', F32, [1, 3, 18, 32])], [info('score', F32, [1, 3])])
+    write('net.json', json.dumps({
+        'inputs': {'image': {'format': 'rgb8', 'scale': 1 / 255}},
+        'outputs': {'score': {'decode': 'scores', 'names': ['red', 'green', 'blue']}}}))
+    for name in ('tissue', 'outside'):
+        trocar('build', net, '--record', 'net.json', '--frames', FORM, '-o', name + '.plan',
+               '--tune', 0, '--golden', 0)
+    write('console.yaml', CONFIG.format(fps=5, worst=1, device='cuda'))
+    trocard('--config', 'console.yaml', '--no-media', '--frames', 10, '--json', 'r.json',
+            '--trial', 'outside.plan@0.3', env=env)
+    result = read_json('r.json')
+    check_run(result, 10)
+    equal([(w['device'], w['starts'], w['notice']) for w in result['workers']], [('cuda:0', 1, '')])
+
+
+main()
