@@ -73,7 +73,7 @@ def check(result, n_killed, pause_ms):
         wrong.append(f'{result["unseen_frames"]} frames could not be seen by any worker')
     for worker in result['workers']:
         if worker['refused'] or worker['hangs']:
-            wrong.append(f'worker of {worker["device"]}: {worker["refused"]} messages were refused, '
+            wrong.append(f'worker of {worker["device"]}: {worker["refused"]} messages refused, '
                          f'{worker["hangs"]} hangs')
     for network in result['networks']:
         if network['ran'] < 1:
@@ -118,9 +118,9 @@ def main():
             return 1
         with open(path, encoding='utf-8') as f:
             result = json.load(f)
-    print(f'{n_killed} kills, {result["frames"]} frames, {result["unseen_frames"]} of them lost to '
-          f'workers, {sum(w["starts"] for w in result["workers"])} starts; longest without findings: '
-          + ', '.join(f'{n["name"]} {n["longest_gap_ms"]:.0f} ms' for n in result['networks']))
+    print(f'{n_killed} kills, {result["frames"]} frames, {result["unseen_frames"]} of them lost '
+          f'to workers, {sum(w["starts"] for w in result["workers"])} starts; longest without '
+          'findings: ' + ', '.join(f'{n["name"]} {n["longest_gap_ms"]:.0f} ms' for n in result['networks']))
     wrong = check(result, n_killed, options.gap)
     for text in wrong:
         print('FAIL console_kill: ' + text)

@@ -13,9 +13,11 @@ ASAN_ENV = {
 QEMU = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu']
 CCACHE_PATH = '/usr/lib/ccache:' + os.environ.get('PATH', '')
 
-# Programs with threads of the engine in them: all that the build "tsan" has.
-THREADED = ('unit_base_thread', 'unit_console_http', 'unit_console_server', 'unit_console_status',
-            'unit_lower', 'unit_session')
+# Programs with threads of the engine in them: all that the build "tsan" has, and what they start.
+THREADED = ('unit_base_thread', 'unit_console_http', 'unit_console_ring', 'unit_console_server',
+            'unit_console_source', 'unit_console_status', 'unit_console_supervisor', 'unit_lower',
+            'unit_session')
+STARTED = ('trocar-worker', 'tests/tool_console_liar')
 
 # Kernels on the emulated GPU: what they compute depends neither on optional libraries nor on the
 # build of the library, which unit_cuda_faults, _moves and _point drive through all its ways.
@@ -30,7 +32,7 @@ BUILDS = {
     'aarch64': ('build-aarch64', ['--cross-file', 'cross/aarch64.ini'], {'PATH': CCACHE_PATH}),
     'minimal': ('build-minimal', ['-Dminimal=true'], {'CC': 'clang'}),
     'tsan': ('build-tsan', ['-Db_sanitize=thread', '-Ddebug=true'],
-             {'CC': 'clang', 'TARGETS': ' '.join('tests/' + t for t in THREADED)}),
+             {'CC': 'clang', 'TARGETS': ' '.join((*('tests/' + t for t in THREADED), *STARTED))}),
 }
 _made = {}
 

@@ -122,8 +122,8 @@ def check_run(result, n_frames):
 @test
 def frames_through_workers():
     setup()
-    out = trocard('--config', 'console.yaml', '--no-media', '--frames', 40, '--json', 'r.json').stdout
-    holds(out, '40 frames', 'tissue', 'outside')
+    done = trocard('--config', 'console.yaml', '--no-media', '--frames', 40, '--json', 'r.json')
+    holds(done.stdout, '40 frames', 'tissue', 'outside')
     result = read_json('r.json')
     check_run(result, 40)
     equal([(w['device'], w['starts'], w['refused']) for w in result['workers']], [('cpu', 1, 0)])
