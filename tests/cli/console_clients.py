@@ -12,8 +12,10 @@ import subprocess
 import threading
 import time
 import warnings
+from random import Random
 
-from _console import (EXPERT, OPERATOR, SDP, Listener, Server, need_tool)
+from _console import (CANDIDATE, EXPERT, NOBODYS, OFFER, OPERATOR, SDP, Listener, Server,
+                      need_tool)
 from _kit import Mismatch, Skip, equal, holds, main, test
 
 # ---- clients that are slow, flood or lie ---------------------------------------------------------
@@ -96,6 +98,58 @@ def who_is_too_slow_is_cut():
                        data['counters']['events_dropped'] == 1)
         deaf.close()
         listener.close()
+
+
+WHOLE = [f'GET /api/v1/status HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {EXPERT}\r\n\r\n',
+         f'GET /api/v1/events?token={EXPERT} HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 3\r\n\r\n',
+         f'POST /whep?view=burned HTTP/1.1\r\nHost: a\r\nContent-Type: application/sdp\r\n'
+         f'Authorization: Bearer {EXPERT}\r\nContent-Length: {len(OFFER)}\r\n\r\n{OFFER}',
+         f'PATCH {NOBODYS} HTTP/1.1\r\nHost: a\r\nContent-Type: '
+         f'application/trickle-ice-sdpfrag\r\nAuthorization: Bearer {EXPERT}\r\n'
+         f'If-Match: "a", *\r\nContent-Length: {len(CANDIDATE)}\r\n\r\n{CANDIDATE}',
+         f'POST /api/v1/trace?ms=1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n'
+         f'Authorization: Bearer {OPERATOR}\r\n\r\n3\r\nabc\r\n0\r\n\r\n']
+
+
+STRANGE = [b'\0', b'\r\n', b'%00', b'%', b'"', b'9' * 30, b'\xff' * 9]
+
+
+def mutated(random):
+    data = bytearray(random.choice(WHOLE).encode())
+    for _ in range(random.randint(1, 4)):
+        at = random.randrange(len(data))
+        kind = random.randrange(4)
+        if kind == 0:
+            data[at] = random.randrange(256)
+        elif kind == 1:
+            del data[at:at + random.randint(1, 12)]
+        elif kind == 2:
+            data[at:at] = random.choice(STRANGE)
+        else:
+            data[at:at] = data[at:at + random.randint(1, 60)]
+        if not data:
+            data = bytearray(b'x')
+    return bytes(data)
+
+
+@test
+def mangled_requests_harm_nothing():
+    """Whatever comes of them, the next request is answered."""
+    need_tool()
+    random = Random(7)
+    with Server(viewers=256) as server:
+        for i in range(400):
+            s = server.raw(mutated(random))
+            s.shutdown(socket.SHUT_WR)
+            if select.select([s], [], [], 0.05)[0]:
+                try:
+                    s.recv(4096)
+                except ConnectionError:
+                    pass
+            s.close()
+            if i % 100 == 99:
+                seconds_of(server)
+        seconds_of(server)
 
 
 @test
