@@ -90,7 +90,7 @@ TEST(halved_pictures_are_read)
     free(bytes);
 }
 
-#if TRO_HAVE_GSTREAMER
+#ifdef TRO_HAVE_GSTREAMER
 #include <gst/app/gstappsink.h>
 #include <gst/app/gstappsrc.h>
 

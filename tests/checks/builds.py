@@ -10,6 +10,10 @@ ASAN_ENV = {
     'UBSAN_OPTIONS': 'print_stacktrace=1:exitcode=99',
     'LSAN_OPTIONS': 'suppressions=' + os.path.join(rp.ROOT, 'tests', 'lsan.supp'),
 }
+# GLib has no frame pointers: where leaks come from is found by walking the stack in full.
+GLIB_ASAN_ENV = {**ASAN_ENV, 'ASAN_OPTIONS': ASAN_ENV['ASAN_OPTIONS'] + ':fast_unwind_on_malloc=0'}
+WITH_GLIB = ('unit_console_media', 'unit_console_paint', 'unit_console_timemark',
+             'unit_console_viewers')
 QEMU = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu']
 CCACHE_PATH = '/usr/lib/ccache:' + os.environ.get('PATH', '')
 
@@ -18,6 +22,10 @@ THREADED = ('unit_base_thread', 'unit_console_http', 'unit_console_ring', 'unit_
             'unit_console_source', 'unit_console_status', 'unit_console_supervisor', 'unit_lower',
             'unit_session')
 STARTED = ('trocar-worker', 'tests/tool_console_liar')
+# With GStreamer, whose own locks ThreadSanitizer does not see.
+THREADED_WITH_GLIB = ('unit_console_media', 'unit_console_viewers')
+GLIB_TSAN_ENV = {'TSAN_OPTIONS': 'ignore_noninstrumented_modules=1:suppressions=' +
+                 os.path.join(rp.ROOT, 'tests', 'tsan.supp')}
 
 # Kernels on the emulated GPU: what they compute depends neither on optional libraries nor on the
 # build of the library, which unit_cuda_faults, _moves and _point drive through all its ways.
@@ -32,7 +40,8 @@ BUILDS = {
     'aarch64': ('build-aarch64', ['--cross-file', 'cross/aarch64.ini'], {'PATH': CCACHE_PATH}),
     'minimal': ('build-minimal', ['-Dminimal=true'], {'CC': 'clang'}),
     'tsan': ('build-tsan', ['-Db_sanitize=thread', '-Ddebug=true'],
-             {'CC': 'clang', 'TARGETS': ' '.join((*('tests/' + t for t in THREADED), *STARTED))}),
+             {'CC': 'clang', 'TARGETS': ' '.join((*('tests/' + t for t in
+                                                    THREADED + THREADED_WITH_GLIB), *STARTED))}),
 }
 _made = {}
 

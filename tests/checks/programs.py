@@ -155,7 +155,8 @@ def asan(report, options):
     if not builds.build(report, 'asan'):
         return
     run_units(report, 'asan', env=builds.ASAN_ENV,
-              without=() if options.all else builds.LONG_ON_THE_EMULATED_GPU)
+              without=builds.WITH_GLIB + (() if options.all else builds.LONG_ON_THE_EMULATED_GPU))
+    run_units(report, 'asan', env=builds.GLIB_ASAN_ENV, only=builds.WITH_GLIB)
     run_replays(report, 'asan', env=builds.ASAN_ENV)
     run_cli(report, 'asan', options.all, env=builds.ASAN_ENV)
     for path in test_scripts() if options.all else []:
@@ -165,6 +166,7 @@ def asan(report, options):
 def tsan(report, _):
     if builds.build(report, 'tsan'):
         run_units(report, 'tsan', only=builds.THREADED)
+        run_units(report, 'tsan', env=builds.GLIB_TSAN_ENV, only=builds.THREADED_WITH_GLIB)
 
 
 def aarch64(report, _):

@@ -6,9 +6,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#if TRO_HAVE_GSTREAMER
+#ifdef TRO_HAVE_GSTREAMER
 #include "console/media/offer.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,19 @@ static void fail(const char *what, const char *text)
     abort();
 }
 
+/* "foundation component transport priority address ...": an address, no name. */
+static void check_candidates(const GstSDPMedia *media)
+{
+    const char *value;
+    for (guint i = 0; (value = gst_sdp_media_get_attribute_val_n(media, "candidate", i)); i++) {
+        char address[129];
+        unsigned char bytes[16];
+        if (sscanf(value, "%*s %*s %*s %*s %128s", address) != 1 ||
+            (inet_pton(AF_INET, address, bytes) != 1 && inet_pton(AF_INET6, address, bytes) != 1))
+            fail("a name is left", value);
+    }
+}
+
 static void check_offer(const uint8_t *data, size_t size)
 {
     struct tro_offer offer;
@@ -27,13 +41,11 @@ static void check_offer(const uint8_t *data, size_t size)
         if (!err.text[0])
             fail("offer", "no reason");
     } else {
-        gchar *const text = gst_sdp_message_as_text(offer.sdp);
         if (offer.payload < 0 || offer.payload > 127 || offer.playout_delay < 0 ||
             offer.playout_delay > 14 || offer.video >= offer.n_media)
-            fail("offer out of range", text);
-        if (strstr(text, "candidate:") && strstr(text, ".local "))
-            fail("a name is left", text);
-        g_free(text);
+            fail("offer", "out of range");
+        for (int i = 0; i < offer.n_media; i++)
+            check_candidates(gst_sdp_message_get_media(offer.sdp, (guint)i));
     }
     tro_offer_finish(&offer);
 }

@@ -79,7 +79,7 @@ static GstBuffer *paint(struct tro_display_path *d, GstBuffer *from, bool is_blu
     gst_buffer_unmap(to, &map);
     GST_BUFFER_PTS(to) = GST_BUFFER_PTS(from);
     GST_BUFFER_OFFSET(to) = GST_BUFFER_OFFSET(from);
-    GST_BUFFER_OFFSET_END(to) = 0;
+    tro_pipe_set_blurred(to, false);
     return to;
 }
 
@@ -87,7 +87,7 @@ static void burn_in(struct tro_display_path *d, GstBuffer *from, GstBuffer *pain
 {
     if (!tro_encoder_is_used(d->opts.burned))
         return;
-    if (GST_BUFFER_OFFSET_END(from) != 1) {
+    if (!tro_pipe_is_blurred(from)) {
         tro_encoder_push(d->opts.burned, painted);
         return;
     }

@@ -158,10 +158,11 @@ static GstBuffer *blur(struct tro_encoder *e, GstBuffer *from)
 static GstPadProbeReturn on_picture(GstPad *pad, GstPadProbeInfo *info, gpointer ctx)
 {
     (void)pad;
+    struct tro_encoder *const e = ctx;
     GstBuffer *const from = GST_PAD_PROBE_INFO_BUFFER(info);
-    if (GST_BUFFER_OFFSET_END(from) != 1)
+    if (!tro_pipe_is_blurred(from))
         return GST_PAD_PROBE_OK;
-    GstBuffer *const to = blur(ctx, from);
+    GstBuffer *const to = blur(e, from);
     if (!to)
         return GST_PAD_PROBE_DROP;
     gst_buffer_unref(from);

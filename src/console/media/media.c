@@ -30,7 +30,7 @@ struct tro_media {
 static void on_picture(void *ctx, GstBuffer *nv12)
 {
     struct tro_media *const m = ctx;
-    GST_BUFFER_OFFSET_END(nv12) = atomic_load(&m->is_blurred);
+    tro_pipe_set_blurred(nv12, atomic_load(&m->is_blurred));
     tro_display_push(m->display, nv12);
     tro_encoder_push(m->plain, nv12);
 }

@@ -152,6 +152,16 @@ GstBuffer *tro_pipe_buffer(GstBufferPool *pool, const struct tro_frame_form *for
     return buffer;
 }
 
+bool tro_pipe_is_blurred(const GstBuffer *picture)
+{
+    return GST_BUFFER_OFFSET_END(picture) == 1;
+}
+
+void tro_pipe_set_blurred(GstBuffer *picture, bool is_blurred)
+{
+    GST_BUFFER_OFFSET_END(picture) = is_blurred;
+}
+
 void tro_pipe_raise_thread(const char *name)
 {
     pthread_setname_np(pthread_self(), name);

@@ -5,7 +5,7 @@
  * A picture on its way is a GstBuffer of NV12, rows without gaps, whose
  *   PTS         is its time of capture minus the start of media (t0)
  *   OFFSET      is its frame id
- *   OFFSET_END  is 1 where it must be blurred before it leaves the room, else 0.
+ *   OFFSET_END  is 1 where it must be blurred before it leaves the room, else 0 (is_blurred).
  */
 #ifndef TRO_CONSOLE_MEDIA_PIPE_H
 #define TRO_CONSOLE_MEDIA_PIPE_H
@@ -37,6 +37,10 @@ GstCaps *tro_pipe_caps(const struct tro_frame_form *form, double fps);
 GstBufferPool *tro_pipe_pool(size_t n_bytes, struct tro_err *err);
 /* One of them, with its strides where GStreamer's own are others. NULL: memory ran out. */
 GstBuffer *tro_pipe_buffer(GstBufferPool *pool, const struct tro_frame_form *form);
+
+/* Whether a picture is to be blurred before it leaves the room. */
+bool tro_pipe_is_blurred(const GstBuffer *picture);
+void tro_pipe_set_blurred(GstBuffer *picture, bool is_blurred);
 
 /* Names the calling thread, and puts it before those of networks where the system allows that. */
 void tro_pipe_raise_thread(const char *name);

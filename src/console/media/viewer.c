@@ -403,13 +403,22 @@ static bool has_loopback_alone(void)
     return !has_other;
 }
 
-static void allow_loopback(struct tro_viewer *v)
+/* No router is asked for open ports, which libnice would do for each viewer. */
+static void set_up_ice(struct tro_viewer *v)
 {
-    GObject *agent = NULL;
-    g_object_get(v->webrtc, "ice-agent", &agent, NULL);
-    gboolean is_added;
-    g_signal_emit_by_name(agent, "add-local-ip-address", "127.0.0.1", &is_added);
-    gst_object_unref(agent);
+    GObject *ice = NULL, *agent = NULL;
+    g_object_get(v->webrtc, "ice-agent", &ice, NULL);
+    if (g_object_class_find_property(G_OBJECT_GET_CLASS(ice), "agent"))
+        g_object_get(ice, "agent", &agent, NULL);
+    if (agent) {
+        g_object_set(agent, "upnp", FALSE, NULL);
+        g_object_unref(agent);
+    }
+    if (has_loopback_alone()) {
+        gboolean is_added;
+        g_signal_emit_by_name(ice, "add-local-ip-address", "127.0.0.1", &is_added);
+    }
+    gst_object_unref(ice);
 }
 
 static void connect_signals(struct tro_viewer *v)
@@ -448,8 +457,7 @@ static int make_pipeline(struct tro_viewer *v, struct tro_err *err)
     GstElement *const pay = gst_bin_get_by_name(GST_BIN(v->pipeline), "pay");
     v->paid = gst_element_get_static_pad(pay, "src");
     gst_object_unref(pay);
-    if (has_loopback_alone())
-        allow_loopback(v);
+    set_up_ice(v);
     connect_signals(v);
     set_preferences(v, ssrc);
     tro_pipe_set_time(v->pipeline, v->opts.t0_ns);
