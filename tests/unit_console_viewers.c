@@ -243,6 +243,12 @@ static char *make_offer(struct page *p)
     p->pipeline = gst_pipeline_new(NULL);
     p->webrtc = gst_element_factory_make("webrtcbin", NULL);
     g_object_set(p->webrtc, "bundle-policy", 3, "latency", 20, NULL);
+    GObject *ice = NULL, *agent = NULL;
+    g_object_get(p->webrtc, "ice-agent", &ice, NULL);
+    g_object_get(ice, "agent", &agent, NULL);
+    g_object_set(agent, "upnp", FALSE, NULL);
+    g_object_unref(agent);
+    gst_object_unref(ice);
     gst_bin_add(GST_BIN(p->pipeline), p->webrtc);
     g_signal_connect(p->webrtc, "notify::ice-gathering-state", G_CALLBACK(on_page_gathering), p);
     g_signal_connect(p->webrtc, "pad-added", G_CALLBACK(on_page_pad), p);
