@@ -118,9 +118,10 @@ def main():
             return 1
         with open(path, encoding='utf-8') as f:
             result = json.load(f)
-    print(f'{n_killed} kills, {result["frames"]} frames, {result["unseen_frames"]} of them lost '
-          f'to workers, {sum(w["starts"] for w in result["workers"])} starts; longest without '
-          'findings: ' + ', '.join(f'{n["name"]} {n["longest_gap_ms"]:.0f} ms' for n in result['networks']))
+    n_starts = sum(w['starts'] for w in result['workers'])
+    gaps = ', '.join(f'{n["name"]} {n["longest_gap_ms"]:.0f} ms' for n in result['networks'])
+    print(f'{n_killed} kills, {result["frames"]} frames, {result["unseen_frames"]} of them lost to '
+          f'workers, {n_starts} starts; longest without findings: {gaps}')
     wrong = check(result, n_killed, options.gap)
     for text in wrong:
         print('FAIL console_kill: ' + text)

@@ -13,7 +13,8 @@
 
 extern char **environ;
 
-/* Signals as a shell would leave them, whatever the daemon blocks or ignores. */
+/* Signals as a shell would leave them, whatever the daemon blocks or ignores; those of a terminal
+ * go to the daemon alone, which ends its workers. */
 static void set_signals(posix_spawnattr_t *a)
 {
     sigset_t none, all;
@@ -21,7 +22,9 @@ static void set_signals(posix_spawnattr_t *a)
     sigfillset(&all);
     posix_spawnattr_setsigmask(a, &none);
     posix_spawnattr_setsigdefault(a, &all);
-    posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setpgroup(a, 0);
+    posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                    POSIX_SPAWN_SETPGROUP);
 }
 
 int tro_spawn_worker(const char *program, const int fds[3], pid_t *pid, struct tro_err *err)

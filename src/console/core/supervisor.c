@@ -90,8 +90,13 @@ static int copy_workers(struct tro_supervisor *s, struct tro_err *err)
         w->socket = -1;
         w->opts = s->opts.workers[i];
         w->opts.device = tro_arena_strdup(&s->arena, w->opts.device);
-        w->reader = reader < TRO_RING_MAX_READERS ? reader : TRO_RING_MAX_READERS - 1;
+        w->reader = reader;
         reader += n_lanes(&s->opts, i);
+        if (w->reader >= TRO_RING_MAX_READERS)
+            return tro_fail(err, TRO_E_UNSUPPORTED,
+                            "expected at most %d networks that run at once on all devices, with "
+                            "%d of each device kept for trials",
+                            TRO_RING_MAX_READERS, TRO_WORKER_MAX_TRIALS);
         w->in = tro_malloc(TRO_WIRE_MAX_BYTES);
         if (!w->opts.device || !w->in)
             return tro_fail_nomem(err);

@@ -240,7 +240,7 @@ static void measure(struct tro_worker_lane *l)
         tro_fail_nomem(&err);
         fail(l, &l->slots[0], &err);
     }
-    for (int i = 0; m && i < N_WARM; i++)
+    for (int i = 0; m && i < (l->is_measured ? N_WARM : 1); i++)
         if (run_all_once(l, m) < 0)
             break;
     if (m && l->is_measured && !l->is_late) {
