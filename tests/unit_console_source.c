@@ -148,6 +148,36 @@ TEST(planes_beside_frames_are_left_out)
     remove_folder();
 }
 
+/* By slice, procedure and number, whatever the names of files say. */
+TEST(frames_of_a_data_set)
+{
+#ifndef TRO_HAVE_JANSSON
+    SKIP("built without jansson");
+#endif
+    static const char lines[] =
+        "{\"picture\": \"a.ppm\", \"slice\": \"clean\", \"procedure\": 1, \"frame\": 9, "
+        "\"split\": \"test\", \"truth\": {\"out_of_body\": true, \"bleeding\": false}}\n"
+        "{\"picture\": \"b.ppm\", \"slice\": \"clean\", \"procedure\": 1, \"frame\": 2, "
+        "\"split\": \"test\", \"truth\": {\"out_of_body\": true, \"bleeding\": false}}\n";
+    static const char labels[] = "id\tname\tcolour\n0\toutside\t#000000\n";
+    struct tro_err err = {0};
+    make_folder();
+    write_picture("a.ppm", 4, 2, 200, 200, 200);
+    write_picture("b.ppm", 4, 2, 100, 100, 100);
+    write_picture("c.ppm", 4, 2, 0, 0, 0);
+    write_text("frames.jsonl", lines, sizeof lines - 1);
+    write_text("labels.tsv", labels, sizeof labels - 1);
+    const struct tro_source_frames_opts o = opts_of(folder);
+    struct tro_source_frames *const s = tro_source_frames_create(&o, &err);
+    CHECK_STR(err.text, "");
+    CHECK_OR_RETURN(s);
+    CHECK_INT(tro_source_frames_count(s), 2);
+    CHECK_INT(tro_source_frames_bytes(s, 0)[0], 102);
+    CHECK_INT(tro_source_frames_bytes(s, 1)[0], 188);
+    tro_source_frames_destroy(s);
+    remove_folder();
+}
+
 TEST(there_and_back)
 {
     struct tro_err err = {0};
