@@ -278,7 +278,7 @@ TEST(anchor_wants_room)
     struct tro_err err = {0};
     CHECK(tro_anchors_create(100, 60, 30, &err) == NULL);
     CHECK_HAS(err.text, "expected frames of 136 x 136 pixels or more, found 100 x 60");
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         tro_alloc_fail_after(i);
         CHECK(tro_anchors_create(640, 360, 30, &err) == NULL);
         CHECK(tro_marks_create(640, 360, 30, NULL, &err) == NULL);

@@ -40,6 +40,7 @@ struct tro_anchors {
     int64_t n_seen;                 /* frames that came: frame i of them is in slot i % n_slots */
     uint64_t *ids;
     uint8_t *pixels;
+    uint8_t *between; /* on the way to the finest level, where that takes more than one halving */
     struct anchor anchors[TRO_ANCHORS_MAX];
 };
 
@@ -76,7 +77,8 @@ struct tro_anchors *tro_anchors_create(int width, int height, float fps, struct 
     a->n_slots = 2 + (int)(fminf(fmaxf(fps, 1), 240) * KEPT_S);
     a->ids = tro_calloc((size_t)a->n_slots, sizeof(*a->ids));
     a->pixels = tro_calloc((size_t)a->n_slots, a->n_bytes);
-    if (!a->ids || !a->pixels) {
+    a->between = tro_calloc((size_t)(width / 2), (size_t)(height / 2));
+    if (!a->ids || !a->pixels || !a->between) {
         tro_anchors_destroy(a);
         tro_fail_nomem(err);
         return NULL;
@@ -90,6 +92,7 @@ void tro_anchors_destroy(struct tro_anchors *a)
         return;
     tro_free(a->ids);
     tro_free(a->pixels);
+    tro_free(a->between);
     tro_free(a);
 }
 
@@ -99,19 +102,14 @@ static struct tro_plane plane_of(const struct tro_anchors *a, int64_t i, int lev
                               a->width[level], a->height[level]};
 }
 
-/* Means of side x side pixels. */
-static void shrink(const uint8_t *in, int stride, int side, uint8_t *out, int width, int height)
+/* Means of 2 x 2 pixels. */
+static void halve(const uint8_t *in, size_t stride, uint8_t *out, int width, int height)
 {
-    const int n = side * side;
     for (int y = 0; y < height; y++) {
-        for (int x = 0; x < width; x++) {
-            const uint8_t *const p = in + (size_t)y * (size_t)side * (size_t)stride + x * side;
-            int sum = n / 2;
-            for (int v = 0; v < side; v++)
-                for (int u = 0; u < side; u++)
-                    sum += p[v * stride + u];
-            *out++ = (uint8_t)(sum / n);
-        }
+        const uint8_t *const p = in + (size_t)y * 2 * stride, *const q = p + stride;
+        uint8_t *const to = out + (size_t)y * (size_t)width;
+        for (int x = 0; x < width; x++)
+            to[x] = (uint8_t)((p[2 * x] + p[2 * x + 1] + q[2 * x] + q[2 * x + 1] + 2) / 4);
     }
 }
 
@@ -119,10 +117,18 @@ static void keep(struct tro_anchors *a, uint64_t frame, const uint8_t *luma, int
 {
     const int64_t i = a->n_seen;
     uint8_t *const slot = a->pixels + (size_t)(i % a->n_slots) * a->n_bytes;
-    shrink(luma, stride, a->cell, slot, a->width[0], a->height[0]);
+    const uint8_t *from = luma;
+    size_t from_stride = (size_t)stride;
+    for (int cell = 2; cell < a->cell; cell *= 2) {
+        const int width = a->width[0] * (a->cell / cell), height = a->height[0] * (a->cell / cell);
+        halve(from, from_stride, a->between, width, height);
+        from = a->between;
+        from_stride = (size_t)width;
+    }
+    halve(from, from_stride, slot, a->width[0], a->height[0]);
     for (int l = 1; l < LEVELS; l++)
-        shrink(slot + a->offset[l - 1], a->width[l - 1], 2, slot + a->offset[l], a->width[l],
-               a->height[l]);
+        halve(slot + a->offset[l - 1], (size_t)a->width[l - 1], slot + a->offset[l], a->width[l],
+              a->height[l]);
     a->ids[i % a->n_slots] = frame;
     a->n_seen++;
     a->n_frames += a->n_frames < a->n_slots;

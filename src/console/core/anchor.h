@@ -27,7 +27,7 @@ struct tro_anchors *tro_anchors_create(int width, int height, float fps, struct 
 void tro_anchors_destroy(struct tro_anchors *a);
 
 /* Luma of the next frame, height x width, rows stride bytes apart; ids grow, others are left out.
- * Costs 0.24 ms at 640 x 360 and 0.17 ms for each place on one core. */
+ * Costs 0.17 ms at 640 x 360 (1.4 ms at 1920 x 1080) and 0.17 ms for each place on one core. */
 void tro_anchors_frame(struct tro_anchors *a, uint64_t frame, const uint8_t *luma, int stride);
 
 /* A place of a frame; followed up to the newest one before it returns. Its number, negative where

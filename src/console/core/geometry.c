@@ -86,8 +86,8 @@ enum tro_evidence tro_geometry_judge_plane(const struct tro_geometry *g,
 struct walk {
     const struct tro_findings *map;
     uint64_t labels;
-    int run, left; /* pixels of this run that are still to come */
-    int64_t next;  /* pixel */
+    int run, left;   /* pixels of this run that are still to come */
+    int column, row; /* of the next pixel */
     float cell_width, cell_height;
     float x, y; /* the pixel's middle in the frame */
 };
@@ -101,6 +101,15 @@ static struct walk walk_of(const struct tro_findings *map, uint64_t labels)
                          .cell_height = (float)map->height / (float)map->map_height};
 }
 
+static void skip(struct walk *w, int n)
+{
+    w->column += n;
+    while (w->column >= w->map->map_width) {
+        w->column -= w->map->map_width;
+        w->row++;
+    }
+}
+
 static bool step(struct walk *w)
 {
     while (w->left == 0) {
@@ -110,12 +119,12 @@ static bool step(struct walk *w)
         if (w->labels >> run->label & 1)
             w->left = run->length;
         else
-            w->next += run->length;
+            skip(w, run->length);
     }
-    w->x = ((float)(w->next % w->map->map_width) + 0.5f) * w->cell_width;
-    w->y = ((float)(w->next / w->map->map_width) + 0.5f) * w->cell_height;
-    w->next++;
+    w->x = ((float)w->column + 0.5f) * w->cell_width;
+    w->y = ((float)w->row + 0.5f) * w->cell_height;
     w->left--;
+    skip(w, 1);
     return true;
 }
 
@@ -132,15 +141,17 @@ enum tro_evidence tro_geometry_share(const struct tro_findings *map, uint64_t la
 
 /* ---- in space -------------------------------------------------------------------------- */
 
-/* What takes one pixel at 1 mm, in mm; and the frame's middle. */
 struct lens {
-    float mm_per_px, x, y;
+    float mm_per_px;                   /* that a pixel takes at 1 mm */
+    float x, y;                        /* the frame's middle */
+    float columns_per_px, rows_per_px; /* of the grid */
 };
 
 static struct lens lens_of(const struct tro_geometry *g, const struct tro_findings *f)
 {
     return (struct lens){1 / (g->focal_length * (float)f->width), (float)f->width / 2,
-                         (float)f->height / 2};
+                         (float)f->height / 2, (float)f->grid_width / (float)f->width,
+                         (float)f->grid_height / (float)f->height};
 }
 
 static struct tro_point3 point_at(struct lens l, float x, float y, float z)
@@ -149,10 +160,10 @@ static struct tro_point3 point_at(struct lens l, float x, float y, float z)
 }
 
 /* Of the grid's element that lies there: across an edge a mean would be of neither side. */
-static float depth_of(const struct tro_findings *f, float x, float y)
+static float depth_of(const struct tro_findings *f, struct lens lens, float x, float y)
 {
-    const int column = (int)(x * (float)f->grid_width / (float)f->width);
-    const int row = (int)(y * (float)f->grid_height / (float)f->height);
+    const int column = (int)(x * lens.columns_per_px);
+    const int row = (int)(y * lens.rows_per_px);
     if (column < 0 || row < 0 || column >= f->grid_width || row >= f->grid_height)
         return 0;
     return (float)f->grid[row * f->grid_width + column] * 0.01f;
@@ -186,6 +197,7 @@ enum tro_evidence tro_geometry_place_of(const struct tro_geometry *g,
     enum tro_evidence e = judge_depth(g, depth);
     if (e != TRO_EVIDENCE_ENOUGH)
         return e;
+    const struct lens lens = lens_of(g, depth);
     const float reach = 0.03f * (float)depth->width;
     float nearest = reach * reach, z = 0;
     e = TRO_EVIDENCE_ABSENT;
@@ -193,7 +205,7 @@ enum tro_evidence tro_geometry_place_of(const struct tro_geometry *g,
         const float dx = w.x - x, dy = w.y - y, square = dx * dx + dy * dy;
         if (square > nearest || (e == TRO_EVIDENCE_ENOUGH && square == nearest))
             continue;
-        const float there = depth_of(depth, w.x, w.y);
+        const float there = depth_of(depth, lens, w.x, w.y);
         if (there > 0) {
             nearest = square;
             z = there;
@@ -203,32 +215,37 @@ enum tro_evidence tro_geometry_place_of(const struct tro_geometry *g,
         }
     }
     if (e == TRO_EVIDENCE_ENOUGH)
-        *out = point_at(lens_of(g, depth), x, y, z);
+        *out = point_at(lens, x, y, z);
     return e;
+}
+
+static float square_of(const struct tro_point3 *a, const struct tro_point3 *b)
+{
+    const float x = a->x - b->x, y = a->y - b->y, z = a->z - b->z;
+    return x * x + y * y + z * z;
 }
 
 float tro_geometry_distance_mm(const struct tro_point3 *a, const struct tro_point3 *b)
 {
-    const float x = a->x - b->x, y = a->y - b->y, z = a->z - b->z;
-    return sqrtf(x * x + y * y + z * z);
+    return sqrtf(square_of(a, b));
 }
 
-/* The least of many distances, in order; n of them, at most max. */
+/* The least of many squared distances, in order; n of them, at most max. */
 struct nearest {
     int n, max;
     struct {
-        float mm, x, y;
+        float square, x, y;
     } at[MAX_NEAR];
 };
 
-static void keep(struct nearest *list, float mm, float x, float y)
+static void keep(struct nearest *list, float square, float x, float y)
 {
-    if (list->n == list->max && mm >= list->at[list->n - 1].mm)
+    if (list->n == list->max && square >= list->at[list->n - 1].square)
         return;
     int i = list->n < list->max ? list->n++ : list->n - 1;
-    for (; i > 0 && list->at[i - 1].mm > mm; i--)
+    for (; i > 0 && list->at[i - 1].square > square; i--)
         list->at[i] = list->at[i - 1];
-    list->at[i].mm = mm;
+    list->at[i].square = square;
     list->at[i].x = x;
     list->at[i].y = y;
 }
@@ -246,11 +263,11 @@ enum tro_evidence tro_geometry_surface_mm(const struct tro_geometry *g,
     struct nearest list = {.max = g->n_near < MAX_NEAR ? g->n_near : MAX_NEAR};
     int64_t n = 0;
     for (struct walk w = walk_of(map, labels); step(&w); n++) {
-        const float z = depth_of(depth, w.x, w.y);
+        const float z = depth_of(depth, lens, w.x, w.y);
         if (z <= 0)
             continue;
         const struct tro_point3 there = point_at(lens, w.x, w.y, z);
-        keep(&list, tro_geometry_distance_mm(from, &there), w.x, w.y);
+        keep(&list, square_of(from, &there), w.x, w.y);
     }
     if (n == 0)
         return TRO_EVIDENCE_ABSENT;
@@ -258,7 +275,7 @@ enum tro_evidence tro_geometry_surface_mm(const struct tro_geometry *g,
         return TRO_EVIDENCE_SMALL;
     if (list.n < list.max)
         return TRO_EVIDENCE_NO_DEPTH;
-    *mm = list.at[list.n - 1].mm;
+    *mm = sqrtf(list.at[list.n - 1].square);
     if (x && y) {
         *x = list.at[list.n - 1].x;
         *y = list.at[list.n - 1].y;

@@ -39,9 +39,10 @@ static void avoid(struct field *d, const struct tro_findings *map, int64_t first
     for (int64_t i = first; i < first + n; i++) {
         const float x = ((float)(i % map->map_width) + 0.5f) * cell_width;
         const float y = ((float)(i / map->map_width) + 0.5f) * cell_height;
+        const float reach = d->side_px * 0.64f;
         for (int k = 0; k < 9; k++)
-            d->is_avoided[cell_at(d, x + (float)(k % 3 - 1) * d->side_px * 0.64f,
-                                  y + (float)(k / 3 - 1) * d->side_px * 0.64f)] = true;
+            d->is_avoided[cell_at(d, x + (float)(k % 3 - 1) * reach,
+                                  y + (float)(k / 3 - 1) * reach)] = true;
     }
 }
 
