@@ -156,8 +156,7 @@ def killed_workers():
     holds(done.stdout, '3 kills', '4 starts')
 
 
-@test
-def on_an_emulated_gpu():
+def setup_gpu(fps):
     """A small network of its own: the emulator takes its time."""
     env = emulator()
     make_frames()
@@ -170,12 +169,32 @@ def on_an_emulated_gpu():
     for name in ('tissue', 'outside'):
         trocar('build', net, '--record', 'net.json', '--frames', FORM, '-o', name + '.plan',
                '--tune', 0, '--golden', 0)
-    write('console.yaml', CONFIG.format(fps=5, worst=1, device='cuda'))
+    write('console.yaml', CONFIG.format(fps=fps, worst=1, device='cuda'))
+    return env
+
+
+@test
+def on_an_emulated_gpu():
+    env = setup_gpu(fps=5)
     trocard('--config', 'console.yaml', '--no-media', '--frames', 10, '--json', 'r.json',
             '--trial', 'outside.plan@0.3', env=env)
     result = read_json('r.json')
     check_run(result, 10)
     equal([(w['device'], w['starts'], w['notice']) for w in result['workers']], [('cuda:0', 1, '')])
+
+
+@test
+def a_gpu_that_faults():
+    """Nothing runs on it any more in that process: another one takes its place."""
+    env = setup_gpu(fps=10)
+    env['TRO_EMU_FAULT'] = 'cuGraphLaunch:12'
+    done = trocard('--config', 'console.yaml', '--no-media', '--frames', 40, '--json', 'r.json',
+                   env=env)
+    result = read_json('r.json')
+    worker = result['workers'][0]
+    if worker['starts'] < 2 or worker['refused'] or result['networks'][0]['ran'] < 10:
+        raise Mismatch(f'expected a second worker to go on, found {worker} {done.stderr}')
+    holds(worker['why'], 'worker of cuda:0', 'CUDA')
 
 
 main()
