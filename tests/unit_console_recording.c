@@ -170,6 +170,44 @@ TEST(recording_replays_byte_for_byte)
     unlink(path);
 }
 
+/* Without `why` and `draw`, whose last digits are those of a machine's atan2. */
+static int append_said(void *ctx, const char *line, size_t n, struct tro_err *err)
+{
+    const char *const why = memmem(line, n, ",\"why\"", 6);
+    (void)err;
+    tro_buf_put(ctx, line, why ? (size_t)(why - line) : n - 1);
+    tro_buf_str(ctx, "\n");
+    return 0;
+}
+
+/* Findings of the networks of models/ on a procedure of the simulator, drawn and looked at slower
+ * than a camera's pace, with the times of 30 frames a second; depths at half size, on each seventh
+ * frame. */
+TEST(recording_of_networks)
+{
+    NEED_READERS;
+    static const char expected[] =
+        "{\"sentence\": {\"event\": \"began\",\"at_ns\": 1133333332,\"id\": 1,\"rule\": "
+        "\"view-off-axis\",\"frame\": 168,\"priority\": 5,\"text\": {\"en\": \"View is off axis: "
+        "rotate the scope 15 degrees clockwise and advance along the yellow path; probable right "
+        "hepatic artery 6 mm to the lower left.\",\"zh\": "
+        "\"视野偏离轴线：请将内镜顺时针旋转 15 "
+        "度，并沿黄色路径前进；疑似肝右动脉位于左下方 6 毫米处\"}\n"
+        "{\"sentence\": {\"event\": \"began\",\"at_ns\": 1233333331,\"id\": 2,\"rule\": "
+        "\"hook-close-to-liver\",\"frame\": 171,\"priority\": 4,\"text\": {\"en\": \"The hook is 1 "
+        "mm from the liver: mind its surface.\",\"zh\": \"电钩距肝脏 1 毫米，注意保护肝面\"}\n"
+        "{\"sentence\": {\"event\": \"ended\",\"at_ns\": 1633333327}}\n";
+    struct tro_err err = {0};
+    struct tro_buf said = {0};
+    CHECK_INT(tro_recording_replay("tests/procedures/off_axis.jsonl", rules_file, append_said,
+                                   &said, &err),
+              0);
+    CHECK_STR(err.text, "");
+    tro_buf_u8(&said, 0);
+    CHECK_STR((const char *)said.p, expected);
+    tro_buf_finish(&said);
+}
+
 /* ---- what is read is what was written -------------------------------------------------------- */
 
 static float any_float(uint64_t seed, uint64_t i, float lo, float hi)

@@ -286,6 +286,40 @@ TEST(rules_for_frames_and_time)
     check_states(time, "999939999999", "fffffffffsss");
 }
 
+TEST(rules_for_frames_that_were_looked_at)
+{
+    NEED_YAML;
+    static const char frames[] =
+        "  - {name: a, priority: 1, when: {fact: bleeding, above: 0.5, for: 3 frames}" SAY;
+    check_states(frames, "9..9..9", "ffffffs");
+}
+
+TEST(rules_patience)
+{
+    NEED_YAML;
+    static const char frames[] =
+        "  - {name: a, priority: 1, when: {fact: bleeding, above: 0.5, for: 3 frames}" SAY;
+    static const char time[] =
+        "  - {name: a, priority: 1, when: {fact: bleeding, above: 0.5, for: 150 ms}" SAY;
+    check_states(frames, "9......99", "ffffiiifs");
+    check_states(frames, "9.............99", "ffffiiiiiiiiiiff");
+    check_states(time, "9......999", "ffffiiifss"); /* 133 ms before, 33 ms behind */
+    struct kit *const k = kit_create();
+    struct tro_rules *const r = parse(frames);
+    CHECK_OR_RETURN(r != NULL);
+    k->bleeding = 1;
+    for (int i = 0; i < 3; i++)
+        kit_feed(k, r, 1u << BLEEDING);
+    for (int i = 0; i < 13; i++) { /* known for 100 ms, then patience for 300 ms */
+        const struct tro_sentence s = kit_feed(k, r, 1u << OUTSIDE);
+        CHECK_STR(s.rule, i < 12 ? "a" : "");
+        CHECK(i >= 12 || s.seen_ns == (int64_t)(3 + (i < 3 ? i + 1 : 3)) * KIT_FRAME_NS);
+        CHECK_INT(tro_rules_info(r, 0).state, i < 3 ? TRO_RULE_SPEAKING : TRO_RULE_INSUFFICIENT);
+    }
+    tro_rules_destroy(r);
+    kit_destroy(k);
+}
+
 TEST(rules_unknown_is_not_false)
 {
     NEED_YAML;
@@ -311,6 +345,7 @@ TEST(rules_max_age_of_a_fact)
 {
     NEED_YAML;
     static const char text[] =
+        "patience: 0 ms\n"
         "facts: {tissue: {age: outside}, blood: {value: bleeding.bleeding, max_age: 300 ms}}\n"
         "rules:\n"
         "  - {name: a, priority: 1, when: {fact: blood, below: 0.5}, say: {en: x, zh: x}}\n";

@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "console/daemon/guide.h"
 #include "console/daemon/headless.h"
 #include "console/rules/config.h"
 
 struct trocard {
-    const char *config, *source, *json, *trial;
+    const char *config, *source, *json, *trial, *record, *replay;
     double trial_after_s;
     long long n_frames;
     bool checks, has_no_media, helps;
@@ -28,6 +29,8 @@ struct trocard {
     X("trial", 't', "PLAN[@S]",                                                                 \
       "with --no-media: load one more plan after S (5) seconds, to run "                        \
       "at the lowest priority beside the others")                                               \
+    X("record", 'o', "FILE", "write findings and sentences, lines of JSON (docs/rules.md)")     \
+    X("replay", 'i', "FILE", "print the sentences that the rules make of such a file")          \
     X("help", 'h', "", "this text")
 
 static const struct option options[] = {
@@ -93,6 +96,12 @@ static int take_option(struct trocard *t, int letter, char *argument, struct tro
         return 0;
     case 't':
         return parse_trial(t, argument, err);
+    case 'o':
+        t->record = argument;
+        return 0;
+    case 'i':
+        t->replay = argument;
+        return 0;
     case 'h':
         t->helps = true;
         return 0;
@@ -117,8 +126,11 @@ static int run(const struct trocard *t, const struct tro_config *c, struct tro_e
 {
     const struct tro_headless_opts opts = {.n_frames = (uint64_t)t->n_frames,
                                            .json = t->json,
+                                           .record = t->record,
                                            .trial = t->trial,
                                            .trial_after_s = t->trial_after_s};
+    if (t->replay)
+        return tro_guide_replay(c, t->replay, stdout, err);
     if (t->checks)
         return tro_headless_check(c, err);
     if (t->has_no_media)

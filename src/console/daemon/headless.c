@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/thread.h"
 #include "console/core/source_frames.h"
+#include "console/daemon/guide.h"
 #include "console/daemon/setup.h"
 
 #define LAST_FINDINGS_NS INT64_C(500000000) /* that are waited for, after the last frame */
@@ -23,6 +24,7 @@ struct headless {
     const struct tro_headless_opts *opts;
     struct tro_setup setup;
     struct tro_source_frames *source;
+    struct tro_guide *guide; /* NULL: neither rules nor a record */
     atomic_bool has_ended;
     int trial; /* its number; -1: not loaded */
 };
@@ -35,6 +37,8 @@ static void take_findings(void *ctx, const struct tro_findings *f, const struct 
     (void)s;
     if (h->opts && h->opts->findings)
         h->opts->findings(h->opts->ctx, f);
+    if (h->guide)
+        tro_guide_put(h->guide, f, stdout);
 }
 
 static void take_change(void *ctx, int worker, enum tro_worker_state state, const char *why)
@@ -217,6 +221,21 @@ static int open_source(struct headless *h, struct tro_err *err)
     return h->source ? 0 : err->status;
 }
 
+/* Facts speak of labels, which the plans tell. */
+static int open_guide(struct headless *h, struct tro_err *err)
+{
+    struct tro_finding_names names[TRO_BOARD_MAX_NETWORKS];
+    struct tro_supervisor_status s;
+    if (!h->config->rules && !h->opts->record)
+        return 0;
+    for (int i = 0; i < h->config->n_networks; i++) {
+        tro_supervisor_network(h->setup.supervisor, i, &s);
+        names[i] = s.opened.names;
+    }
+    h->guide = tro_guide_create(h->config, names, h->opts->record, err);
+    return h->guide ? 0 : err->status;
+}
+
 int tro_headless_run(const struct tro_config *c, const struct tro_headless_opts *opts,
                      struct tro_err *err)
 {
@@ -228,9 +247,14 @@ int tro_headless_run(const struct tro_config *c, const struct tro_headless_opts 
     if (rc >= 0)
         rc = tro_setup_open(&h.setup, c, &calls, err);
     if (rc >= 0)
+        rc = open_guide(&h, err);
+    if (rc >= 0)
         rc = run(&h, &set, err);
     tro_source_frames_destroy(h.source);
     tro_setup_close(&h.setup);
+    const int closed = tro_guide_close(h.guide, rc < 0 ? NULL : err);
+    if (rc >= 0 && closed < 0)
+        rc = closed;
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     return rc;
 }

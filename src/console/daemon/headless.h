@@ -12,12 +12,14 @@ struct tro_headless_opts {
     const char *json;     /* what was measured goes there; NULL: nowhere */
     const char *trial;    /* a plan that is loaded while the others run; NULL: none */
     double trial_after_s; /* then */
+    const char *record;   /* findings and sentences go there; NULL: nowhere */
     void (*findings)(void *ctx,
                      const struct tro_findings *f); /* from several threads; NULL: none */
     void *ctx;
 };
 
-/* Source of kind `frames` alone. Prints what was measured. Returns 0, or 1 where the networks do
+/* Source of kind `frames` alone. Prints sentences as they come, where the configuration has rules,
+ * and then what was measured. Returns 0, or 1 where the networks do
  * not hold their deadlines, which is found before the first frame, with the table on stderr. */
 int tro_headless_run(const struct tro_config *c, const struct tro_headless_opts *opts,
                      struct tro_err *err);

@@ -14,18 +14,18 @@ enum truth { IS_FALSE, IS_TRUE, IS_UNKNOWN };
 
 /* What a condition remembers. */
 struct memory {
-    bool holds;      /* of one with `until` */
-    bool is_running; /* true without a break, for `for` */
-    int n_frames;    /* in so many frames */
-    uint64_t frame;  /* the last of them */
-    int64_t since_ns;
+    bool holds;                   /* of one with `until` */
+    bool is_running, is_unknown;  /* for `for`: true without a break; not known just now */
+    int n_frames;                 /* in so many frames */
+    uint64_t frame;               /* the last of them */
+    int64_t since_ns, unknown_ns; /* since when */
 };
 
 struct rule_now {
     enum tro_rule_state state;
     enum truth when, unless;
     bool has_begun;
-    int64_t began_ns;
+    int64_t began_ns, true_ns; /* when it began last, was true last */
     uint64_t n_begun;
 };
 
@@ -145,18 +145,46 @@ static enum truth test_not(struct tro_rules *r, const struct tro_spec_condition 
     return t == IS_UNKNOWN ? IS_UNKNOWN : t == IS_TRUE ? IS_FALSE : IS_TRUE;
 }
 
+/* What is not known for a moment does not break it and does not count. */
+static enum truth wait_unknown(const struct tro_rules *r, struct memory *m)
+{
+    if (!m->is_unknown)
+        m->unknown_ns = r->facts.now_ns;
+    m->is_unknown = true;
+    if (r->facts.now_ns - m->unknown_ns > r->spec.patience_ns)
+        m->is_running = false;
+    return IS_UNKNOWN;
+}
+
+/* The newest frame that what it looks at was found in: networks that run seldom count seldom. */
+static uint64_t frame_of(const struct tro_rules *r, uint64_t facts)
+{
+    uint64_t frame = 0;
+    for (int i = 0; i < r->spec.n_facts; i++) {
+        const struct tro_basis *const b = &r->facts.facts[i].basis;
+        for (int k = 0; facts >> i & 1 && k < b->n_from; k++)
+            frame = b->from[k].frame > frame ? b->from[k].frame : frame;
+    }
+    return frame;
+}
+
 /* True only when it has been so for long enough, or in enough frames, without a break. */
 static enum truth wait(const struct tro_rules *r, const struct tro_spec_condition *c,
                        struct memory *m, enum truth t)
 {
-    if (t != IS_TRUE) {
-        m->is_running = false;
-        return t;
-    }
-    if (!m->is_running)
-        *m = (struct memory){.holds = m->holds, .is_running = true, .since_ns = r->facts.now_ns};
-    if (r->facts.frame > m->frame) {
-        m->frame = r->facts.frame;
+    if (t == IS_UNKNOWN)
+        return wait_unknown(r, m);
+    if (t == IS_FALSE || !m->is_running)
+        *m = (struct memory){
+            .holds = m->holds, .is_running = t == IS_TRUE, .since_ns = r->facts.now_ns};
+    if (t == IS_FALSE)
+        return IS_FALSE;
+    if (m->is_unknown)
+        m->since_ns += r->facts.now_ns - m->unknown_ns;
+    m->is_unknown = false;
+    const uint64_t frame = frame_of(r, c->facts);
+    if (frame > m->frame) {
+        m->frame = frame;
         m->n_frames++;
     }
     const bool is_over = c->for_frames ? m->n_frames >= c->for_frames
@@ -217,13 +245,22 @@ static enum tro_rule_state judge(const struct tro_rules *r, int i)
     return TRO_RULE_WAITING;
 }
 
+/* One that speaks may go on for a moment when it is not known whether it is true. */
+static bool may_speak(const struct tro_rules *r, int i)
+{
+    const struct rule_now *const now = &r->rules[i];
+    return now->state == TRO_RULE_WAITING ||
+           (now->state == TRO_RULE_INSUFFICIENT && i == r->speaking &&
+            r->facts.now_ns - now->true_ns <= r->spec.patience_ns);
+}
+
 /* The most urgent one; of equals who speaks already, then who stands first. */
 static int choose(const struct tro_rules *r)
 {
     int best = -1;
     for (int i = 0; i < r->spec.n_rules; i++) {
         const int priority = r->spec.rules[i].priority;
-        if (r->rules[i].state != TRO_RULE_WAITING)
+        if (!may_speak(r, i))
             continue;
         if (best < 0 || priority < r->spec.rules[best].priority ||
             (priority == r->spec.rules[best].priority && i == r->speaking))
@@ -239,6 +276,8 @@ static int test_rules(struct tro_rules *r)
         r->rules[i].when = test(r, rule->when);
         r->rules[i].unless = rule->unless >= 0 ? test(r, rule->unless) : IS_FALSE;
         r->rules[i].state = judge(r, i);
+        if (r->rules[i].state == TRO_RULE_WAITING)
+            r->rules[i].true_ns = r->facts.now_ns;
     }
     return choose(r);
 }
@@ -279,6 +318,8 @@ static enum tro_rules_event speak(struct tro_rules *r, int rule)
         memset(&r->sentence, 0, sizeof r->sentence);
         return event;
     }
+    if (r->rules[rule].state == TRO_RULE_INSUFFICIENT)
+        return TRO_RULES_SAME; /* for a moment, as it was */
     if (rule != r->speaking) {
         begin(r, rule);
         event = TRO_RULES_BEGAN;

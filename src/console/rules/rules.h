@@ -51,7 +51,8 @@ enum tro_rules_event {
     TRO_RULES_ENDED    /* nothing is true any more */
 };
 
-/* The sentence that holds now; id 0: none. Findings that are not newer than those that are there,
+/* The sentence that holds now; id 0: none. Its seen_ns falls behind while it is not known whether
+ * its rule is still true. Findings that are not newer than those that are there,
  * or that no fact rests on, change nothing. */
 enum tro_rules_event tro_rules_feed(struct tro_rules *r, const struct tro_findings *f,
                                     struct tro_sentence *out);

@@ -259,7 +259,8 @@ int tro_spec_labels(const struct tro_spec_reading *r, const struct tro_yaml_node
 
 struct top {
     const char *depth;
-    const struct tro_yaml_node *optional, *evidence, *refresh, *places, *facts, *rules;
+    const struct tro_yaml_node *optional, *evidence, *refresh, *patience;
+    const struct tro_yaml_node *places, *facts, *rules;
 };
 
 static const struct tro_yaml_field top_rows[] = {
@@ -267,6 +268,7 @@ static const struct tro_yaml_field top_rows[] = {
     {"optional", TRO_YAML_AS_NODE, offsetof(struct top, optional), 0, 0, NULL, false},
     {"evidence", TRO_YAML_AS_NODE, offsetof(struct top, evidence), 0, 0, NULL, false},
     {"refresh", TRO_YAML_AS_NODE, offsetof(struct top, refresh), 0, 0, NULL, false},
+    {"patience", TRO_YAML_AS_NODE, offsetof(struct top, patience), 0, 0, NULL, false},
     {"places", TRO_YAML_AS_NODE, offsetof(struct top, places), 0, 0, NULL, false},
     {"facts", TRO_YAML_AS_NODE, offsetof(struct top, facts), 0, 0, NULL, true},
     {"rules", TRO_YAML_AS_NODE, offsetof(struct top, rules), 0, 0, NULL, true},
@@ -344,6 +346,8 @@ static int read_all(struct tro_spec_reading *r)
     TRO_TRY(read_evidence(r, top.evidence));
     if (top.refresh)
         TRO_TRY(tro_spec_duration(&r->y, top.refresh, 0, 60000, &r->spec->refresh_ns));
+    if (top.patience)
+        TRO_TRY(tro_spec_duration(&r->y, top.patience, 0, 5000, &r->spec->patience_ns));
     TRO_TRY(read_depth(r, &top));
     if (top.places)
         TRO_TRY(tro_spec_read_places(r, top.places));
@@ -359,6 +363,7 @@ int tro_spec_parse(const char *text, size_t n, const char *path, const struct tr
     *out = (struct tro_spec){
         .depth = -1,
         .refresh_ns = 500000000,
+        .patience_ns = 300000000,
         .width = opts->width,
         .height = opts->height,
         .geometry = tro_geometry_default(opts->width, opts->height, opts->focal_length),

@@ -128,6 +128,7 @@ struct tro_spec_condition {
     uint8_t words;                    /* FACT of words: bits of those it may be */
     int for_frames;                   /* 0: at once */
     int64_t for_ns;                   /* 0: at once */
+    uint64_t facts;                   /* bits: of all that it looks at */
     int child, next;                  /* places among the conditions; -1: none */
     const struct tro_yaml_node *node; /* while the file is being read */
 };
@@ -169,7 +170,7 @@ struct tro_spec {
     struct tro_arena arena;
     int depth; /* network; -1: none */
     struct tro_geometry geometry;
-    int64_t max_age_ns, refresh_ns;
+    int64_t max_age_ns, refresh_ns, patience_ns;
     int width, height;
     int n_places, n_facts, n_conditions, n_rules;
     struct tro_spec_place places[TRO_SPEC_MAX_PLACES];

@@ -135,8 +135,18 @@ static int read_children(struct tro_spec_reading *r, const struct tro_yaml_node 
             r->spec->conditions[parent].child = child;
         else
             r->spec->conditions[last].next = child;
+        r->spec->conditions[parent].facts |= r->spec->conditions[child].facts;
         last = child;
     }
+    return 0;
+}
+
+static int read_not(struct tro_spec_reading *r, const struct tro_yaml_node *node, int parent)
+{
+    int child = -1;
+    TRO_TRY(tro_spec_read_condition(r, node, &child));
+    r->spec->conditions[parent].child = child;
+    r->spec->conditions[parent].facts = r->spec->conditions[child].facts;
     return 0;
 }
 
@@ -185,11 +195,12 @@ int tro_spec_read_condition(struct tro_spec_reading *r, const struct tro_yaml_no
         TRO_TRY(read_comparison(r, &in, &c));
     if (in.unknown)
         TRO_TRY(read_unknown(r, in.unknown, &c));
+    c.facts = c.unknown | (c.fact >= 0 ? (uint64_t)1 << c.fact : 0);
     const int at = *out = r->spec->n_conditions++;
     r->spec->conditions[at] = c;
     if (in.all || in.any)
         return read_children(r, in.all ? in.all : in.any, at);
-    return in.not ? tro_spec_read_condition(r, in.not, &r->spec->conditions[at].child) : 0;
+    return in.not ? read_not(r, in.not, at) : 0;
 }
 
 /* ---- drawings ------------------------------------------------------------------------------- */
@@ -329,15 +340,6 @@ static const struct tro_yaml_field say_rows[] = {
 #undef SAY_ROW
         {.key = NULL}};
 
-static uint64_t facts_of(const struct tro_spec *spec, int condition)
-{
-    const struct tro_spec_condition *const c = &spec->conditions[condition];
-    uint64_t facts = c->unknown | (c->fact >= 0 ? (uint64_t)1 << c->fact : 0);
-    for (int i = c->child; i >= 0; i = spec->conditions[i].next)
-        facts |= facts_of(spec, i);
-    return facts;
-}
-
 static int read_say(struct tro_spec_reading *r, const struct tro_yaml_node *node,
                     struct tro_spec_rule *rule)
 {
@@ -372,10 +374,10 @@ static int read_rule(struct tro_spec_reading *r, const struct tro_yaml_node *nod
     TRO_TRY(tro_spec_name(r, name, in.name, &rule->name));
     TRO_TRY(check_rule_name(r, name, in.name));
     TRO_TRY(tro_spec_read_condition(r, in.when, &rule->when));
-    rule->reason_facts = facts_of(r->spec, rule->when);
+    rule->reason_facts = r->spec->conditions[rule->when].facts;
     if (in.unless)
         TRO_TRY(tro_spec_read_condition(r, in.unless, &rule->unless));
-    rule->bar_facts = in.unless ? facts_of(r->spec, rule->unless) : 0;
+    rule->bar_facts = in.unless ? r->spec->conditions[rule->unless].facts : 0;
     if (in.every)
         TRO_TRY(tro_spec_duration(&r->y, in.every, 1, 3600000, &rule->every_ns));
     TRO_TRY(read_say(r, in.say, rule));
