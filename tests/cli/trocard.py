@@ -144,6 +144,49 @@ def a_plan_on_trial():
             says='none.plan')
 
 
+RULES = '''facts:
+  outside: {value: outside.out-of-body, max_age: 5 s}
+  wall: {share: tissue.abdominal-wall, max_age: 5 s}
+rules:
+  - name: inside-or-not
+    priority: 1
+    when: {any: [{fact: outside, above: -1}, {unknown: wall}], for: 2 frames}
+    say: {en: "{outside} {wall} %", zh: "体外 {outside}"}
+'''
+
+
+def sentences(path):
+    with open(path, encoding='utf-8') as f:
+        return [line for line in f if line.startswith('{"sentence"')]
+
+
+@test
+def rules_and_records():
+    setup()
+    with open('console.yaml', 'a', encoding='utf-8') as f:
+        f.write('rules: rules.yaml\n')
+    write('rules.yaml', RULES)
+    done = trocard('--config', 'console.yaml', '--no-media', '--frames', 20, '--record', 'r.jsonl')
+    holds(done.stdout, ': inside-or-not: ', '20 frames')
+    said = sentences('r.jsonl')
+    if not said:
+        raise Mismatch('no sentence was recorded')
+    equal(json.loads(said[0])['sentence']['event'], 'began')
+    for _ in range(2):
+        equal(trocard('--config', 'console.yaml', '--replay', 'r.jsonl').stdout, ''.join(said))
+    write('rules.yaml', RULES.replace('fact: outside', 'fact: elsewhere'))
+    for how in (('--no-media', '--frames', 5), ('--replay', 'r.jsonl')):
+        refused('--config', 'console.yaml', *how,
+                says='rules.yaml:7:25: rules[0].when.any[0].fact: expected one of the facts, found '
+                     "'elsewhere'")
+    write('rules.yaml', RULES)
+    write('r.jsonl', '{"recording": 2}\n')
+    refused('--config', 'console.yaml', '--replay', 'r.jsonl',
+            says='r.jsonl:1: recording: expected 1 to 1, found 2')
+    refused('--config', 'console.yaml', '--no-media', '--frames', 5, '--record', 'no/such',
+            says='no/such: cannot write')
+
+
 @test
 def killed_workers():
     setup()
