@@ -11,6 +11,9 @@
 #define ENOUGH_PX 0.02f /* a step this small is the last one */
 #define MIN_SLOPE 1.5f  /* grey levels a pixel, in the direction that has the least */
 #define N_PARAMS 6
+#define DARKEST 24 /* luma; black is 16 */
+#define BRIGHTEST 225
+#define LEAST_SHARE 0.3f /* of pixels with weight */
 #define CUT 1.2f
 
 /* Linear between four pixels; beyond the edge lies what lies at it. */
@@ -26,8 +29,9 @@ static float sample(const struct tro_plane *p, float x, float y)
     return above + wy * (below - above);
 }
 
-/* What lies under a patch, its mean taken out; returns the sum of squares. */
-static float gather(const struct tro_plane *p, const struct tro_patch_map *m, float out[N])
+/* What lies under a patch where that has weight, its mean taken out; returns the sum of squares. */
+static float gather(const struct tro_plane *p, const struct tro_patch *patch,
+                    const struct tro_patch_map *m, float out[N])
 {
     float sum = 0, squares = 0;
     int i = 0;
@@ -36,11 +40,11 @@ static float gather(const struct tro_plane *p, const struct tro_patch_map *m, fl
             const float x = m->x + m->xx * (float)u + m->xy * (float)v;
             const float y = m->y + m->yx * (float)u + m->yy * (float)v;
             out[i] = sample(p, x, y);
-            sum += out[i];
+            sum += out[i] * patch->weight[i];
         }
     }
     for (i = 0; i < N; i++) {
-        out[i] -= sum / N;
+        out[i] = (out[i] - sum / patch->n) * patch->weight[i];
         squares += out[i] * out[i];
     }
     return squares;
@@ -110,7 +114,7 @@ static bool invert_slopes(struct tro_patch *p)
     }
     const float half = (xx + yy) / 2, det = xx * yy - xy * xy;
     const float least = half - sqrtf(fmaxf(half * half - det, 0));
-    if (least < MIN_SLOPE * MIN_SLOPE * N)
+    if (p->n < N * LEAST_SHARE || least < MIN_SLOPE * MIN_SLOPE * p->n)
         return false;
     p->inverse[0] = yy / det;
     p->inverse[1] = -xy / det;
@@ -123,19 +127,23 @@ void tro_patch_take(struct tro_patch *patch, const struct tro_plane *plane, floa
 {
     float around[(SIDE + 2) * (SIDE + 2)];
     float sum = 0;
+    patch->n = 1e-6f;
     for (int i = 0; i < (SIDE + 2) * (SIDE + 2); i++)
         around[i] = sample(plane, x + (float)(i % (SIDE + 2) - R - 1),
                            y + (float)(i / (SIDE + 2) - R - 1));
     for (int i = 0; i < N; i++) {
         const float *const p = around + (i / SIDE + 1) * (SIDE + 2) + i % SIDE + 1;
+        const float weight = *p >= DARKEST && *p <= BRIGHTEST;
+        patch->weight[i] = weight;
+        patch->n += weight;
         patch->value[i] = *p;
-        patch->slope_x[i] = (p[1] - p[-1]) / 2;
-        patch->slope_y[i] = (p[SIDE + 2] - p[-(SIDE + 2)]) / 2;
-        sum += *p;
+        patch->slope_x[i] = weight * (p[1] - p[-1]) / 2;
+        patch->slope_y[i] = weight * (p[SIDE + 2] - p[-(SIDE + 2)]) / 2;
+        sum += weight * *p;
     }
     patch->energy = 0;
     for (int i = 0; i < N; i++) {
-        patch->value[i] -= sum / N;
+        patch->value[i] = (patch->value[i] - sum / patch->n) * patch->weight[i];
         patch->energy += patch->value[i] * patch->value[i];
     }
     patch->has_texture = invert_slopes(patch);
@@ -158,7 +166,7 @@ static void subtract(const struct tro_patch *patch, float gain, float found[N])
         found[i] = gain * found[i] - patch->value[i];
         squares += found[i] * found[i];
     }
-    const float most = CUT * sqrtf(squares / N);
+    const float most = CUT * sqrtf(squares / patch->n);
     for (int i = 0; i < N; i++)
         found[i] = fminf(fmaxf(found[i], -most), most);
 }
@@ -172,7 +180,7 @@ bool tro_patch_follow(const struct tro_patch *patch, const struct tro_plane *pla
         return false;
     for (int step = 0; step < MAX_STEPS; step++) {
         float sx = 0, sy = 0;
-        gather(plane, &m, found);
+        gather(plane, patch, &m, found);
         subtract(patch, 1, found);
         for (int i = 0; i < N; i++) {
             const float off = -found[i];
@@ -226,7 +234,7 @@ bool tro_patch_fit(const struct tro_patch *patch, const struct tro_plane *plane,
     if (!patch->has_affine)
         return false;
     for (int step = 0; step < MAX_STEPS; step++) {
-        const float energy = gather(plane, &m, found);
+        const float energy = gather(plane, patch, &m, found);
         const float gain = energy > 0 ? sqrtf(patch->energy / energy) : 1;
         float sums[N_PARAMS] = {0}, d[N_PARAMS] = {0}, each[N_PARAMS];
         subtract(patch, gain, found);
@@ -252,8 +260,8 @@ float tro_patch_compare(const struct tro_patch *patch, const struct tro_plane *p
                         const struct tro_patch_map *map)
 {
     float found[N], both = 0;
-    const float energy = gather(plane, map, found);
-    if (!(energy > N && patch->energy > N)) /* a grey level of deviation */
+    const float energy = gather(plane, patch, map, found);
+    if (!(energy > patch->n && patch->energy > patch->n)) /* a grey level of deviation */
         return 0;
     for (int i = 0; i < N; i++)
         both += patch->value[i] * found[i];
@@ -267,16 +275,16 @@ static float compare_at(const struct tro_patch *patch, const struct tro_plane *p
     float sum = 0, squares = 0, both = 0;
     for (int v = 0; v < SIDE; v++) {
         const uint8_t *const p = plane->p + (row + v) * plane->width + column;
-        const float *const q = patch->value + v * SIDE;
+        const float *const q = patch->value + v * SIDE, *const w = patch->weight + v * SIDE;
         for (int u = 0; u < SIDE; u++) {
-            const float found = p[u];
+            const float found = p[u] * w[u];
             sum += found;
             squares += found * found;
             both += found * q[u];
         }
     }
-    const float energy = squares - sum * sum / N;
-    return energy > N && patch->energy > N ? both / sqrtf(energy * patch->energy) : 0;
+    const float energy = squares - sum * sum / patch->n;
+    return energy > patch->n && patch->energy > patch->n ? both / sqrtf(energy * patch->energy) : 0;
 }
 
 float tro_patch_search(const struct tro_patch *patch, const struct tro_plane *plane, int reach,

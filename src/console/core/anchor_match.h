@@ -18,12 +18,15 @@ struct tro_plane {
     int width, height;
 };
 
-/* Zero mean; slopes in grey levels a pixel. */
+/* Zero mean; slopes in grey levels a pixel. Highlights, which go with the light, and the black round
+ * the picture have no weight. */
 struct tro_patch {
     float value[TRO_PATCH_PIXELS], slope_x[TRO_PATCH_PIXELS], slope_y[TRO_PATCH_PIXELS];
-    float energy;         /* sum of squares of the values */
-    float inverse[3];     /* of the sums of xx, xy, yy of slopes */
-    float inverse6[6][6]; /* of the same for an affine map; only where has_affine */
+    float weight[TRO_PATCH_PIXELS]; /* 0 or 1 */
+    float n;                        /* sum of the weights */
+    float energy;                   /* sum of squares of the values */
+    float inverse[3];               /* of the sums of xx, xy, yy of slopes */
+    float inverse6[6][6];           /* of the same for an affine map; only where has_affine */
     bool has_texture, has_affine;
 };
 
