@@ -31,27 +31,30 @@ enum { P_FUNDUS, P_NECK, P_ORIGIN, P_INSERTION };
 #define KIT_MM 8.0f /* pixels */
 #define KIT_FRAME_NS INT64_C(33333333)
 
+#define KIT_KIND(id) (1 << TRO_FINDING_##id)
 static const struct tro_finding_names kit_names[KIT_NETWORKS] = {
-    [TISSUE] = {10,
-                {"outside", "abdominal-wall", "liver", "gallbladder", "fat", "bowel", "artery",
-                 "instrument-shaft", "instrument-wrist", "instrument-tip"}},
-    [INSTRUMENTS] = {3, {"grasper", "hook", "scissors"}},
-    [LANDMARKS] = {4,
-                   {"gallbladder-fundus", "gallbladder-neck", "artery-origin", "artery-insertion"}},
-    [DEPTH] = {1, {"depth"}},
-    [OUTSIDE] = {1, {"out-of-body"}},
-    [BLEEDING] = {1, {"bleeding"}}};
+    [TISSUE] = {.n = 10,
+                .name = {"outside", "abdominal-wall", "liver", "gallbladder", "fat", "bowel",
+                         "artery", "instrument-shaft", "instrument-wrist", "instrument-tip"},
+                .kinds = {[0 ... 9] = KIT_KIND(MASK)}},
+    [INSTRUMENTS] = {.n = 3,
+                     .name = {"grasper", "hook", "scissors"},
+                     .kinds = {[0 ... 2] = KIT_KIND(BOX)}},
+    [LANDMARKS] = {.n = 4,
+                   .name = {"gallbladder-fundus", "gallbladder-neck", "artery-origin",
+                            "artery-insertion"},
+                   .kinds = {[0 ... 3] = KIT_KIND(LANDMARK)}},
+    [DEPTH] = {.n = 1, .name = {"depth"}, .kinds = {KIT_KIND(DEPTH)}},
+    [OUTSIDE] = {.n = 1, .name = {"out-of-body"}, .kinds = {KIT_KIND(SCALAR)}},
+    [BLEEDING] = {.n = 1, .name = {"bleeding"}, .kinds = {KIT_KIND(SCALAR)}}};
 
 static const char *const kit_network_names[KIT_NETWORKS] = {"tissue", "instruments", "landmarks",
                                                             "depth",  "outside",     "bleeding"};
 
 static const struct tro_rules_network kit_networks[KIT_NETWORKS] = {
-    {"tissue", &kit_names[TISSUE], 1 << TRO_FINDING_MASK, false},
-    {"instruments", &kit_names[INSTRUMENTS], 1 << TRO_FINDING_BOX, false},
-    {"landmarks", &kit_names[LANDMARKS], 1 << TRO_FINDING_LANDMARK, false},
-    {"depth", &kit_names[DEPTH], 1 << TRO_FINDING_DEPTH, false},
-    {"outside", &kit_names[OUTSIDE], 1 << TRO_FINDING_SCALAR, false},
-    {"bleeding", &kit_names[BLEEDING], 1 << TRO_FINDING_SCALAR, false}};
+    {"tissue", &kit_names[TISSUE], false},       {"instruments", &kit_names[INSTRUMENTS], false},
+    {"landmarks", &kit_names[LANDMARKS], false}, {"depth", &kit_names[DEPTH], false},
+    {"outside", &kit_names[OUTSIDE], false},     {"bleeding", &kit_names[BLEEDING], false}};
 
 static const struct tro_rules_opts kit_opts = {.n_networks = KIT_NETWORKS,
                                                .networks = kit_networks,

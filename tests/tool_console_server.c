@@ -176,7 +176,7 @@ static void *make_frames(void *ctx)
 static void set_up(struct tool *t)
 {
     t->started_ns = tro_clock_ns();
-    t->names = (struct tro_finding_names){2, {"outside", "liver"}};
+    t->names = (struct tro_finding_names){.n = 2, .name = {"outside", "liver"}};
     t->sentence = (struct tro_sentence){.id = 7, .rule = "off-axis", .frame = 812, .n_draw = 1};
     snprintf(t->sentence.text[TRO_LANGUAGE_EN], TRO_SENTENCE_BYTES, "View is off axis.");
     snprintf(t->sentence.text[TRO_LANGUAGE_ZH], TRO_SENTENCE_BYTES, "请抬高操作角度");

@@ -246,7 +246,7 @@ TEST(names_are_shared_by_tiers)
     kit_begin();
     const struct tro_engine_opts o = {.plan = kit_plan("endoscopy_outside_small"),
                                       .form = kit_form};
-    struct tro_finding_names names = {2, {"first", "out-of-body"}};
+    struct tro_finding_names names = {.n = 2, .name = {"first", "out-of-body"}};
     struct tro_err err = {0};
     struct tro_engine *const e = tro_engine_open(&o, &names, &err);
     CHECK_STR(err.text, "");

@@ -290,8 +290,8 @@ TEST(recording_loses_nothing)
 
 static const char first_line[] =
     "{\"recording\": 1, \"width\": 640, \"height\": 360, \"focal_length\": 0.75, "
-    "\"max_age_ms\": 100, \"networks\": [{\"name\": \"t\", \"kinds\": [\"mask\"], \"labels\": "
-    "[\"a\", \"b\"]}]}\n";
+    "\"max_age_ms\": 100, \"networks\": [{\"name\": \"t\", \"kinds\": [\"mask\", \"\"], "
+    "\"labels\": [\"a\", \"b\"]}]}\n";
 #define HEAD_OF(network, frame)                                                                 \
     "{\"findings\": {\"frame\": " frame ", \"network\": \"" network                             \
     "\", \"tier\": 0, \"engine\": "                                                             \

@@ -59,7 +59,7 @@ static const struct bad bad_facts[] = {
      "r.yaml:1:19: places.p.box: expected one of the labels of instruments, which are grasper, "
      "hook, scissors, found 'probe'"},
     {"places: {p: {box: tissue.liver}}", "r.yaml:1:19: places.p.box: expected a label of kind box, "
-                                         "found 'tissue.liver': tissue has none"},
+                                         "found 'tissue.liver', which is another"},
     {"places: {p: {}}", "r.yaml:1:13: places.p: expected one of the keys tip, box, landmark, mask, "
                         "surface, point, found 0 of them"},
     {"places: {p: {point: [0.5, 1.5]}}", "r.yaml:1:27: places.p.point[1]: expected a number of 0 "
@@ -79,7 +79,7 @@ static const struct bad bad_facts[] = {
      "r.yaml:1:12: facts.f: expected one of the keys value, score, seen, share, distance, angle, "
      "roll, direction, side, path, age, rate, found 2 of them"},
     {"facts: {f: {value: tissue.liver}}", "r.yaml:1:20: facts.f.value: expected a label of kind "
-                                          "scalar, found 'tissue.liver': tissue has none"},
+                                          "scalar, found 'tissue.liver', which is another"},
     {"facts: {f: {seen: elsewhere}}", "r.yaml:1:19: facts.f.seen: expected one of the places, "
                                       "found 'elsewhere'"},
     {"facts: {f: {age: elsewhere}}",

@@ -158,7 +158,7 @@ TEST(status_says_what_is_known_and_null_else)
 {
     struct tro_metrics *const m = tro_metrics_create(NULL);
     struct tro_console_status *const s = make_status(m);
-    struct tro_finding_names names = {2, {"outside", "liver"}};
+    struct tro_finding_names names = {.n = 2, .name = {"outside", "liver"}};
     s->networks[0].names = &names;
     tro_metrics_time(m, TRO_SERIES_RUN, 4000000);
     tro_metrics_add(m, TRO_COUNT_MARKS, 3);

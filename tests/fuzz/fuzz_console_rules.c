@@ -13,11 +13,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { WIDTH = 64, HEIGHT = 36, N_NETWORKS = 4 };
 
 static const struct tro_finding_names names[N_NETWORKS] = {
-    {4, {"liver", "bowel", "tip", "shaft"}}, {2, {"hook", "neck"}}, {1, {"mm"}}, {1, {"bleeding"}}};
-static const struct tro_rules_network networks[N_NETWORKS] = {{"tissue", &names[0], 0, false},
-                                                              {"points", &names[1], 0, false},
-                                                              {"depth", &names[2], 0, false},
-                                                              {"blood", &names[3], 0, false}};
+    {.n = 4, .name = {"liver", "bowel", "tip", "shaft"}},
+    {.n = 2, .name = {"hook", "neck"}},
+    {.n = 1, .name = {"mm"}},
+    {.n = 1, .name = {"bleeding"}}};
+static const struct tro_rules_network networks[N_NETWORKS] = {{"tissue", &names[0], false},
+                                                              {"points", &names[1], false},
+                                                              {"depth", &names[2], false},
+                                                              {"blood", &names[3], false}};
 static const struct tro_rules_opts opts = {.n_networks = N_NETWORKS,
                                            .networks = networks,
                                            .width = WIDTH,

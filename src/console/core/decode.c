@@ -59,12 +59,13 @@ static int find_tensor(const struct tro_session *s, const struct tro_record_outp
 /* ---- names ---------------------------------------------------------------------------------- */
 
 /* The label of that name, which is added where it is new. */
-static int name_label(struct tro_finding_names *names, const char *name, uint8_t *label,
-                      struct tro_err *err)
+static int name_label(struct tro_finding_names *names, const char *name, enum tro_finding_kind kind,
+                      uint8_t *label, struct tro_err *err)
 {
     for (int i = 0; i < names->n; i++)
         if (strcmp(names->name[i], name) == 0) {
             *label = (uint8_t)i;
+            names->kinds[i] |= (uint8_t)(1u << kind);
             return 0;
         }
     if (names->n == TRO_FINDINGS_MAX_NAMES)
@@ -74,6 +75,7 @@ static int name_label(struct tro_finding_names *names, const char *name, uint8_t
         return tro_fail(err, TRO_E_UNSUPPORTED, "expected names of at most %d bytes, found '%.60s'",
                         TRO_FINDINGS_NAME_BYTES - 1, name);
     *label = (uint8_t)names->n;
+    names->kinds[names->n] = (uint8_t)(1u << kind);
     strcpy(names->name[names->n++], name);
     return 0;
 }
@@ -81,16 +83,21 @@ static int name_label(struct tro_finding_names *names, const char *name, uint8_t
 static int name_labels(struct tro_decode_output *to, struct tro_finding_names *names,
                        struct tro_err *err)
 {
+    static const enum tro_finding_kind kinds[] = {[TRO_RECORD_BOXES] = TRO_FINDING_BOX,
+                                                  [TRO_RECORD_PEAKS] = TRO_FINDING_LANDMARK,
+                                                  [TRO_RECORD_CLASSES] = TRO_FINDING_MASK,
+                                                  [TRO_RECORD_LINEAR] = TRO_FINDING_DEPTH,
+                                                  [TRO_RECORD_SCORES] = TRO_FINDING_SCALAR};
     const struct tro_record_output *const o = to->of;
     if (o->decode == TRO_RECORD_LINEAR)
-        return name_label(names, o->name, &to->label[0], err);
+        return name_label(names, o->name, kinds[o->decode], &to->label[0], err);
     if (o->n_names == 0)
         return tro_fail(err, TRO_E_INPUT,
                         "output %s: expected names in the record, which findings are called by, "
                         "found none",
                         o->name);
     for (int i = 0; i < o->n_names && i < 256; i++)
-        TRO_TRY(name_label(names, o->names[i], &to->label[i], err));
+        TRO_TRY(name_label(names, o->names[i], kinds[o->decode], &to->label[i], err));
     return 0;
 }
 

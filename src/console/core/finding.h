@@ -102,6 +102,7 @@ struct tro_findings {
 struct tro_finding_names {
     int n;
     char name[TRO_FINDINGS_MAX_NAMES][TRO_FINDINGS_NAME_BYTES];
+    uint8_t kinds[TRO_FINDINGS_MAX_NAMES]; /* bits 1 << TRO_FINDING_...; 0: not known, then any */
 };
 
 /* Room for the greatest number of runs and grid elements. */

@@ -63,6 +63,10 @@ static void write_opened(const struct tro_opened_network *n, struct tro_json *j)
     for (int i = 0; i < n->names.n; i++)
         tro_json_string(j, NULL, n->names.name[i]);
     tro_json_array_end(j);
+    tro_json_array_begin(j, "kinds");
+    for (int i = 0; i < n->names.n; i++)
+        tro_json_int(j, NULL, n->names.kinds[i]);
+    tro_json_array_end(j);
     tro_json_string(j, "error", n->error);
     tro_json_object_end(j);
 }

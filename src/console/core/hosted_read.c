@@ -118,10 +118,14 @@ static int read_engines(const struct tro_field *f, struct tro_opened_network *n)
 static int read_names(const struct tro_field *f, struct tro_finding_names *to)
 {
     const char *names[TRO_FINDINGS_MAX_NAMES];
+    int64_t kinds[TRO_FINDINGS_MAX_NAMES] = {0};
     to->n = read_texts(f, "names", TRO_FINDINGS_MAX_NAMES, TRO_FINDINGS_NAME_BYTES - 1, names);
     TRO_TRY(to->n);
-    for (int i = 0; i < to->n; i++)
+    TRO_TRY(tro_field_ints(f, "kinds", to->n, 0, (1 << TRO_N_FINDING_KINDS) - 1, kinds));
+    for (int i = 0; i < to->n; i++) {
         strcpy(to->name[i], names[i]);
+        to->kinds[i] = (uint8_t)kinds[i];
+    }
     return 0;
 }
 

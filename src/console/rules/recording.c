@@ -28,19 +28,27 @@ static const char *const kind_names[] = {
 #undef KIND_NAME
 };
 
+/* "" where it may be of any kind, or of several. */
+static const char *kind_name(uint8_t kinds)
+{
+    for (int i = 0; i < TRO_N_FINDING_KINDS; i++)
+        if (kinds == 1u << i)
+            return kind_names[i];
+    return "";
+}
+
 static void put_network(struct tro_json *j, const struct tro_rules_network *n)
 {
     tro_json_object_begin(j, NULL);
     tro_json_string(j, "name", n->name);
     tro_json_bool(j, "trial", n->is_trial);
-    tro_json_array_begin(j, "kinds");
-    for (int i = 0; i < TRO_N_FINDING_KINDS; i++)
-        if (n->kinds >> i & 1)
-            tro_json_string(j, NULL, kind_names[i]);
-    tro_json_array_end(j);
     tro_json_array_begin(j, "labels");
     for (int i = 0; i < n->names->n; i++)
         tro_json_string(j, NULL, n->names->name[i]);
+    tro_json_array_end(j);
+    tro_json_array_begin(j, "kinds");
+    for (int i = 0; i < n->names->n; i++)
+        tro_json_string(j, NULL, kind_name(n->names->kinds[i]));
     tro_json_array_end(j);
     tro_json_object_end(j);
 }

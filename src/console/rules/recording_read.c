@@ -67,6 +67,37 @@ static int read_texts(const struct tro_field *f, const char *key, int max_n,
     return tro_field_texts(f, key, max_n, out);
 }
 
+static const char *const kind_names[] = {
+#define KIND_NAME(id, name) name,
+    TRO_FINDING_KINDS(KIND_NAME)
+#undef KIND_NAME
+        NULL};
+
+static int index_of(const char *const *names, const char *text)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(names[i], text) == 0)
+            return i;
+    return -1;
+}
+
+/* One for each label, "" where it is not known. */
+static int read_kinds(const struct tro_field *network, struct tro_finding_names *names)
+{
+    const char *const *kinds = NULL;
+    const int n = read_texts(network, "kinds", TRO_FINDINGS_MAX_NAMES, &kinds);
+    TRO_TRY(n);
+    if (n != names->n)
+        return tro_field_fail(network, "expected kinds of %d labels, found %d", names->n, n);
+    for (int i = 0; i < n; i++) {
+        const int kind = index_of(kind_names, kinds[i]);
+        if (kind < 0 && kinds[i][0])
+            return tro_field_fail(network, "expected kinds of findings, found '%.60s'", kinds[i]);
+        names->kinds[i] = kind < 0 ? 0 : (uint8_t)(1u << kind);
+    }
+    return 0;
+}
+
 static int read_labels(struct tro_recording *r, const struct tro_field *network,
                        struct tro_rules_network *out)
 {
@@ -84,35 +115,7 @@ static int read_labels(struct tro_recording *r, const struct tro_field *network,
         strcpy(names->name[i], labels[i]);
     }
     names->n = n;
-    return 0;
-}
-
-static const char *const kind_names[] = {
-#define KIND_NAME(id, name) name,
-    TRO_FINDING_KINDS(KIND_NAME)
-#undef KIND_NAME
-        NULL};
-
-static int index_of(const char *const *names, const char *text)
-{
-    for (int i = 0; names[i]; i++)
-        if (strcmp(names[i], text) == 0)
-            return i;
-    return -1;
-}
-
-static int read_kinds(const struct tro_field *network, uint32_t *out)
-{
-    const char *const *kinds = NULL;
-    const int n = read_texts(network, "kinds", TRO_N_FINDING_KINDS, &kinds);
-    TRO_TRY(n);
-    for (int i = 0; i < n; i++) {
-        const int kind = index_of(kind_names, kinds[i]);
-        if (kind < 0)
-            return tro_field_fail(network, "expected kinds of findings, found '%.60s'", kinds[i]);
-        *out |= 1u << kind;
-    }
-    return 0;
+    return read_kinds(network, names);
 }
 
 /* A key that must be there. */
@@ -132,7 +135,6 @@ static int read_network(void *ctx, const char *key, const struct tro_field *valu
     TRO_TRY(tro_field_want_keys(value, keys));
     TRO_TRY(need(value, "name", tro_field_text(value, "name", &n->name)));
     TRO_TRY(tro_field_bool(value, "trial", &n->is_trial));
-    TRO_TRY(read_kinds(value, &n->kinds));
     TRO_TRY(read_labels(r, value, n));
     r->opts.n_networks++;
     return 0;

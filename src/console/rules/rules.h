@@ -22,8 +22,7 @@
 struct tro_rules_network {
     const char *name;
     const struct tro_finding_names *names;
-    uint32_t kinds; /* of findings, bits 1 << TRO_FINDING_...; 0: not known, then any */
-    bool is_trial;  /* not to be used */
+    bool is_trial; /* not to be used */
 };
 
 struct tro_rules_opts {

@@ -206,17 +206,19 @@ static int find_label(const struct tro_spec_reading *r, const struct tro_yaml_no
                          network->name, list, label);
 }
 
-static int fail_kinds(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
-                      const struct tro_rules_network *network, uint32_t kinds)
+static int check_kinds(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
+                       uint8_t found, uint32_t kinds)
 {
     char list[80] = "";
     size_t at = 0;
+    if (!found || found & kinds)
+        return 0;
     for (int i = 0; i < TRO_N_FINDING_KINDS; i++)
         if (kinds >> i & 1)
             at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", at ? " or " : "",
                                    kind_names[i]);
-    return tro_yaml_fail(&r->y, node, "expected a label of kind %s, found '%s': %s has none", list,
-                         node->text, network->name);
+    return tro_yaml_fail(&r->y, node, "expected a label of kind %s, found '%s', which is another",
+                         list, node->text);
 }
 
 static int add_label(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
@@ -236,8 +238,7 @@ static int add_label(const struct tro_spec_reading *r, const struct tro_yaml_nod
                              text, r->opts->networks[to->network].name);
     const struct tro_rules_network *const of = &r->opts->networks[network];
     TRO_TRY(find_label(r, node, of, dot + 1, &label));
-    if (of->kinds && !(of->kinds & kinds))
-        return fail_kinds(r, node, of, kinds);
+    TRO_TRY(check_kinds(r, node, of->names->kinds[label], kinds));
     to->network = network;
     to->set |= (uint64_t)1 << label;
     return 0;
@@ -317,12 +318,15 @@ static int read_depth(struct tro_spec_reading *r, const struct top *top)
     r->is_depth_missing = rc == TRO_SPEC_MISSING;
     if (rc < 0)
         return r->is_depth_missing ? 0 : rc;
-    const struct tro_rules_network *const network = &r->opts->networks[r->spec->depth];
-    if (network->kinds && !(network->kinds >> TRO_FINDING_DEPTH & 1))
+    const struct tro_finding_names *const names = r->opts->networks[r->spec->depth].names;
+    bool may_measure = false;
+    for (int i = 0; i < names->n; i++)
+        may_measure |= !names->kinds[i] || names->kinds[i] & TRO_KIND(DEPTH);
+    if (!may_measure)
         return tro_yaml_fail(&r->y, node,
                              "expected a network that measures depth, found '%s', "
                              "which does not",
-                             network->name);
+                             top->depth);
     return 0;
 }
 
