@@ -18,8 +18,8 @@ struct tro_plane {
     int width, height;
 };
 
-/* Zero mean; slopes in grey levels a pixel. Highlights, which go with the light, and the black round
- * the picture have no weight. */
+/* Zero mean; slopes in grey levels a pixel. Highlights, which go with the light, and the black
+ * round the picture have no weight. */
 struct tro_patch {
     float value[TRO_PATCH_PIXELS], slope_x[TRO_PATCH_PIXELS], slope_y[TRO_PATCH_PIXELS];
     float weight[TRO_PATCH_PIXELS]; /* 0 or 1 */
