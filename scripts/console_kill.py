@@ -92,7 +92,7 @@ def parse_arguments():
     parser.add_argument('--build', default='build')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--gap', type=float, default=8000,
-                        help='ms that findings may be missing: pauses grow to 3 s, and plans are '
+                        help='ms that findings may be missing: pauses grow to 1 s, and plans are '
                              'opened again')
     parser.add_argument('rest', nargs='*')
     return parser.parse_args()

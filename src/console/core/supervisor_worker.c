@@ -23,8 +23,8 @@
 #define QUIT_NS (2000 * MS)   /* to end when asked to */
 #define MINUTE_NS (60000 * MS)
 #define FREE_STARTS 3 /* within a minute, without a pause */
-#define FIRST_PAUSE_NS (100 * MS)
-#define LONGEST_PAUSE_NS (3000 * MS)
+#define FIRST_PAUSE_NS (50 * MS)
+#define LONGEST_PAUSE_NS (1000 * MS)
 
 /* ---- state ---------------------------------------------------------------------------------- */
 
