@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Findings: maps as runs, depths, bytes between processes, JSON. */
 #include "base/alloc.h"
+#include "base/random.h"
 #include "console/core/finding.h"
+#include "console/core/finding_rows.h"
 #include "test.h"
 
 #include <stdio.h>
@@ -361,6 +363,71 @@ TEST(finding_json)
     end(f);
 }
 
+/* As the page reads them. */
+static void rows_read(const struct tro_buf *b, int width, int height, uint8_t *labels)
+{
+    int n = 0, label[256], end[256];
+    size_t at = 0;
+    for (int y = 0; y < height; y++) {
+        const int count = b->p[at++];
+        for (int i = 0; count == 0 && i + 1 < n; i++)
+            end[i] += b->p[at++] - 128;
+        for (int i = 0, x = 0; i < count; i++) {
+            label[i] = b->p[at++];
+            for (int shift = 0;; shift += 7) {
+                x += (b->p[at] & 127) << shift;
+                if (b->p[at++] < 128)
+                    break;
+            }
+            end[i] = x;
+        }
+        n = count ? count : n;
+        CHECK_INT(end[n - 1], width);
+        for (int i = 0, x = 0; i < n; i++)
+            for (; x < end[i]; x++)
+                labels[y * width + x] = (uint8_t)label[i];
+    }
+    CHECK_INT(at, b->n);
+}
+
+/* Every step-th pixel of random shapes: long and short runs, rows alike and not. */
+static void check_rows(struct tro_findings *f, int width, int height, int step)
+{
+    const int w = (width + step - 1) / step, h = (height + step - 1) / step;
+    uint8_t *const labels = malloc((size_t)width * height), *const got = malloc((size_t)w * h);
+    memset(labels, 3, (size_t)width * height);
+    for (unsigned k = 0; k < 6; k++) {
+        const int x0 = (int)(tro_random_word(7, (uint64_t)width, 2 * k) % (unsigned)width);
+        const int y0 = (int)(tro_random_word(7, (uint64_t)width, 2 * k + 1) % (unsigned)height);
+        for (int i = 0; i < width * height; i++)
+            if (abs(i % width - x0) + 2 * abs(i / width - y0) < width / 3)
+                labels[i] = (uint8_t)k;
+    }
+    struct tro_buf rows = {0};
+    tro_findings_pack(f, labels, width, height);
+    CHECK(tro_findings_rows(f, step, 1 << 20, &rows));
+    rows_read(&rows, w, h, got);
+    int n_wrong = 0;
+    for (int i = 0; i < w * h; i++)
+        n_wrong += got[i] != labels[tro_findings_sample(i / w, step, height) * width +
+                                    tro_findings_sample(i % w, step, width)];
+    CHECK_INT(n_wrong, 0);
+    tro_buf_finish(&rows);
+    free(labels);
+    free(got);
+}
+
+TEST(finding_rows_are_the_map)
+{
+    struct tro_findings *const f = make();
+    for (int step = 1; step <= 4; step *= 2) {
+        check_rows(f, 256, 144, step);
+        check_rows(f, 1, 9, step);
+        check_rows(f, 301, 7, step);
+    }
+    end(f);
+}
+
 /* What the page gets stays within a message of a data channel, however busy the map is. */
 TEST(finding_json_for_the_page_is_bounded)
 {
@@ -382,8 +449,8 @@ TEST(finding_json_for_the_page_is_bounded)
     char *const text = json_of(f, TRO_PLANES_SMALL, 0);
     CHECK(strlen(text) < 61440);
     CHECK_HAS(text, "\"cut\": true");
-    CHECK_HAS(text, "\"map\": {\"width\": 64,\"height\": 32,");
-    CHECK_HAS(text, "\"grid\": {\"width\": 64,\"height\": 64,");
+    CHECK_HAS(text, "\"map\": {\"width\": 128,\"height\": 64,\"rows\": ");
+    CHECK_HAS(text, "\"grid\": {\"width\": 32,\"height\": 32,");
     tro_free(text);
     free(labels);
     end(f);

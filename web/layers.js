@@ -2,6 +2,7 @@
 // Which layers are shown: kinds of findings, and each class of masks by itself.
 import { cssColour, tellColour } from './colours.js';
 import { byId, h } from './dom.js';
+import { labelsIn } from './planes.js';
 import { isMaskName } from './overlay.js';
 import { remember, remembered } from './session.js';
 import { nameText } from './text.js';
@@ -72,9 +73,10 @@ export class Layers {
   meet(findings) {
     if (!findings.map)
       return;
-    const fresh = findings.items.filter((item) => item.kind === 'mask' && this.isMask(item.name)
-      && !this.legend.has(item.name));
-    fresh.forEach((item) => this.legend.add(item.name));
+    const names = this.namesOf(findings);
+    const fresh = [...labelsIn(findings.map)].map((label) => names[label])
+      .filter((name) => name && this.isMask(name) && !this.legend.has(name));
+    fresh.forEach((name) => this.legend.add(name));
     if (fresh.length > 0)
       this.showLegend();
   }

@@ -28,7 +28,7 @@ function isPlane(plane, field, isContent) {
 const SHAPES = {
   frame: (m) => areFinite(m.id, m.rtp, m.at),
   findings: (m) => areFinite(m.frame) && isText(m.network) && isList(m.items, isItem)
-    && isPlane(m.map, 'runs', (map) => isWhole(map.runs))
+    && isPlane(m.map, 'rows', (map) => isWhole(map.rows))
     && isPlane(m.grid, 'mm', (grid) => isWhole(grid.mm)),
   hello: (m) => isText(m.name),
   sentence: (m) => isSentence(m),

@@ -4,7 +4,6 @@ import { colourOf, depthColour } from './colours.js';
 
 const FILL = 0.25;
 const EDGE = 0.85;
-const MAX_PIXELS = 1 << 22;
 
 const unpacked = new WeakMap();
 const painted = new WeakMap();
@@ -18,17 +17,55 @@ function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 }
 
-// A label for each pixel, row by row; runs are a byte label and two bytes length.
+// A length of 7 bits a byte, the least significant first.
+function takeLength(reader) {
+  for (let length = 0, factor = 1; ; factor *= 128) {
+    const byte = reader.bytes[reader.at++] ?? 0;
+    length += (byte & 127) * factor;
+    if (byte < 128)
+      return length;
+  }
+}
+
+// Ends of a row's runs: in full, or how far they lie from those of the row above.
+function takeRow(reader, row, width) {
+  const n = reader.bytes[reader.at++] ?? 0;
+  if (n === 0) {
+    row.ends = row.ends.map((end, i) => (i + 1 < row.ends.length
+      ? end + (reader.bytes[reader.at++] ?? 128) - 128 : width));
+    return;
+  }
+  row.labels = [];
+  row.ends = [];
+  for (let i = 0, end = 0; i < n; i++) {
+    row.labels.push(reader.bytes[reader.at++] ?? 0);
+    end += takeLength(reader);
+    row.ends.push(end);
+  }
+}
+
+// A label for each pixel, row by row.
 export function labelsOf(map) {
-  const bytes = bytesOf(map.runs);
-  const labels = new Uint8Array(Math.min(map.width * map.height, MAX_PIXELS));
-  let at = 0;
-  for (let i = 0; i + 2 < bytes.length && at < labels.length; i += 3) {
-    const end = at + bytes[i + 1] + 256 * bytes[i + 2];
-    labels.fill(bytes[i], at, end);
-    at = end;
+  const reader = { bytes: bytesOf(map.rows), at: 0 };
+  const labels = new Uint8Array(map.width * map.height);
+  const row = { labels: [], ends: [] };
+  for (let y = 0; y < map.height; y++) {
+    takeRow(reader, row, map.width);
+    let begin = 0;
+    row.ends.forEach((end, i) => {
+      const stop = Math.min(end, map.width);
+      labels.fill(row.labels[i], y * map.width + begin, y * map.width + stop);
+      begin = Math.max(begin, stop);
+    });
   }
   return labels;
+}
+
+const present = new WeakMap();
+
+// Labels that a map has, each once.
+export function labelsIn(map) {
+  return remembered(present, map, () => new Set(remembered(unpacked, map, () => labelsOf(map))));
 }
 
 function remembered(memory, key, make) {

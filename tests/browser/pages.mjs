@@ -315,7 +315,9 @@ async function badMessages() {
       '{"t":"toString"}', '{"t":"sentence"}', '{"t":"hello"}',
       '{"t":"findings","frame":1,"network":"x","items":[{}]}',
       '{"t":"findings","frame":1,"network":"x","items":[],'
-      + '"map":{"width":4,"height":4,"runs":"?"}}'])
+      + '"map":{"width":4,"height":4,"rows":"?"}}',
+      '{"t":"findings","frame":1,"network":"tissue","items":[],'
+      + '"map":{"width":4,"height":4,"rows":"AP//gICA"}}'])
       window.tellRaw(text);
   });
   await page.waitForTimeout(300);

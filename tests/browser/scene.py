@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 MAP = (160, 90)
-GRID = (64, 36)
+GRID = (32, 18)
 LABELS = [('outside', '#000000'), ('abdominal-wall', '#b270d6'), ('liver', '#d64040'),
           ('gallbladder', '#40c860'), ('fat', '#f0cc30'), ('bowel', '#ff8cb4'),
           ('artery', '#ff40a0'), ('instrument-shaft', '#3080f0'), ('instrument-wrist', '#7878fa'),
@@ -28,27 +28,28 @@ def read(folder, name):
         return np.asarray(picture)
 
 
-def runs(labels):
-    flat = labels.ravel()
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(flat)) + 1, [flat.size]])
+def length(n):
     out = bytearray()
-    for a, b in zip(starts[:-1], starts[1:]):
-        while a < b:
-            n = min(int(b - a), 65535)
-            out += bytes([flat[a]]) + n.to_bytes(2, 'little')
-            a += n
+    while n >= 128:
+        out.append(128 | n & 127)
+        n >>= 7
+    return out + bytes([n])
+
+
+def rows(labels):
+    out = bytearray()
+    above = ([], [])
+    for line in labels:
+        ends = [int(i) + 1 for i in np.flatnonzero(np.diff(line))] + [len(line)]
+        names = [int(line[end - 1]) for end in ends]
+        if names == above[0]:
+            out += bytes([0] + [128 + b - a for a, b in zip(above[1][:-1], ends[:-1])])
+        else:
+            out.append(len(ends))
+            for name, begin, end in zip(names, [0, *ends], ends):
+                out += bytes([name]) + length(end - begin)
+        above = (names, ends)
     return base64.b64encode(bytes(out)).decode()
-
-
-def masks(labels):
-    found = []
-    for label, (name, _) in enumerate(LABELS):
-        y, x = np.nonzero(labels == label)
-        if len(x) > 0 and label > 0:
-            found.append({'kind': 'mask', 'name': name, 'area_px': int(len(x)), 'box':
-                          [int(x.min()), int(y.min()), int(x.max()) + 1, int(y.max()) + 1],
-                          'x': float(x.mean()), 'y': float(y.mean())})
-    return found
 
 
 def shrink(array, size):
@@ -70,8 +71,8 @@ def findings(folder, line):
                'x': p['px'][0], 'y': p['px'][1]}
               for i, (name, p) in enumerate(truth['landmarks'].items()) if p['visible']]
     return [
-        {'network': 'tissue', 'items': masks(labels),
-         'map': {'width': MAP[0], 'height': MAP[1], 'runs': runs(shrink(labels, MAP))}},
+        {'network': 'tissue', 'items': [],
+         'map': {'width': MAP[0], 'height': MAP[1], 'rows': rows(shrink(labels, MAP))}},
         {'network': 'instruments', 'items': boxes},
         {'network': 'landmarks', 'items': points},
         {'network': 'depth', 'items': [], 'grid': {

@@ -2,13 +2,15 @@
 #include "console/core/finding.h"
 
 #include "base/alloc.h"
+#include "console/core/finding_rows.h"
 
 #include <math.h>
 #include <stdio.h>
 
-/* So that items, map and grid of the page stay within a message of 60 kB. */
-#define SMALL_RUNS 7000
-#define SMALL_COLUMNS 64
+/* Items, map and grid of the page stay within a message of 60 kB; what usually comes is far
+ * smaller, so that it crosses a long line that loses packets in one go (four packets or so). */
+#define SMALL_MAP_BYTES 20000
+#define SMALL_COLUMNS 32
 
 static void put_base64(struct tro_json *j, const char *key, const struct tro_buf *bytes)
 {
@@ -89,57 +91,35 @@ static void put_item(struct tro_json *j, const struct tro_finding *d,
 
 /* ---- planes ---------------------------------------------------------------------------- */
 
-/* The middle one of `step` neighbours. */
-static int sample(int i, int step, int n)
-{
-    const int at = i * step + step / 2;
-    return at < n ? at : n - 1;
-}
-
-static void put_run(struct tro_buf *out, const struct tro_run *run, int *n)
+static void put_run(struct tro_buf *out, const struct tro_run *run)
 {
     tro_buf_u8(out, run->label);
     tro_buf_u16(out, run->length);
-    ++*n;
 }
 
-/* Runs of every step-th pixel of every step-th row, found in the map's as they come. Returns how
- * many there are. */
-static int put_runs(struct tro_buf *out, const struct tro_findings *f, int step)
-{
-    const int width = (f->map_width + step - 1) / step;
-    int64_t end = f->runs[0].length;
-    int at = 0, n = 0;
-    struct tro_run run = {0};
-    for (int i = 0; i < width * ((f->map_height + step - 1) / step); i++) {
-        const int64_t place = (int64_t)sample(i / width, step, f->map_height) * f->map_width +
-                              sample(i % width, step, f->map_width);
-        while (end <= place)
-            end += f->runs[++at].length;
-        if (run.length && (f->runs[at].label != run.label || run.length == UINT16_MAX)) {
-            put_run(out, &run, &n);
-            run.length = 0;
-        }
-        run.label = f->runs[at].label;
-        run.length++;
-    }
-    put_run(out, &run, &n);
-    return n;
-}
-
-static void put_map(struct tro_json *j, const struct tro_findings *f, bool is_small)
+/* For the page: halved until it is small. */
+static void put_rows(struct tro_json *j, const struct tro_findings *f)
 {
     struct tro_buf bytes = {0};
-    int step = 1, n = 0;
-    for (int i = 0; !is_small && i < f->n_runs; i++)
-        put_run(&bytes, &f->runs[i], &n);
-    while (is_small && put_runs(&bytes, f, step) > SMALL_RUNS) {
+    int step = 1;
+    for (; !tro_findings_rows(f, step, SMALL_MAP_BYTES, &bytes); step *= 2)
         bytes.n = 0;
-        step *= 2;
-    }
     tro_json_object_begin(j, "map");
     tro_json_int(j, "width", (f->map_width + step - 1) / step);
     tro_json_int(j, "height", (f->map_height + step - 1) / step);
+    put_base64(j, "rows", &bytes);
+    tro_json_object_end(j);
+    tro_buf_finish(&bytes);
+}
+
+static void put_runs(struct tro_json *j, const struct tro_findings *f)
+{
+    struct tro_buf bytes = {0};
+    for (int i = 0; i < f->n_runs; i++)
+        put_run(&bytes, &f->runs[i]);
+    tro_json_object_begin(j, "map");
+    tro_json_int(j, "width", f->map_width);
+    tro_json_int(j, "height", f->map_height);
     put_base64(j, "runs", &bytes);
     tro_json_object_end(j);
     tro_buf_finish(&bytes);
@@ -152,8 +132,9 @@ static void put_grid(struct tro_json *j, const struct tro_findings *f, bool is_s
     const int width = (f->grid_width + step - 1) / step;
     const int height = (f->grid_height + step - 1) / step;
     for (int i = 0; i < width * height; i++)
-        tro_buf_u16(&bytes, f->grid[sample(i / width, step, f->grid_height) * f->grid_width +
-                                    sample(i % width, step, f->grid_width)]);
+        tro_buf_u16(&bytes,
+                    f->grid[tro_findings_sample(i / width, step, f->grid_height) * f->grid_width +
+                            tro_findings_sample(i % width, step, f->grid_width)]);
     tro_json_object_begin(j, "grid");
     tro_json_int(j, "width", width);
     tro_json_int(j, "height", height);
@@ -191,10 +172,13 @@ void tro_findings_json(const struct tro_findings *f, const struct tro_finding_na
         tro_json_bool(j, "cut", true);
     tro_json_array_begin(j, "items");
     for (int i = 0; i < f->n; i++)
-        put_item(j, &f->items[i], names);
+        if (planes != TRO_PLANES_SMALL || f->items[i].kind != TRO_FINDING_MASK)
+            put_item(j, &f->items[i], names);
     tro_json_array_end(j);
-    if (planes != TRO_PLANES_NONE && f->n_runs)
-        put_map(j, f, planes == TRO_PLANES_SMALL);
+    if (planes == TRO_PLANES_SMALL && f->n_runs)
+        put_rows(j, f);
+    else if (planes == TRO_PLANES_EXACT && f->n_runs)
+        put_runs(j, f);
     if (planes != TRO_PLANES_NONE && f->grid_width)
         put_grid(j, f, planes == TRO_PLANES_SMALL);
 }
