@@ -19,6 +19,7 @@
 
 struct seen {
     atomic_uint_fast64_t n, n_wrong, last_mark;
+    atomic_int n_ended;
     atomic_bool has_ended;
 };
 
@@ -38,6 +39,7 @@ static void on_ended(void *ctx, const struct tro_err *err, bool is_final)
 {
     (void)err;
     struct seen *const s = ctx;
+    atomic_fetch_add(&s->n_ended, 1);
     if (is_final)
         atomic_store(&s->has_ended, true);
 }
@@ -280,4 +282,93 @@ TEST(a_file_is_written_and_read)
         tro_media_destroy(m);
     }
     unlink(path);
+}
+
+/* The burned-in stream by RTSP, read by another console: pictures with the first one's marks. */
+TEST(rtsp_is_served_and_read)
+{
+    char url[64];
+    struct seen s = {0}, other = {0};
+    struct tro_media_opts o = options("videotestsrc is-live=true pattern=ball", &s);
+    snprintf(url, sizeof(url), "rtsp://127.0.0.1:%d/console", 20000 + (int)getpid() % 20000);
+    o.n_displays = 1;
+    o.displays[0].kind = TRO_DISPLAY_RTSP;
+    o.displays[0].location = url;
+    struct tro_media *const m = create(&o);
+    if (!m)
+        return;
+    tro_media_blur(m, false);
+    struct tro_media_counters n;
+    usleep(300000);
+    tro_media_count(m, &n);
+    CHECK_INT(n.encoded, 0); /* nobody plays */
+    o = options(url, &other);
+    o.source = TRO_SOURCE_RTSP;
+    o.has_mark = false;
+    struct tro_media *const reader = create(&o);
+    for (int i = 0; i < 1500 && atomic_load(&other.n) < 15; i++)
+        usleep(10000);
+    CHECK(atomic_load(&other.n) >= 15);
+    CHECK(atomic_load(&other.last_mark) > 0);
+    tro_media_destroy(reader);
+    tro_media_count(m, &n);
+    CHECK(n.encoded >= 15);
+    CHECK_INT(n.display_lost, 0);
+    tro_media_destroy(m);
+}
+
+/* What is not there now may be there in a second. */
+TEST(sources_are_tried_again)
+{
+    struct seen s = {0};
+    struct tro_media_opts o = options("rtsp://127.0.0.1:1/none", &s);
+    o.source = TRO_SOURCE_RTSP;
+    struct tro_media *const m = create(&o);
+    if (!m)
+        return;
+    for (int i = 0; i < 1000 && atomic_load(&s.n_ended) < 2; i++)
+        usleep(10000);
+    CHECK(atomic_load(&s.n_ended) >= 2);
+    CHECK(!atomic_load(&s.has_ended));
+    tro_media_destroy(m);
+}
+
+TEST(displays_that_cannot_be_say_why)
+{
+    static const struct {
+        enum tro_display kind;
+        const char *location, *reason;
+    } cases[] = {
+        {TRO_DISPLAY_FILE, "/nowhere/out.mkv", "display 1: "},
+        {TRO_DISPLAY_RTSP, "http://127.0.0.1/x", "is not rtsp://HOST:PORT/NAME"},
+        {TRO_DISPLAY_RTSP, "rtsp://127.0.0.1:8554", "is not rtsp://HOST:PORT/NAME"},
+        {TRO_DISPLAY_RTSP, "rtsp://192.0.2.77:1/x", "cannot be listened at"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct seen s = {0};
+        struct tro_err err = {0};
+        struct tro_media_opts o = options("videotestsrc", &s);
+        o.n_displays = 1;
+        o.displays[0].kind = cases[i].kind;
+        o.displays[0].location = cases[i].location;
+        CHECK(tro_media_create(&o, &err) == NULL);
+        if (strstr(err.text, "needs GStreamer"))
+            SKIP(err.text);
+        CHECK_HAS(err.text, cases[i].reason);
+    }
+}
+
+TEST(no_window_without_a_screen)
+{
+    struct seen s = {0};
+    struct tro_err err = {0};
+    struct tro_media_opts o = options("videotestsrc", &s);
+    if (getenv("DISPLAY") || getenv("WAYLAND_DISPLAY"))
+        SKIP("there is a screen");
+    o.n_displays = 1;
+    o.displays[0].kind = TRO_DISPLAY_WINDOW;
+    CHECK(tro_media_create(&o, &err) == NULL);
+    if (strstr(err.text, "needs GStreamer"))
+        SKIP(err.text);
+    CHECK_HAS(err.text, "display 1: there is no window to show video in");
 }

@@ -12,8 +12,8 @@ ASAN_ENV = {
 }
 # GLib has no frame pointers: where leaks come from is found by walking the stack in full.
 GLIB_ASAN_ENV = {**ASAN_ENV, 'ASAN_OPTIONS': ASAN_ENV['ASAN_OPTIONS'] + ':fast_unwind_on_malloc=0'}
-WITH_GLIB = ('unit_console_media', 'unit_console_paint', 'unit_console_timemark',
-             'unit_console_viewers')
+WITH_GLIB = ('unit_console_encoder', 'unit_console_media', 'unit_console_paint',
+             'unit_console_timemark', 'unit_console_viewers')
 QEMU = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu']
 CCACHE_PATH = '/usr/lib/ccache:' + os.environ.get('PATH', '')
 
@@ -23,7 +23,7 @@ THREADED = ('unit_base_thread', 'unit_console_http', 'unit_console_ring', 'unit_
             'unit_session')
 STARTED = ('trocar-worker', 'tests/tool_console_liar')
 # With GStreamer, whose own locks ThreadSanitizer does not see.
-THREADED_WITH_GLIB = ('unit_console_media', 'unit_console_viewers')
+THREADED_WITH_GLIB = ('unit_console_encoder', 'unit_console_media', 'unit_console_viewers')
 GLIB_TSAN_ENV = {'TSAN_OPTIONS': 'ignore_noninstrumented_modules=1:suppressions=' +
                  os.path.join(rp.ROOT, 'tests', 'tsan.supp')}
 

@@ -49,8 +49,8 @@ static GstBuffer *picture_of(struct tro_capture *c, GstBuffer *frame, const uint
     }
     tro_nv12_from(&c->opts.form, bytes, map.data);
     gst_buffer_unmap(picture, &map);
-    GST_BUFFER_PTS(picture) = GST_BUFFER_PTS(frame);
-    GST_BUFFER_OFFSET(picture) = GST_BUFFER_OFFSET(frame);
+    const struct tro_stamp stamp = tro_pipe_stamp(frame);
+    tro_pipe_set_stamp(picture, &stamp);
     return picture;
 }
 
@@ -59,7 +59,7 @@ static void hand_on(struct tro_capture *c, GstBuffer *frame, int64_t captured_ns
     GstMapInfo map;
     if (!gst_buffer_map(frame, &map, GST_MAP_READ))
         return;
-    const struct tro_frame f = {GST_BUFFER_OFFSET(frame), captured_ns, c->opts.form, map.data};
+    const struct tro_frame f = {c->last_id, captured_ns, c->opts.form, map.data};
     GstBuffer *const picture = c->opts.form.format == TRO_FRAME_NV12
                                    ? gst_buffer_ref(frame)
                                    : picture_of(c, frame, map.data);
@@ -77,8 +77,8 @@ static GstBuffer *next_frame(struct tro_capture *c, int64_t captured_ns)
     GstBuffer *const frame = tro_pipe_buffer(c->frames, &c->opts.form);
     if (!frame)
         return NULL;
-    GST_BUFFER_PTS(frame) = (GstClockTime)(captured_ns - c->opts.t0_ns);
-    GST_BUFFER_OFFSET(frame) = ++c->last_id;
+    const struct tro_stamp stamp = {captured_ns - c->opts.t0_ns, ++c->last_id, false};
+    tro_pipe_set_stamp(frame, &stamp);
     return frame;
 }
 

@@ -69,17 +69,17 @@ static GstBuffer *paint(struct tro_display_path *d, GstBuffer *from, bool is_blu
         gst_clear_buffer(&to);
         return NULL;
     }
+    struct tro_stamp stamp = tro_pipe_stamp(from);
     gst_buffer_extract(from, 0, map.data, map.size);
     if (is_blurred)
         tro_nv12_blur(map.data, d->form.width, d->form.height, d->cells);
     if (d->painter)
         tro_paint_picture(d->painter, d->view, d->looked_ns, d->looked_wall_ns, map.data);
     if (d->opts.media->has_mark)
-        tro_timemark_write(&d->form, map.data, (uint32_t)GST_BUFFER_OFFSET(from));
+        tro_timemark_write(&d->form, map.data, (uint32_t)stamp.frame);
     gst_buffer_unmap(to, &map);
-    GST_BUFFER_PTS(to) = GST_BUFFER_PTS(from);
-    GST_BUFFER_OFFSET(to) = GST_BUFFER_OFFSET(from);
-    tro_pipe_set_blurred(to, false);
+    stamp.is_blurred = false;
+    tro_pipe_set_stamp(to, &stamp);
     return to;
 }
 
@@ -87,7 +87,7 @@ static void burn_in(struct tro_display_path *d, GstBuffer *from, GstBuffer *pain
 {
     if (!tro_encoder_is_used(d->opts.burned))
         return;
-    if (!tro_pipe_is_blurred(from)) {
+    if (!tro_pipe_stamp(from).is_blurred) {
         tro_encoder_push(d->opts.burned, painted);
         return;
     }

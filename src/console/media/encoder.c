@@ -43,11 +43,6 @@ static const struct candidate {
 };
 #define N_CANDIDATES ((int)(sizeof(candidates) / sizeof(candidates[0])))
 
-struct pending {
-    int64_t running_ns;
-    uint64_t frame;
-};
-
 struct listener {
     void (*fn)(void *ctx, const struct tro_coded *c);
     void *ctx;
@@ -60,6 +55,7 @@ struct tro_encoder {
     GstBufferPool *blurred;
     uint8_t *cells;
     atomic_int n_users;
+    atomic_int candidate; /* -1: opts.first */
     atomic_uint_fast64_t n_encoded, n_lost;
     atomic_int_fast64_t key_ns; /* when one was last asked for */
 
@@ -68,17 +64,17 @@ struct tro_encoder {
     GstElement *pipeline; /* NULL while another encoder is looked for */
     GstAppSrc *in;
     GstElement *out;
-    int candidate; /* -1: opts.first */
     bool has_failed, is_stopping, is_thread_started;
     pthread_t thread; /* which makes a new pipeline when one has failed */
-    struct pending pending[N_PENDING];
+    struct tro_stamp pending[N_PENDING];
     unsigned n_pending; /* ever */
 };
 
 static const struct candidate *candidate_of(const struct tro_encoder *e, struct candidate *first)
 {
     *first = (struct candidate){e->opts.first, "", "", false};
-    return e->candidate < 0 ? first : &candidates[e->candidate];
+    const int i = atomic_load(&e->candidate);
+    return i < 0 ? first : &candidates[i < N_CANDIDATES ? i : N_CANDIDATES - 1];
 }
 
 /* ---- what comes out --------------------------------------------------------------------- */
@@ -112,13 +108,12 @@ static GstFlowReturn on_sample(GstAppSink *sink, gpointer ctx)
     if (running != GST_CLOCK_TIME_NONE) {
         /* x264enc moves time stamps by 1000 hours, so that buffers go on with running time. */
         GstBuffer *const buffer = gst_buffer_copy(coded);
-        GST_BUFFER_PTS(buffer) = running;
-        GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
-        GST_BUFFER_DURATION(buffer) = GST_CLOCK_TIME_NONE;
+        const struct tro_stamp stamp = {(int64_t)running, frame_at(e, (int64_t)running), false};
+        tro_pipe_set_stamp(buffer, &stamp);
         const struct tro_coded c = {
             .buffer = buffer,
             .caps = gst_sample_get_caps(sample),
-            .frame = frame_at(e, (int64_t)running),
+            .frame = stamp.frame,
             .captured_ns = (int64_t)running + e->opts.t0_ns,
             .rtp = tro_pipe_rtp((int64_t)running),
             .is_key = !GST_BUFFER_FLAG_IS_SET(coded, GST_BUFFER_FLAG_DELTA_UNIT),
@@ -146,12 +141,14 @@ static GstBuffer *blur(struct tro_encoder *e, GstBuffer *from)
         gst_clear_buffer(&to);
         return NULL;
     }
+    struct tro_stamp stamp = tro_pipe_stamp(from);
     gst_buffer_extract(from, 0, map.data, map.size);
     tro_nv12_blur(map.data, e->opts.form.width, e->opts.form.height, e->cells);
     if (e->opts.has_mark)
-        tro_timemark_write(&e->opts.form, map.data, (uint32_t)GST_BUFFER_OFFSET(from));
+        tro_timemark_write(&e->opts.form, map.data, (uint32_t)stamp.frame);
     gst_buffer_unmap(to, &map);
-    GST_BUFFER_PTS(to) = GST_BUFFER_PTS(from);
+    stamp.is_blurred = false;
+    tro_pipe_set_stamp(to, &stamp);
     return to;
 }
 
@@ -160,7 +157,7 @@ static GstPadProbeReturn on_picture(GstPad *pad, GstPadProbeInfo *info, gpointer
     (void)pad;
     struct tro_encoder *const e = ctx;
     GstBuffer *const from = GST_PAD_PROBE_INFO_BUFFER(info);
-    if (!tro_pipe_is_blurred(from))
+    if (!tro_pipe_stamp(from).is_blurred)
         return GST_PAD_PROBE_OK;
     GstBuffer *const to = blur(e, from);
     if (!to)
@@ -242,11 +239,11 @@ static GstElement *launch(struct tro_encoder *e, const struct candidate *with, s
 static int open_next(struct tro_encoder *e, struct tro_err *err)
 {
     GstElement *pipeline = NULL;
-    for (; !pipeline && e->candidate < N_CANDIDATES; e->candidate += pipeline ? 0 : 1) {
+    while (!pipeline && atomic_load(&e->candidate) < N_CANDIDATES) {
         struct candidate first;
-        const struct candidate *const with = candidate_of(e, &first);
-        if (with->element)
-            pipeline = launch(e, with, err);
+        pipeline = launch(e, candidate_of(e, &first), err);
+        if (!pipeline)
+            atomic_fetch_add(&e->candidate, 1);
     }
     if (!pipeline) {
         return tro_err_prefix(err, TRO_E_DEVICE,
@@ -295,8 +292,8 @@ static void *mend(void *ctx)
         if (is_stopping)
             return NULL;
         close_pipe(e);
-        if (e->candidate < N_CANDIDATES - 1)
-            e->candidate++;
+        if (atomic_load(&e->candidate) < N_CANDIDATES - 1)
+            atomic_fetch_add(&e->candidate, 1);
         struct tro_err ignored;
         open_next(e, &ignored);
     }
@@ -313,7 +310,7 @@ struct tro_encoder *tro_encoder_create(const struct tro_encoder_opts *opts, stru
     }
     e->opts = *opts;
     e->opts.form.format = TRO_FRAME_NV12;
-    e->candidate = opts->first ? -1 : 0;
+    atomic_init(&e->candidate, opts->first ? -1 : 0);
     pthread_mutex_init(&e->lock, NULL);
     pthread_mutex_init(&e->listening, NULL);
     pthread_cond_init(&e->wake, NULL);
@@ -389,8 +386,7 @@ void tro_encoder_push(struct tro_encoder *e, GstBuffer *nv12)
         return;
     pthread_mutex_lock(&e->lock);
     GstAppSrc *const in = e->in ? gst_object_ref(e->in) : NULL;
-    e->pending[e->n_pending++ % N_PENDING] = (struct pending){(int64_t)GST_BUFFER_PTS(nv12),
-                                                              GST_BUFFER_OFFSET(nv12)};
+    e->pending[e->n_pending++ % N_PENDING] = tro_pipe_stamp(nv12);
     pthread_mutex_unlock(&e->lock);
     if (!in) {
         atomic_fetch_add(&e->n_lost, 1);

@@ -30,7 +30,9 @@ struct tro_media {
 static void on_picture(void *ctx, GstBuffer *nv12)
 {
     struct tro_media *const m = ctx;
-    tro_pipe_set_blurred(nv12, atomic_load(&m->is_blurred));
+    struct tro_stamp stamp = tro_pipe_stamp(nv12);
+    stamp.is_blurred = atomic_load(&m->is_blurred);
+    tro_pipe_set_stamp(nv12, &stamp);
     tro_display_push(m->display, nv12);
     tro_encoder_push(m->plain, nv12);
 }

@@ -152,14 +152,19 @@ GstBuffer *tro_pipe_buffer(GstBufferPool *pool, const struct tro_frame_form *for
     return buffer;
 }
 
-bool tro_pipe_is_blurred(const GstBuffer *picture)
+struct tro_stamp tro_pipe_stamp(const GstBuffer *buffer)
 {
-    return GST_BUFFER_OFFSET_END(picture) == 1;
+    return (struct tro_stamp){(int64_t)GST_BUFFER_PTS(buffer), GST_BUFFER_OFFSET(buffer),
+                              GST_BUFFER_OFFSET_END(buffer) == 1};
 }
 
-void tro_pipe_set_blurred(GstBuffer *picture, bool is_blurred)
+void tro_pipe_set_stamp(GstBuffer *buffer, const struct tro_stamp *s)
 {
-    GST_BUFFER_OFFSET_END(picture) = is_blurred;
+    GST_BUFFER_PTS(buffer) = (GstClockTime)s->running_ns;
+    GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
+    GST_BUFFER_DURATION(buffer) = GST_CLOCK_TIME_NONE;
+    GST_BUFFER_OFFSET(buffer) = s->frame;
+    GST_BUFFER_OFFSET_END(buffer) = s->is_blurred;
 }
 
 void tro_pipe_raise_thread(const char *name)

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all pipelines share: start of GStreamer, one time, errors as messages.
- *
- * A picture on its way is a GstBuffer of NV12, rows without gaps, whose
- *   PTS         is its time of capture minus the start of media (t0)
- *   OFFSET      is its frame id
- *   OFFSET_END  is 1 where it must be blurred before it leaves the room, else 0 (is_blurred).
+ * What all pipelines share: start of GStreamer, one time, errors as messages, and pictures on
+ * their way: buffers of NV12, rows without gaps, with a stamp.
  */
 #ifndef TRO_CONSOLE_MEDIA_PIPE_H
 #define TRO_CONSOLE_MEDIA_PIPE_H
@@ -38,9 +34,14 @@ GstBufferPool *tro_pipe_pool(size_t n_bytes, struct tro_err *err);
 /* One of them, with its strides where GStreamer's own are others. NULL: memory ran out. */
 GstBuffer *tro_pipe_buffer(GstBufferPool *pool, const struct tro_frame_form *form);
 
-/* Whether a picture is to be blurred before it leaves the room. */
-bool tro_pipe_is_blurred(const GstBuffer *picture);
-void tro_pipe_set_blurred(GstBuffer *picture, bool is_blurred);
+/* Of a picture (PTS, OFFSET, OFFSET_END) or an access unit. */
+struct tro_stamp {
+    int64_t running_ns; /* when it was captured, since media began */
+    uint64_t frame;
+    bool is_blurred; /* to be blurred before it leaves the room */
+};
+struct tro_stamp tro_pipe_stamp(const GstBuffer *buffer);
+void tro_pipe_set_stamp(GstBuffer *buffer, const struct tro_stamp *s);
 
 /* Names the calling thread, and puts it before those of networks where the system allows that. */
 void tro_pipe_raise_thread(const char *name);

@@ -3,6 +3,8 @@
 
 #include <gst/app/gstappsrc.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -21,37 +23,64 @@ struct tro_sink {
     atomic_uint_fast64_t n_lost;
 };
 
-static gchar *text_of(const struct tro_sink_opts *o)
+/* THE list of windows, best first, and what has to be there for each: a variable, or a device.
+ * autovideosink would try DirectFB too, which crashes without a screen. */
+static const struct {
+    const char *element, *variable, *device;
+} windows[] = {
+    {"waylandsink", "WAYLAND_DISPLAY", NULL}, {"xvimagesink", "DISPLAY", NULL},
+    {"ximagesink", "DISPLAY", NULL},          {"glimagesink", "DISPLAY", NULL},
+    {"kmssink", NULL, "/dev/dri/card0"},
+};
+
+static bool works(const char *name)
 {
-    if (o->kind == TRO_DISPLAY_WINDOW)
-        return g_strdup_printf("appsrc name=in is-live=true format=time max-buffers=%d max-bytes=0 "
-                               "leaky-type=downstream ! videoconvert ! autovideosink sync=false",
-                               N_WINDOW);
-    return g_strdup_printf("appsrc name=in is-live=true format=time max-buffers=%d max-bytes=0 "
-                           "leaky-type=downstream ! x264enc tune=zerolatency "
-                           "speed-preset=ultrafast bitrate=%d key-int-max=%d threads=1 "
-                           "sliced-threads=false ! h264parse ! matroskamux ! filesink name=to",
-                           N_FILE, o->bitrate_kbps, (int)(o->fps * 2) + 1);
+    GstElement *const element = gst_element_factory_make(name, NULL);
+    if (!element)
+        return false;
+    gst_object_ref_sink(element);
+    const bool is_ready = gst_element_set_state(element, GST_STATE_READY) !=
+                          GST_STATE_CHANGE_FAILURE;
+    gst_element_set_state(element, GST_STATE_NULL);
+    gst_object_unref(element);
+    return is_ready;
 }
 
-/* autovideosink only warns where there is no display, and shows nothing. */
-static int check_window(GstElement *pipeline, struct tro_err *err)
+static const char *find_window(void)
 {
-    GstBus *const bus = gst_element_get_bus(pipeline);
-    GstMessage *const message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR);
-    gst_object_unref(bus);
-    if (!message)
-        return 0;
-    gst_message_unref(message);
-    return tro_fail(err, TRO_E_DEVICE,
-                    "there is no window to show video in: is DISPLAY or "
-                    "WAYLAND_DISPLAY set? 'none' needs no window");
+    for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+        const bool is_there = windows[i].variable ? getenv(windows[i].variable) != NULL
+                                                  : access(windows[i].device, R_OK | W_OK) == 0;
+        if (is_there && works(windows[i].element))
+            return windows[i].element;
+    }
+    return NULL;
+}
+
+static gchar *text_of(const struct tro_sink_opts *o, struct tro_err *err)
+{
+    if (o->kind == TRO_DISPLAY_FILE)
+        return g_strdup_printf(
+            "appsrc name=in is-live=true format=time max-buffers=%d max-bytes=0 "
+            "leaky-type=downstream ! x264enc tune=zerolatency speed-preset=ultrafast bitrate=%d "
+            "key-int-max=%d threads=1 sliced-threads=false ! h264parse ! matroskamux ! "
+            "filesink name=to",
+            N_FILE, o->bitrate_kbps, (int)(o->fps * 2) + 1);
+    const char *const window = find_window();
+    if (window)
+        return g_strdup_printf("appsrc name=in is-live=true format=time max-buffers=%d max-bytes=0 "
+                               "leaky-type=downstream ! videoconvert ! videoscale ! %s sync=false",
+                               N_WINDOW, window);
+    tro_fail(err, TRO_E_DEVICE,
+             "there is no window to show video in: is DISPLAY or "
+             "WAYLAND_DISPLAY set? 'none' needs no window");
+    return NULL;
 }
 
 static int open_pipe(struct tro_sink *s, const struct tro_sink_opts *o, struct tro_err *err)
 {
-    gchar *const text = text_of(o);
-    s->pipeline = tro_pipe_launch(text, err);
+    gchar *const text = text_of(o, err);
+    s->pipeline = text ? tro_pipe_launch(text, err) : NULL;
     g_free(text);
     if (!s->pipeline)
         return TRO_E_DEVICE;
@@ -67,13 +96,11 @@ static int open_pipe(struct tro_sink *s, const struct tro_sink_opts *o, struct t
         gst_object_unref(to);
     }
     tro_pipe_set_time(s->pipeline, o->t0_ns);
-    if (gst_element_set_state(s->pipeline, GST_STATE_READY) == GST_STATE_CHANGE_FAILURE ||
-        gst_element_set_state(s->pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
-        if (!tro_pipe_has_failed(s->pipeline, err))
-            tro_fail(err, TRO_E_DEVICE, "it does not start");
-        return TRO_E_DEVICE;
-    }
-    return s->is_file ? 0 : check_window(s->pipeline, err);
+    if (gst_element_set_state(s->pipeline, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE)
+        return 0;
+    if (!tro_pipe_has_failed(s->pipeline, err))
+        tro_fail(err, TRO_E_DEVICE, "it does not start");
+    return TRO_E_DEVICE;
 }
 
 struct tro_sink *tro_sink_create(const struct tro_sink_opts *opts, struct tro_err *err)
