@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The encoder alone: stamps, keys, who uses it, one that fails, and what a blurred picture keeps. */
+/* The encoder alone: stamps, keys, who uses it, one that fails, what a blurred picture keeps. */
 #include "test.h"
 
 #ifdef TRO_HAVE_GSTREAMER

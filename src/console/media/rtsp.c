@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include "base/err.h"
 
+#define KEY_NS (INT64_C(2) * 1000000000) /* players join in between and ask for nothing */
+
 struct tro_rtsp {
     struct tro_encoder *burned;
     int64_t t0_ns;
@@ -22,6 +24,7 @@ struct tro_rtsp {
     GstAppSrc *in;        /* while somebody plays */
     GstCaps *caps;
     bool needs_key;
+    int64_t key_ns; /* the last one's capture */
 };
 
 /* In the encoder's thread. */
@@ -30,9 +33,12 @@ static void on_coded(void *ctx, const struct tro_coded *c)
     struct tro_rtsp *const r = ctx;
     pthread_mutex_lock(&r->lock);
     GstAppSrc *const in = r->in ? gst_object_ref(r->in) : NULL;
-    if (c->is_key)
+    if (c->is_key) {
         r->needs_key = false;
+        r->key_ns = c->captured_ns;
+    }
     const bool is_wanted = in && !r->needs_key;
+    const bool is_key_due = in && c->captured_ns - r->key_ns > KEY_NS;
     const bool has_new_caps = is_wanted && r->caps != c->caps;
     if (has_new_caps)
         gst_caps_replace(&r->caps, c->caps);
@@ -41,7 +47,7 @@ static void on_coded(void *ctx, const struct tro_coded *c)
         gst_app_src_set_caps(in, c->caps);
     if (is_wanted)
         gst_app_src_push_buffer(in, gst_buffer_ref(c->buffer));
-    else if (in)
+    if (in && (!is_wanted || is_key_due))
         tro_encoder_ask_key(r->burned);
     if (in)
         gst_object_unref(in);
