@@ -23,11 +23,22 @@ static uint32_t used_networks(const struct tro_spec *spec, int *n)
     return used;
 }
 
+static uint64_t lazy_facts(const struct tro_spec *spec)
+{
+    uint64_t looked_at = 0;
+    for (int i = 0; i < spec->n_conditions; i++)
+        looked_at |= spec->conditions[i].facts;
+    for (int i = 0; i < spec->n_facts; i++)
+        if (spec->facts[i].kind == TRO_FACT_RATE)
+            looked_at |= (uint64_t)1 << i | (uint64_t)1 << spec->facts[i].source;
+    return ~looked_at;
+}
+
 int tro_facts_init(struct tro_facts *f, const struct tro_spec *spec, struct tro_err *err)
 {
     int n;
     const uint32_t used = used_networks(spec, &n);
-    *f = (struct tro_facts){.spec = spec};
+    *f = (struct tro_facts){.spec = spec, .lazy = lazy_facts(spec)};
     f->newest = tro_calloc(n ? (size_t)n : 1, sizeof *f->newest);
     f->paths = tro_calloc(TRO_SPEC_MAX_FACTS, sizeof *f->paths);
     f->rates = tro_calloc(TRO_SPEC_MAX_FACTS, sizeof *f->rates);
@@ -490,10 +501,23 @@ static void find_all(struct tro_facts *f, int network)
     for (int i = 0; i < spec->n_places; i++)
         if (is_due(f, &f->places[i].basis, spec->places[i].networks, network))
             find_place(f, &spec->places[i], &f->places[i]);
-    for (int i = 0; i < spec->n_facts; i++)
-        if (spec->facts[i].kind == TRO_FACT_AGE ||
-            is_due(f, &f->facts[i].basis, spec->facts[i].networks, network))
+    for (int i = 0; i < spec->n_facts; i++) {
+        if (spec->facts[i].kind != TRO_FACT_AGE &&
+            !is_due(f, &f->facts[i].basis, spec->facts[i].networks, network))
+            continue;
+        if (f->lazy >> i & 1)
+            f->due |= (uint64_t)1 << i;
+        else
             find_fact(f, i);
+    }
+}
+
+void tro_facts_need(struct tro_facts *f, uint64_t facts)
+{
+    for (int i = 0; i < f->spec->n_facts; i++)
+        if (facts & f->due & (uint64_t)1 << i)
+            find_fact(f, i);
+    f->due &= ~facts;
 }
 
 bool tro_facts_put(struct tro_facts *f, const struct tro_findings *findings)

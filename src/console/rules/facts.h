@@ -41,6 +41,8 @@ struct tro_rate {
 
 struct tro_facts {
     const struct tro_spec *spec;
+    uint64_t lazy; /* bits of facts that no condition looks at: made when they are needed */
+    uint64_t due;  /* bits of those that are not what they were made of any more */
     struct tro_findings *newest; /* by network */
     bool has[TRO_BOARD_MAX_NETWORKS];
     uint64_t frame; /* the newest one */
@@ -54,6 +56,9 @@ struct tro_facts {
 /* finish must follow, whatever is returned. */
 int tro_facts_init(struct tro_facts *f, const struct tro_spec *spec, struct tro_err *err);
 void tro_facts_finish(struct tro_facts *f);
+
+/* Makes those of these facts (bits) that are due. */
+void tro_facts_need(struct tro_facts *f, uint64_t facts);
 
 /* False: of a network that no fact rests on, or not newer than what is there. */
 bool tro_facts_put(struct tro_facts *f, const struct tro_findings *findings);

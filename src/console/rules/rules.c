@@ -219,8 +219,9 @@ static enum truth test(struct tro_rules *r, int condition)
 
 /* ---- rules ---------------------------------------------------------------------------------- */
 
-static bool is_shown_known(const struct tro_rules *r, const struct tro_spec_rule *rule)
+static bool is_shown_known(struct tro_rules *r, const struct tro_spec_rule *rule)
 {
+    tro_facts_need(&r->facts, rule->shown_facts);
     for (int i = 0; i < r->spec.n_facts; i++)
         if (rule->shown_facts >> i & 1 && r->facts.facts[i].basis.status != TRO_FACT_KNOWN)
             return false;
@@ -230,7 +231,7 @@ static bool is_shown_known(const struct tro_rules *r, const struct tro_spec_rule
     return true;
 }
 
-static enum tro_rule_state judge(const struct tro_rules *r, int i)
+static enum tro_rule_state judge(struct tro_rules *r, int i)
 {
     const struct tro_spec_rule *const rule = &r->spec.rules[i];
     const struct rule_now *const now = &r->rules[i];
@@ -352,7 +353,8 @@ int tro_rules_n(const struct tro_rules *r)
 struct tro_rule_info tro_rules_info(const struct tro_rules *r, int rule)
 {
     const struct tro_spec_rule *const spec = &r->spec.rules[rule];
-    const uint64_t facts = spec->reason_facts | spec->bar_facts | spec->shown_facts;
+    const uint64_t facts = (spec->reason_facts | spec->bar_facts | spec->shown_facts) &
+                           ~r->facts.due;
     struct tro_rule_info info = {
         .name = spec->name, .state = r->rules[rule].state, .n_begun = r->rules[rule].n_begun};
     for (int i = 0; i < r->spec.n_facts && info.state == TRO_RULE_INSUFFICIENT; i++) {
