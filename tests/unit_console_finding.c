@@ -429,6 +429,19 @@ TEST(finding_rows_are_the_map)
 }
 
 /* What the page gets stays within a message of a data channel, however busy the map is. */
+TEST(finding_json_for_the_page)
+{
+    struct tro_findings *const f = make();
+    char *const text = json_of(f, TRO_PLANES_SMALL, 0);
+    CHECK_HAS(text, "\"map\": {\"width\": 8,\"height\": 4,\"rows\": "
+                    "\"AQIIAwICAQMCAwCAgQECCA==\"}");
+    CHECK_HAS(text, "\"grid\": {\"width\": 4,\"height\": 2,\"near\": 10,\"far\": 17,\"steps\": "
+                    "\"ASVKbpIA2/8=\"}");
+    CHECK(!strstr(text, "area_px"));
+    tro_free(text);
+    end(f);
+}
+
 TEST(finding_json_for_the_page_is_bounded)
 {
     struct tro_findings *const f = make();
@@ -450,7 +463,7 @@ TEST(finding_json_for_the_page_is_bounded)
     CHECK(strlen(text) < 61440);
     CHECK_HAS(text, "\"cut\": true");
     CHECK_HAS(text, "\"map\": {\"width\": 128,\"height\": 64,\"rows\": ");
-    CHECK_HAS(text, "\"grid\": {\"width\": 32,\"height\": 32,");
+    CHECK_HAS(text, "\"grid\": {\"width\": 32,\"height\": 32,\"near\": 0,\"far\": 0,\"steps\": ");
     tro_free(text);
     free(labels);
     end(f);

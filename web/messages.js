@@ -29,7 +29,8 @@ const SHAPES = {
   frame: (m) => areFinite(m.id, m.rtp, m.at),
   findings: (m) => areFinite(m.frame) && isText(m.network) && isList(m.items, isItem)
     && isPlane(m.map, 'rows', (map) => isWhole(map.rows))
-    && isPlane(m.grid, 'mm', (grid) => isWhole(grid.mm)),
+    && isPlane(m.grid, 'steps', (grid) => areFinite(grid.near, grid.far)
+      && isWhole(grid.steps)),
   hello: (m) => isText(m.name),
   sentence: (m) => isSentence(m),
   mark: (m) => isText(m.id) && MARKS.includes(m.kind) && arePoints(m.points)

@@ -61,6 +61,28 @@ export function labelsOf(map) {
   return labels;
 }
 
+// Twice as wide and high, with corners cut where two neighbours agree (Scale2x).
+export function doubled(labels, width, height) {
+  const out = new Uint8Array(4 * labels.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = y * width + x;
+      const own = labels[at];
+      const up = y > 0 ? labels[at - width] : own;
+      const down = y + 1 < height ? labels[at + width] : own;
+      const left = x > 0 ? labels[at - 1] : own;
+      const right = x + 1 < width ? labels[at + 1] : own;
+      const to = 4 * y * width + 2 * x;
+      const cut = up !== down && left !== right;
+      out[to] = cut && left === up ? left : own;
+      out[to + 1] = cut && up === right ? right : own;
+      out[to + 2 * width] = cut && left === down ? left : own;
+      out[to + 2 * width + 1] = cut && down === right ? right : own;
+    }
+  }
+  return out;
+}
+
 const present = new WeakMap();
 
 // Labels that a map has, each once.
@@ -97,11 +119,12 @@ export function maskPicture(map, names, isChosen, key) {
   const known = painted.get(map);
   if (known?.key === key)
     return known.canvas;
-  const labels = remembered(unpacked, map, () => labelsOf(map));
+  const labels = doubled(remembered(unpacked, map, () => labelsOf(map)), map.width, map.height);
+  const width = 2 * map.width;
   const tints = names.map((name) => (isChosen(name) ? colourOf(name) : null));
-  const canvas = picture(map.width, map.height, (at) => {
+  const canvas = picture(width, 2 * map.height, (at) => {
     const tint = tints[labels[at]];
-    return tint && [...tint, 255 * (isEdge(labels, at, map.width) ? EDGE : FILL)];
+    return tint && [...tint, 255 * (isEdge(labels, at, width) ? EDGE : FILL)];
   });
   painted.set(map, { key, canvas });
   return canvas;
@@ -109,10 +132,10 @@ export function maskPicture(map, names, isChosen, key) {
 
 export function depthOf(grid) {
   return remembered(unpacked, grid, () => {
-    const bytes = bytesOf(grid.mm);
+    const bytes = bytesOf(grid.steps);
     const mm = new Float32Array(grid.width * grid.height);
     for (let i = 0; i < mm.length; i++)
-      mm[i] = (bytes[2 * i] + 256 * bytes[2 * i + 1]) / 100;
+      mm[i] = bytes[i] > 0 ? grid.near + (bytes[i] - 1) * (grid.far - grid.near) / 254 : 0;
     return mm;
   });
 }

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 from PIL import Image
 
-MAP = (160, 90)
+MAP = (128, 72)
 GRID = (32, 18)
 LABELS = [('outside', '#000000'), ('abdominal-wall', '#b270d6'), ('liver', '#d64040'),
           ('gallbladder', '#40c860'), ('fat', '#f0cc30'), ('bowel', '#ff8cb4'),
@@ -77,7 +77,9 @@ def findings(folder, line):
         {'network': 'landmarks', 'items': points},
         {'network': 'depth', 'items': [], 'grid': {
             'width': GRID[0], 'height': GRID[1],
-            'mm': base64.b64encode(depth.astype('<u2').tobytes()).decode()}}]
+            'near': 0, 'far': 254, 'steps': base64.b64encode(np.where(
+                depth > 0, np.clip(depth // 100 + 1, 1, 255), 0).astype(np.uint8).tobytes())
+            .decode()}}]
 
 
 def main():

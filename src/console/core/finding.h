@@ -132,8 +132,8 @@ int tro_findings_read(struct tro_findings *f, const uint8_t *bytes, size_t n, st
 /* Map and grid in JSON. */
 enum tro_findings_planes {
     TRO_PLANES_NONE,
-    TRO_PLANES_SMALL, /* for the page: the map in rows, halved until it has at most 20 kB, without
-                         the items of its masks; the grid shrunk to at most 32 columns */
+    TRO_PLANES_SMALL, /* for the page: the map in rows, shrunk to at most 128 columns and 20 kB,
+                         without the items of its masks; the grid in steps, at most 32 columns */
     TRO_PLANES_EXACT  /* for records: as they are; times in ns and the frame's size as well */
 };
 

@@ -9,6 +9,7 @@
 
 /* Items, map and grid of the page stay within a message of 60 kB; what usually comes is far
  * smaller, so that it crosses a long line that loses packets in one go (four packets or so). */
+#define SMALL_MAP_COLUMNS 128
 #define SMALL_MAP_BYTES 20000
 #define SMALL_COLUMNS 32
 
@@ -101,7 +102,7 @@ static void put_run(struct tro_buf *out, const struct tro_run *run)
 static void put_rows(struct tro_json *j, const struct tro_findings *f)
 {
     struct tro_buf bytes = {0};
-    int step = 1;
+    int step = (f->map_width + SMALL_MAP_COLUMNS - 1) / SMALL_MAP_COLUMNS;
     for (; !tro_findings_rows(f, step, SMALL_MAP_BYTES, &bytes); step *= 2)
         bytes.n = 0;
     tro_json_object_begin(j, "map");
@@ -125,20 +126,49 @@ static void put_runs(struct tro_json *j, const struct tro_findings *f)
     tro_buf_finish(&bytes);
 }
 
-static void put_grid(struct tro_json *j, const struct tro_findings *f, bool is_small)
+static void put_grid(struct tro_json *j, const struct tro_findings *f)
 {
     struct tro_buf bytes = {0};
-    const int step = is_small ? (f->grid_width + SMALL_COLUMNS - 1) / SMALL_COLUMNS : 1;
+    for (int i = 0; i < f->grid_width * f->grid_height; i++)
+        tro_buf_u16(&bytes, f->grid[i]);
+    tro_json_object_begin(j, "grid");
+    tro_json_int(j, "width", f->grid_width);
+    tro_json_int(j, "height", f->grid_height);
+    put_base64(j, "mm", &bytes);
+    tro_json_object_end(j);
+    tro_buf_finish(&bytes);
+}
+
+static uint16_t grid_at(const struct tro_findings *f, int step, int x, int y)
+{
+    return f->grid[tro_findings_sample(y, step, f->grid_height) * f->grid_width +
+                   tro_findings_sample(x, step, f->grid_width)];
+}
+
+/* For the page: a byte each, 0 where nothing is known, else 1 to 255 from near to far. */
+static void put_steps(struct tro_json *j, const struct tro_findings *f)
+{
+    struct tro_buf bytes = {0};
+    const int step = (f->grid_width + SMALL_COLUMNS - 1) / SMALL_COLUMNS;
     const int width = (f->grid_width + step - 1) / step;
     const int height = (f->grid_height + step - 1) / step;
-    for (int i = 0; i < width * height; i++)
-        tro_buf_u16(&bytes,
-                    f->grid[tro_findings_sample(i / width, step, f->grid_height) * f->grid_width +
-                            tro_findings_sample(i % width, step, f->grid_width)]);
+    int near = UINT16_MAX, far = 0;
+    for (int i = 0; i < width * height; i++) {
+        const int depth = grid_at(f, step, i % width, i / width);
+        near = depth && depth < near ? depth : near;
+        far = depth > far ? depth : far;
+    }
+    const int span = far > near ? far - near : 1;
+    for (int i = 0; i < width * height; i++) {
+        const int depth = grid_at(f, step, i % width, i / width);
+        tro_buf_u8(&bytes, depth ? (uint8_t)(1 + ((depth - near) * 254 + span / 2) / span) : 0);
+    }
     tro_json_object_begin(j, "grid");
     tro_json_int(j, "width", width);
     tro_json_int(j, "height", height);
-    put_base64(j, "mm", &bytes);
+    tro_json_number(j, "near", (far ? near : 0) / 100.0);
+    tro_json_number(j, "far", far / 100.0);
+    put_base64(j, "steps", &bytes);
     tro_json_object_end(j);
     tro_buf_finish(&bytes);
 }
@@ -179,6 +209,8 @@ void tro_findings_json(const struct tro_findings *f, const struct tro_finding_na
         put_rows(j, f);
     else if (planes == TRO_PLANES_EXACT && f->n_runs)
         put_runs(j, f);
-    if (planes != TRO_PLANES_NONE && f->grid_width)
-        put_grid(j, f, planes == TRO_PLANES_SMALL);
+    if (planes == TRO_PLANES_SMALL && f->grid_width)
+        put_steps(j, f);
+    else if (planes == TRO_PLANES_EXACT && f->grid_width)
+        put_grid(j, f);
 }
