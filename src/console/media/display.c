@@ -23,7 +23,7 @@ struct tro_display_path {
     GstBufferPool *painted;
     struct tro_sink *sinks[TRO_MAX_DISPLAYS];
     int n_sinks;
-    uint8_t *cells; /* for the blur */
+    void *scratch; /* for the blur */
     struct tro_paint *painter;
     struct tro_board_view *view;       /* NULL, both: there is no board */
     int64_t looked_ns, looked_wall_ns; /* of the view */
@@ -72,7 +72,7 @@ static GstBuffer *paint(struct tro_display_path *d, GstBuffer *from, bool is_blu
     struct tro_stamp stamp = tro_pipe_stamp(from);
     gst_buffer_extract(from, 0, map.data, map.size);
     if (is_blurred)
-        tro_nv12_blur(map.data, d->form.width, d->form.height, d->cells);
+        tro_nv12_blur(map.data, d->form.width, d->form.height, d->scratch);
     if (d->painter)
         tro_paint_picture(d->painter, d->view, d->looked_ns, d->looked_wall_ns, map.data);
     if (d->opts.media->has_mark)
@@ -222,11 +222,11 @@ struct tro_display_path *tro_display_create(const struct tro_display_opts *opts,
     pthread_condattr_destroy(&monotonic);
     pthread_cond_init(&d->wake, NULL);
     pthread_mutex_init(&d->lock, NULL);
-    d->cells = tro_malloc(tro_nv12_n_cells(d->form.width, d->form.height));
+    d->scratch = tro_malloc(tro_nv12_blur_bytes(d->form.width, d->form.height));
     d->painted = tro_pipe_pool(tro_frame_n_bytes(&d->form), err);
-    if (d->cells && d->painted && make_painter(d, err) == 0 && make_sinks(d, err) == 0)
+    if (d->scratch && d->painted && make_painter(d, err) == 0 && make_sinks(d, err) == 0)
         return d;
-    if (!d->cells)
+    if (!d->scratch)
         tro_fail_nomem(err);
     tro_display_destroy(d);
     return NULL;
@@ -263,7 +263,7 @@ void tro_display_destroy(struct tro_display_path *d)
     tro_paint_destroy(d->painter);
     if (d->view)
         tro_board_view_destroy(d->view);
-    tro_free(d->cells);
+    tro_free(d->scratch);
     pthread_cond_destroy(&d->answered);
     pthread_cond_destroy(&d->wake);
     pthread_mutex_destroy(&d->lock);

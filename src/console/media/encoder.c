@@ -53,7 +53,7 @@ struct tro_encoder {
     pthread_mutex_t listening; /* of the next, held while they are called */
     struct listener listeners[MAX_LISTENERS];
     GstBufferPool *blurred;
-    uint8_t *cells;
+    void *scratch; /* for the blur */
     atomic_int n_users;
     atomic_int candidate; /* -1: opts.first */
     atomic_uint_fast64_t n_encoded, n_lost;
@@ -131,7 +131,7 @@ static GstFlowReturn on_sample(GstAppSink *sink, gpointer ctx)
     return GST_FLOW_OK;
 }
 
-/* ---- blur, in the encoder's thread ------------------------------------------------------ */
+/* ---- what goes in, in the encoder's thread ---------------------------------------------- */
 
 static GstBuffer *blur(struct tro_encoder *e, GstBuffer *from)
 {
@@ -143,7 +143,7 @@ static GstBuffer *blur(struct tro_encoder *e, GstBuffer *from)
     }
     struct tro_stamp stamp = tro_pipe_stamp(from);
     gst_buffer_extract(from, 0, map.data, map.size);
-    tro_nv12_blur(map.data, e->opts.form.width, e->opts.form.height, e->cells);
+    tro_nv12_blur(map.data, e->opts.form.width, e->opts.form.height, e->scratch);
     if (e->opts.has_mark)
         tro_timemark_write(&e->opts.form, map.data, (uint32_t)stamp.frame);
     gst_buffer_unmap(to, &map);
@@ -156,6 +156,10 @@ static GstPadProbeReturn on_picture(GstPad *pad, GstPadProbeInfo *info, gpointer
 {
     (void)pad;
     struct tro_encoder *const e = ctx;
+    static _Thread_local bool is_raised;
+    if (!is_raised)
+        tro_pipe_raise_thread("encode");
+    is_raised = true;
     GstBuffer *const from = GST_PAD_PROBE_INFO_BUFFER(info);
     if (!tro_pipe_stamp(from).is_blurred)
         return GST_PAD_PROBE_OK;
@@ -314,14 +318,14 @@ struct tro_encoder *tro_encoder_create(const struct tro_encoder_opts *opts, stru
     pthread_mutex_init(&e->lock, NULL);
     pthread_mutex_init(&e->listening, NULL);
     pthread_cond_init(&e->wake, NULL);
-    e->cells = tro_malloc(tro_nv12_n_cells(opts->form.width, opts->form.height));
+    e->scratch = tro_malloc(tro_nv12_blur_bytes(opts->form.width, opts->form.height));
     e->blurred = tro_pipe_pool(tro_frame_n_bytes(&e->opts.form), err);
-    if (e->cells && e->blurred && open_next(e, err) == 0 &&
+    if (e->scratch && e->blurred && open_next(e, err) == 0 &&
         pthread_create(&e->thread, NULL, mend, e) == 0) {
         e->is_thread_started = true;
         return e;
     }
-    if (!e->cells)
+    if (!e->scratch)
         tro_fail_nomem(err);
     tro_encoder_destroy(e);
     return NULL;
@@ -342,7 +346,7 @@ void tro_encoder_destroy(struct tro_encoder *e)
         gst_buffer_pool_set_active(e->blurred, FALSE);
         gst_object_unref(e->blurred);
     }
-    tro_free(e->cells);
+    tro_free(e->scratch);
     pthread_cond_destroy(&e->wake);
     pthread_mutex_destroy(&e->listening);
     pthread_mutex_destroy(&e->lock);

@@ -2,6 +2,7 @@
 #include "console/media/nv12.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- colours --------------------------------------------------------------------------- */
 
@@ -130,85 +131,138 @@ static int n_blocks(int length, int block)
     return (length + block - 1) / block;
 }
 
-size_t tro_nv12_n_cells(int width, int height)
-{
-    const int block = block_of(width);
-    return (size_t)n_blocks(width, block) * (size_t)n_blocks(height, block);
-}
+#define LANES 16
+typedef uint8_t bytes16 __attribute__((vector_size(LANES)));
+typedef uint16_t words16 __attribute__((vector_size(LANES * 2)));
 
-/* A plane of `pixel` bytes a pixel, of which one is looked at. */
+/* A plane of `pixel` bytes a pixel, of which all are looked at, each for itself. */
 struct plane {
     uint8_t *bytes;
-    int width, height, pixel, stride;
+    int width, height, pixel, stride, block;
 };
 
-static void mean_blocks(const struct plane *p, int block, uint8_t *cells)
+/* What the blur works in. */
+struct blur_rows {
+    uint16_t *sums;         /* of the columns of a row of blocks */
+    uint8_t *upper, *lower; /* rows of blocks at the width of the picture */
+    uint8_t *cells;
+};
+
+/* Columns of up to 205 rows, which fit 16 bits. */
+static void sum_columns(const struct plane *p, int y0, int y1, uint16_t *sums)
 {
-    const int nx = n_blocks(p->width, block);
-    for (int y0 = 0; y0 < p->height; y0 += block)
-        for (int i = 0; i < nx; i++) {
-            const int x0 = i * block, x1 = x0 + block < p->width ? x0 + block : p->width;
-            const int y1 = y0 + block < p->height ? y0 + block : p->height;
-            uint32_t sum = 0;
-            for (int y = y0; y < y1; y++) {
-                const uint8_t *const row = p->bytes + (ptrdiff_t)y * p->stride;
-                for (int x = x0; x < x1; x++)
-                    sum += row[x * p->pixel];
-            }
-            const uint32_t n = (uint32_t)((y1 - y0) * (x1 - x0));
-            *cells++ = (uint8_t)((sum + n / 2) / n);
+    memset(sums, 0, (size_t)p->stride * sizeof(*sums));
+    for (int y = y0; y < y1; y++) {
+        const uint8_t *const row = p->bytes + (ptrdiff_t)y * p->stride;
+        int x = 0;
+        for (; x + LANES <= p->stride; x += LANES) {
+            bytes16 from;
+            words16 sum;
+            memcpy(&from, row + x, sizeof(from));
+            memcpy(&sum, sums + x, sizeof(sum));
+            sum += __builtin_convertvector(from, words16);
+            memcpy(sums + x, &sum, sizeof(sum));
         }
-}
-
-#define PART 16 /* bits of parts of values */
-
-/* A row of the blocks' own height between two rows of blocks. */
-static uint32_t cell_at(const uint8_t *a, const uint8_t *b, int i, uint32_t second)
-{
-    return a[i] * ((1u << PART) - second) + b[i] * second;
-}
-
-/* From one block's middle to the next one's in equal steps; flat before the first middle and behind
- * the last one. */
-static void fill_row(uint8_t *row, const struct plane *p, int block, const uint8_t *a,
-                     const uint8_t *b, uint32_t second)
-{
-    const int nx = n_blocks(p->width, block);
-    int x = 0;
-    for (int i = -1; i < nx; i++) {
-        const uint32_t left = cell_at(a, b, i < 0 ? 0 : i, second);
-        const uint32_t right = cell_at(a, b, i + 1 < nx ? i + 1 : nx - 1, second);
-        const int end = i * block + block + block / 2;
-        const int32_t step = ((int32_t)right - (int32_t)left) / block;
-        uint32_t value = left + (uint32_t)(step / 2) + (1u << (PART - 1));
-        for (; x < end && x < p->width; x++, value += (uint32_t)step)
-            row[x * p->pixel] = (uint8_t)(value >> PART);
+        for (; x < p->stride; x++)
+            sums[x] = (uint16_t)(sums[x] + row[x]);
     }
 }
 
-static void fill_between(const struct plane *p, int block, const uint8_t *cells)
+static void mean_blocks(const struct plane *p, const struct blur_rows *r)
 {
-    const int nx = n_blocks(p->width, block), ny = n_blocks(p->height, block);
+    const int nx = n_blocks(p->width, p->block);
+    uint8_t *cell = r->cells;
+    for (int y0 = 0; y0 < p->height; y0 += p->block) {
+        const int y1 = y0 + p->block < p->height ? y0 + p->block : p->height;
+        sum_columns(p, y0, y1, r->sums);
+        for (int i = 0; i < nx * p->pixel; i++) {
+            const int x0 = i / p->pixel * p->block;
+            const int x1 = x0 + p->block < p->width ? x0 + p->block : p->width;
+            const uint32_t n = (uint32_t)((y1 - y0) * (x1 - x0));
+            uint32_t sum = n / 2;
+            for (int x = x0; x < x1; x++)
+                sum += r->sums[x * p->pixel + i % p->pixel];
+            *cell++ = (uint8_t)(sum / n);
+        }
+    }
+}
+
+/* A row of blocks at the width of the picture: from one block's middle to the next one's in equal
+ * steps, flat before the first middle and behind the last one. */
+static void widen(const struct plane *p, const uint8_t *cells, uint8_t *row)
+{
+    const int nx = n_blocks(p->width, p->block), block = p->block;
+    for (int c = 0; c < p->pixel; c++) {
+        int x = 0;
+        for (int i = -1; i < nx; i++) {
+            const int left = cells[(i < 0 ? 0 : i) * p->pixel + c];
+            const int right = cells[(i + 1 < nx ? i + 1 : nx - 1) * p->pixel + c];
+            const int end = (i + 1) * block + block / 2, step = (right - left) * 65536 / block;
+            int value = left * 65536 + step / 2 + (1 << 15);
+            /* The first stretch is half a block long, and flat. */
+            for (; x < end && x < p->width; x++, value += step)
+                row[x * p->pixel + c] = (uint8_t)(value >> 16);
+        }
+    }
+}
+
+/* part: of the lower one, in 1 / 256. */
+static void mix_rows(const uint8_t *upper, const uint8_t *lower, uint16_t part, uint8_t *to, int n)
+{
+    const uint16_t rest = (uint16_t)(256 - part);
+    int x = 0;
+    for (; x + LANES <= n; x += LANES) {
+        bytes16 a, b;
+        memcpy(&a, upper + x, sizeof(a));
+        memcpy(&b, lower + x, sizeof(b));
+        const words16 sum = __builtin_convertvector(a, words16) * rest +
+                            __builtin_convertvector(b, words16) * part + 128;
+        const bytes16 mixed = __builtin_convertvector(sum >> 8, bytes16);
+        memcpy(to + x, &mixed, sizeof(mixed));
+    }
+    for (; x < n; x++)
+        to[x] = (uint8_t)((upper[x] * rest + lower[x] * part + 128) >> 8);
+}
+
+static void fill_between(const struct plane *p, const struct blur_rows *r)
+{
+    const int ny = n_blocks(p->height, p->block);
+    const int n_row = n_blocks(p->width, p->block) * p->pixel;
+    int at = -1;
     for (int y = 0; y < p->height; y++) {
         /* Halves of pixels from the first block's middle. */
-        const int from_middle = 2 * y + 1 - block > 0 ? 2 * y + 1 - block : 0;
-        const int first = from_middle / (2 * block);
-        const int second = first + 1 < ny ? first + 1 : first;
-        const uint32_t part = (uint32_t)(from_middle % (2 * block) << PART) / (2 * (uint32_t)block);
-        fill_row(p->bytes + (ptrdiff_t)y * p->stride, p, block, cells + (ptrdiff_t)first * nx,
-                 cells + (ptrdiff_t)second * nx, part);
+        const int from_middle = 2 * y + 1 - p->block > 0 ? 2 * y + 1 - p->block : 0;
+        const int first = from_middle / (2 * p->block);
+        if (first != at) {
+            widen(p, r->cells + (ptrdiff_t)first * n_row, r->upper);
+            widen(p, r->cells + (ptrdiff_t)(first + 1 < ny ? first + 1 : first) * n_row, r->lower);
+            at = first;
+        }
+        const int part = from_middle % (2 * p->block) * 128 / p->block;
+        mix_rows(r->upper, r->lower, (uint16_t)part, p->bytes + (ptrdiff_t)y * p->stride,
+                 p->stride);
     }
 }
 
-void tro_nv12_blur(uint8_t *nv12, int width, int height, uint8_t *cells)
+size_t tro_nv12_blur_bytes(int width, int height)
 {
     const int block = block_of(width);
-    uint8_t *const chroma = nv12 + (size_t)width * (size_t)height;
-    const struct plane planes[3] = {{nv12, width, height, 1, width},
-                                    {chroma, width / 2, height / 2, 2, width},
-                                    {chroma + 1, width / 2, height / 2, 2, width}};
-    for (int i = 0; i < 3; i++) {
-        mean_blocks(&planes[i], i == 0 ? block : block / 2, cells);
-        fill_between(&planes[i], i == 0 ? block : block / 2, cells);
+    const size_t n_cells = (size_t)n_blocks(width, block) * (size_t)n_blocks(height, block);
+    return (size_t)width * (sizeof(uint16_t) + 2) + 2 * n_cells;
+}
+
+void tro_nv12_blur(uint8_t *nv12, int width, int height, void *scratch)
+{
+    const int block = block_of(width);
+    struct blur_rows r = {.sums = scratch};
+    r.upper = (uint8_t *)(r.sums + width);
+    r.lower = r.upper + width;
+    r.cells = r.lower + width;
+    const struct plane planes[2] = {
+        {nv12, width, height, 1, width, block},
+        {nv12 + (size_t)width * (size_t)height, width / 2, height / 2, 2, width, block / 2}};
+    for (int i = 0; i < 2; i++) {
+        mean_blocks(&planes[i], &r);
+        fill_between(&planes[i], &r);
     }
 }

@@ -20,8 +20,8 @@ void tro_nv12_to_rgb(const struct tro_frame_form *form, const uint8_t *nv12, uin
 
 /* So that nobody is known again: means of blocks (a fortieth of the width, 16 pixels or more),
  * then a mean over one block's width and height, which is linear between the blocks' middles.
- * n_cells: how many there are, of which `cells` holds three bytes each. */
-size_t tro_nv12_n_cells(int width, int height);
-void tro_nv12_blur(uint8_t *nv12, int width, int height, uint8_t *cells);
+ * scratch: tro_nv12_blur_bytes, of malloc's alignment. */
+size_t tro_nv12_blur_bytes(int width, int height);
+void tro_nv12_blur(uint8_t *nv12, int width, int height, void *scratch);
 
 #endif
