@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "console/daemon/console.h"
 #include "console/daemon/guide.h"
 #include "console/daemon/headless.h"
 #include "console/rules/config.h"
 
 struct trocard {
-    const char *config, *source, *json, *trial, *record, *replay;
+    const char *config, *source, *json, *trial, *trace, *record, *replay;
     double trial_after_s;
     long long n_frames;
     bool checks, has_no_media, helps;
@@ -26,6 +27,7 @@ struct trocard {
     X("no-media", 'm', "", "without capture, display and encoder: source of kind frames alone") \
     X("frames", 'n', "N", "end after so many frames")                                           \
     X("json", 'j', "FILE", "write what was measured")                                           \
+    X("trace", 'r', "FILE", "at the end, stages of the last 10 seconds (Perfetto)")             \
     X("trial", 't', "PLAN[@S]",                                                                 \
       "with --no-media: load one more plan after S (5) seconds, to run "                        \
       "at the lowest priority beside the others")                                               \
@@ -94,6 +96,9 @@ static int take_option(struct trocard *t, int letter, char *argument, struct tro
     case 'j':
         t->json = argument;
         return 0;
+    case 'r':
+        t->trace = argument;
+        return 0;
     case 't':
         return parse_trial(t, argument, err);
     case 'o':
@@ -135,7 +140,9 @@ static int run(const struct trocard *t, const struct tro_config *c, struct tro_e
         return tro_headless_check(c, err);
     if (t->has_no_media)
         return tro_headless_run(c, &opts, err);
-    return tro_fail(err, TRO_E_UNSUPPORTED, "expected --no-media or --check");
+    const struct tro_console_opts console = {
+        .n_frames = (uint64_t)t->n_frames, .json = t->json, .record = t->record, .trace = t->trace};
+    return tro_console_run(c, &console, err);
 }
 
 static int open_and_run(const struct trocard *t, struct tro_err *err)

@@ -78,21 +78,44 @@ static void print_sentence(const struct tro_guide *g, enum tro_rules_event event
                 g->sentence.text[g->config->language]);
 }
 
-void tro_guide_put(struct tro_guide *g, const struct tro_findings *f, FILE *say)
+/* With the lock held. */
+static enum tro_rules_event take(struct tro_guide *g, const struct tro_findings *f)
 {
     enum tro_rules_event event = TRO_RULES_SAME;
-    if (f->network < 0 || f->network >= g->config->n_networks)
-        return;
-    pthread_mutex_lock(&g->lock);
     tro_findings_copy(&g->findings, f);
     tro_tracker_update(g->tracker, &g->findings);
     if (g->rules)
         event = tro_rules_feed(g->rules, &g->findings, &g->sentence);
     if (g->recorder)
         tro_recorder_put(g->recorder, &g->findings, event, &g->sentence);
+    return event;
+}
+
+enum tro_rules_event tro_guide_take(struct tro_guide *g, const struct tro_findings *f,
+                                    struct tro_findings *tracked, struct tro_sentence *now)
+{
+    pthread_mutex_lock(&g->lock);
+    const enum tro_rules_event event = take(g, f);
+    tro_findings_copy(tracked, &g->findings);
+    *now = g->sentence;
+    pthread_mutex_unlock(&g->lock);
+    return event;
+}
+
+void tro_guide_put(struct tro_guide *g, const struct tro_findings *f, FILE *say)
+{
+    if (f->network < 0 || f->network >= g->config->n_networks)
+        return;
+    pthread_mutex_lock(&g->lock);
+    const enum tro_rules_event event = take(g, f);
     if (say)
         print_sentence(g, event, say);
     pthread_mutex_unlock(&g->lock);
+}
+
+float tro_guide_delay_ms(const struct tro_guide *g)
+{
+    return tro_tracker_delay_ms(g->tracker);
 }
 
 int tro_guide_close(struct tro_guide *g, struct tro_err *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From findings to sentences, where no picture is shown: tracked, through the rules, onto a record
- * of the procedure (docs/rules.md).
+ * From findings to sentences: tracked, through the rules, onto a record of the procedure
+ * (docs/rules.md).
  */
 #ifndef TRO_CONSOLE_DAEMON_GUIDE_H
 #define TRO_CONSOLE_DAEMON_GUIDE_H
@@ -19,6 +19,14 @@ struct tro_guide;
 struct tro_guide *tro_guide_create(const struct tro_config *c,
                                    const struct tro_finding_names *names, const char *record,
                                    struct tro_err *err);
+
+/* Any thread. tracked: of tro_findings_init; now: the sentence that holds, as tro_rules_feed has
+ * it, id 0 without rules. */
+enum tro_rules_event tro_guide_take(struct tro_guide *g, const struct tro_findings *f,
+                                    struct tro_findings *tracked, struct tro_sentence *now);
+
+/* By which places that the tracker smooths are late. */
+float tro_guide_delay_ms(const struct tro_guide *g);
 
 /* Any thread. Sentences that begin, change or end are printed, a line each, to `say` unless it is
  * NULL. */

@@ -80,6 +80,25 @@ void tro_sentences_put(struct tro_sentences *s, const struct tro_sentence *sente
     pthread_mutex_unlock(&s->lock);
 }
 
+/* Places count back from the newest. */
+static const struct entry *entry_at(const struct tro_sentences *s, int back)
+{
+    return &s->entries[(s->newest + TRO_SENTENCES_KEPT - back) % TRO_SENTENCES_KEPT];
+}
+
+bool tro_sentences_find(struct tro_sentences *s, uint32_t id, struct tro_sentence *out)
+{
+    bool is_found = false;
+    pthread_mutex_lock(&s->lock);
+    for (int i = 0; i < s->n && !is_found; i++) {
+        is_found = entry_at(s, i)->sentence.id == id;
+        if (is_found)
+            *out = entry_at(s, i)->sentence;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return is_found;
+}
+
 void tro_sentences_json(struct tro_sentences *s, int64_t now_ns, const char *const *networks,
                         int n_networks, struct tro_json *j)
 {
@@ -87,8 +106,7 @@ void tro_sentences_json(struct tro_sentences *s, int64_t now_ns, const char *con
     tro_json_array_begin(j, "sentences");
     pthread_mutex_lock(&s->lock);
     for (int i = 0; i < s->n; i++) {
-        const int place = (s->newest + TRO_SENTENCES_KEPT - i) % TRO_SENTENCES_KEPT;
-        const struct entry *const e = &s->entries[place];
+        const struct entry *const e = entry_at(s, i);
         tro_sentence_object(&e->sentence, e->state, (float)(now_ns - e->sentence.seen_ns) / 1e6f,
                             networks, n_networks, false, j);
     }

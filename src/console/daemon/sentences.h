@@ -28,6 +28,9 @@ void tro_sentences_destroy(struct tro_sentences *s);
 void tro_sentences_put(struct tro_sentences *s, const struct tro_sentence *sentence,
                        enum tro_sentence_state state);
 
+/* The newest one of that id; false: it is not kept. */
+bool tro_sentences_find(struct tro_sentences *s, uint32_t id, struct tro_sentence *out);
+
 /* {"sentences": [...]}, the newest first; ages are of now_ns since the rule was last true. */
 void tro_sentences_json(struct tro_sentences *s, int64_t now_ns, const char *const *networks,
                         int n_networks, struct tro_json *j);

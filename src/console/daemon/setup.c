@@ -64,8 +64,9 @@ int tro_setup_open(struct tro_setup *s, const struct tro_config *c,
         .changed = calls->changed,
         .ctx = calls->ctx,
     };
-    opts.ring = s->ring = tro_ring_create(
-        &c->source.form, tro_supervisor_n_readers(&opts) + calls->n_more_readers, err);
+    s->first_reader = tro_supervisor_n_readers(&opts);
+    opts.ring = s->ring = tro_ring_create(&c->source.form, s->first_reader + calls->n_more_readers,
+                                          err);
     s->supervisor = s->ring ? tro_supervisor_create(&opts, err) : NULL;
     const int rc = s->supervisor ? tro_supervisor_start(s->supervisor, err) : err->status;
     if (rc < 0)

@@ -13,6 +13,7 @@ struct tro_setup {
     const struct tro_config *config;
     struct tro_ring *ring;
     struct tro_supervisor *supervisor;
+    int first_reader;                        /* of those beside the workers' */
     char device[TRO_CONFIG_MAX_WORKERS][16]; /* of each worker: "cpu", "cuda:0" */
 };
 
