@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-#   make            build/trocar and build/libtrocar.so
-#   make demo       set-up, build, and four networks at work on a synthetic operation, or on
-#                   PICTURES="a.png b.jpg"
+#   make            build/trocar, build/trocard and build/libtrocar.so
+#   make demo       set-up, build, and the console at work on a synthetic operation, until Ctrl-C:
+#                   prints the addresses of its pages; DEMO="--seconds 60" and the like
+#   make pictures   four networks at work on pictures of a synthetic operation, or on
+#                   PICTURES="a.png b.jpg", beside the truth and other engines
 #   make failure-modes   how the networks of models/ fail, a page: build/failure-modes/index.html;
 #                   FAILURE_MODES="--procedures 20" and the like make it larger
 #   make precision  what the networks of models/ lose and gain in integers, a table:
@@ -15,7 +17,7 @@
 #   make clean      removes what was built; "make distclean" also what set-up fetched
 FUZZ_SECONDS ?= 600
 
-.PHONY: all demo failure-modes precision check check-all check-gpu fuzz format docs clean distclean
+.PHONY: all demo pictures failure-modes precision check check-all check-gpu fuzz format docs clean distclean
 
 all:
 	@scripts/build.sh build
@@ -23,7 +25,12 @@ all:
 demo:
 	@scripts/setup-debian.sh build
 	@scripts/build.sh build
-	@scripts/demo.sh $(PICTURES)
+	@scripts/console.sh $(DEMO)
+
+pictures:
+	@scripts/setup-debian.sh build
+	@scripts/build.sh build
+	@scripts/pictures.sh $(PICTURES)
 
 failure-modes:
 	@scripts/setup-debian.sh build

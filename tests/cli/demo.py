@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration, "make demo": its figures against ones computed here, and its pictures."""
+"""Networks on pictures, "make pictures": its figures against ones computed here, and its pictures."""
 import json
 import os
 import re
@@ -469,15 +469,15 @@ def bad_records():
 
 @test
 def the_script_finds_its_parts():
-    """scripts/demo.sh works from any folder, with pictures named from there."""
+    """scripts/pictures.sh works from any folder, with pictures named from there."""
     os.makedirs('tree/build')
     os.makedirs('tree/scripts')
     os.symlink(os.path.join(ROOT, 'models'), 'tree/models')
-    shutil.copy(os.path.join(ROOT, 'scripts/demo.sh'), 'tree/scripts')
-    holds(run('tree/scripts/demo.sh', code=2).stderr, 'trocar-demo is missing')
+    shutil.copy(os.path.join(ROOT, 'scripts/pictures.sh'), 'tree/scripts')
+    holds(run('tree/scripts/pictures.sh', code=2).stderr, 'trocar-demo is missing')
     os.symlink(DEMO, 'tree/build/trocar-demo')
     Image.fromarray(numpy.full((24, 32, 3), 90, 'uint8')).save('p.png')
-    run('tree/scripts/demo.sh', 'p.png', env=NO_ORT)
+    run('tree/scripts/pictures.sh', 'p.png', env=NO_ORT)
     names = [f'endoscopy_{n}.{e}' for n in SHOWN for e in ('html', 'plan')]
     equal(sorted(os.listdir('tree/build/demo')), sorted([*names, 'overlay_000_p.png']))
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The demonstration:  scripts/demo.sh [OPTION...] [PICTURE...]
+# The demonstration:  scripts/pictures.sh [OPTION...] [PICTURE...]
 # Without pictures networks look at a synthetic operation and are then evaluated on what disturbs
 # such pictures. Overlays and pages go to build/demo, tables to standard output; --help tells the
 # options.
