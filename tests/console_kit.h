@@ -57,10 +57,15 @@ static inline void kit_fill(struct kit_scene *s, int64_t index, double fps)
     f->width = s->width;
     f->height = s->height;
     tro_findings_pack(f, s->frame.label, s->width, s->height);
-    f->grid_width = s->width;
-    f->grid_height = s->height;
-    for (int i = 0; i < s->width * s->height; i++)
-        f->grid[i] = (uint16_t)(s->frame.depth[i] * 100 + 0.5f);
+    int step = 1;
+    while (s->width / step * (s->height / step) > TRO_FINDINGS_MAX_GRID)
+        step++;
+    f->grid_width = s->width / step;
+    f->grid_height = s->height / step;
+    for (int i = 0; i < f->grid_width * f->grid_height; i++) {
+        const int y = i / f->grid_width * step + step / 2, x = i % f->grid_width * step + step / 2;
+        f->grid[i] = (uint16_t)(s->frame.depth[y * s->width + x] * 100 + 0.5f);
+    }
 }
 
 /* Frame `index`, its planes as far as asked for, and what they stand for as findings. */

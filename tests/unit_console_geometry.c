@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lengths and directions from findings: against exact geometry and against the simulator. */
 #include "console/core/geometry.h"
-#include "console_kit.h"
+#include "console_truth_kit.h"
 #include "test.h"
 
 #include <math.h>
@@ -368,68 +368,13 @@ TEST(geometry_path_goes_around)
 
 /* ---- against the simulator ------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return x < y ? -1 : x > y;
-}
-
-struct errors {
-    int n;
-    float mm[512];
-};
-
-static float quantile(struct errors *e, float share)
-{
-    qsort(e->mm, (size_t)e->n, sizeof(*e->mm), by_value);
-    return e->n ? e->mm[(int)((float)(e->n - 1) * share)] : NAN;
-}
-
-/* Distances of a hook's end to what is near it. */
-static void measure(const struct kit_scene *s, const struct tro_endoscopy_tool *tool,
-                    struct errors *of_tip, struct errors *of_place)
-{
-    const struct tro_findings *const f = &s->frame.findings;
-    const struct tro_geometry g = tro_geometry_default(s->width, s->height,
-                                                       tro_endoscopy_focal_length(s->e));
-    const struct tro_point3 tip = {tool->tip.mm[0], tool->tip.mm[1], tool->tip.mm[2]};
-    struct tro_point3 place;
-    if (!tool->tip.is_visible ||
-        tro_geometry_place_of(&g, f, f, BIT(TRO_ENDOSCOPY_TIP), tool->tip.x_px, tool->tip.y_px,
-                              &place) != TRO_EVIDENCE_ENOUGH)
-        return;
-    for (int o = 0; o < TRO_ENDOSCOPY_N_ORGANS; o++) {
-        float mm = 0;
-        const uint64_t organ = BIT(tro_endoscopy_organs[o]);
-        if (tool->distance_mm[o] > 15 ||
-            tro_geometry_surface_mm(&g, f, f, organ, &tip, &mm, NULL, NULL) != TRO_EVIDENCE_ENOUGH)
-            continue;
-        of_tip->mm[of_tip->n++] = fabsf(mm - tool->distance_mm[o]);
-        CHECK_INT(tro_geometry_surface_mm(&g, f, f, organ, &place, &mm, NULL, NULL),
-                  TRO_EVIDENCE_ENOUGH);
-        of_place->mm[of_place->n++] = fabsf(mm - tool->distance_mm[o]);
-    }
-}
-
 TEST(geometry_distances_of_the_simulator)
 {
-    struct errors of_tip = {0}, of_place = {0};
-    for (uint64_t seed = 20; seed < 26; seed++) {
-        struct kit_scene s;
-        CHECK_OR_RETURN(kit_open(&s, seed, 256, 144, 25));
-        for (int64_t i = 1800; i < 7000; i += 1500) {
-            CHECK_OR_RETURN(kit_draw(&s, i, false, 25));
-            for (int t = 0; t < TRO_ENDOSCOPY_N_TOOLS; t++)
-                if (strcmp(tro_endoscopy_tool_name(s.frame.truth.tools[t].kind), "hook") == 0)
-                    measure(&s, &s.frame.truth.tools[t], &of_tip, &of_place);
-        }
-        kit_close(&s);
-    }
+    static struct kit_errors of_tip, of_place;
+    CHECK_OR_RETURN(kit_measure_lengths(20, 26, 1800, 6300, &of_tip, &of_place));
     CHECK(of_tip.n >= 25);
-    /* measured: 0.13 and 0.64 mm, with the place found by depth 0.32 and 0.93 mm; the rest is
-     * surface that the instrument hides */
-    CHECK(quantile(&of_tip, 0.5f) < 0.3f);
-    CHECK(quantile(&of_tip, 0.9f) < 1.5f);
-    CHECK(quantile(&of_place, 0.5f) < 0.6f);
-    CHECK(quantile(&of_place, 0.9f) < 2);
+    CHECK(kit_quantile(&of_tip, 0.5f) < 0.3f);
+    CHECK(kit_quantile(&of_tip, 0.9f) < 1.5f);
+    CHECK(kit_quantile(&of_place, 0.5f) < 0.6f);
+    CHECK(kit_quantile(&of_place, 0.9f) < 2);
 }
