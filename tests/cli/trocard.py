@@ -144,6 +144,16 @@ def a_plan_on_trial():
             says='none.plan')
 
 
+@test
+def privacy_that_nothing_guards():
+    setup()
+    with open('console.yaml', 'a', encoding='utf-8') as f:
+        f.write('privacy: {network: tissue, name: liver}\n')
+    refused('--config', 'console.yaml', '--check',
+            says="console.yaml:7:34: privacy.name: expected a score of the network 'tissue', found "
+                 "'liver'")
+
+
 RULES = '''facts:
   outside: {value: outside.out-of-body, max_age: 5 s}
   wall: {share: tissue.abdominal-wall, max_age: 5 s}

@@ -35,6 +35,25 @@ static struct tro_supervisor_network network_of(const struct tro_config *c, int 
     return to;
 }
 
+/* What guards privacy must be something that its network says. */
+static int check_privacy(const struct tro_setup *s, struct tro_err *err)
+{
+    const struct tro_config *const c = s->config;
+    struct tro_supervisor_status status;
+    if (c->privacy.network < 0 ||
+        !tro_supervisor_network(s->supervisor, c->privacy.network, &status))
+        return 0;
+    const struct tro_finding_names *const names = &status.opened.names;
+    for (int i = 0; i < names->n; i++)
+        if (strcmp(names->name[i], c->privacy.name) == 0 &&
+            names->kinds[i] & 1u << TRO_FINDING_SCALAR)
+            return 0;
+    return tro_config_fail(c, c->privacy.place, err,
+                           "privacy.name: expected a score of the network '%s', found '%s', which "
+                           "its record does not name",
+                           c->networks[c->privacy.network].name, c->privacy.name);
+}
+
 int tro_setup_open(struct tro_setup *s, const struct tro_config *c,
                    const struct tro_setup_calls *calls, struct tro_err *err)
 {
@@ -68,7 +87,9 @@ int tro_setup_open(struct tro_setup *s, const struct tro_config *c,
     opts.ring = s->ring = tro_ring_create(&c->source.form, s->first_reader + calls->n_more_readers,
                                           err);
     s->supervisor = s->ring ? tro_supervisor_create(&opts, err) : NULL;
-    const int rc = s->supervisor ? tro_supervisor_start(s->supervisor, err) : err->status;
+    int rc = s->supervisor ? tro_supervisor_start(s->supervisor, err) : err->status;
+    if (rc >= 0)
+        rc = check_privacy(s, err);
     if (rc < 0)
         tro_setup_close(s);
     return rc;
