@@ -14,7 +14,8 @@
 #include "console/media/timemark.h"
 #include "io/picture.h"
 
-#define N_WAITING 16
+#define N_WAITING \
+    64 /* two seconds: capture catches up in one go after the machine has stood still */
 #define SNAPSHOT_NS (INT64_C(2) * 1000000000)
 
 struct tro_display_path {

@@ -402,20 +402,21 @@ void tro_encoder_push(struct tro_encoder *e, GstBuffer *nv12)
     gst_object_unref(in);
 }
 
-void tro_encoder_ask_key(struct tro_encoder *e)
+bool tro_encoder_ask_key(struct tro_encoder *e)
 {
     const int64_t now_ns = tro_clock_ns();
     int_fast64_t last = atomic_load(&e->key_ns);
     if (now_ns - last < KEY_NS || !atomic_compare_exchange_strong(&e->key_ns, &last, now_ns))
-        return;
+        return false;
     pthread_mutex_lock(&e->lock);
     GstElement *const out = e->out ? gst_object_ref(e->out) : NULL;
     pthread_mutex_unlock(&e->lock);
     if (!out)
-        return;
+        return false;
     gst_element_send_event(
         out, gst_video_event_new_upstream_force_key_unit(GST_CLOCK_TIME_NONE, TRUE, 0));
     gst_object_unref(out);
+    return true;
 }
 
 const char *tro_encoder_name(const struct tro_encoder *e)

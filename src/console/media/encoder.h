@@ -48,8 +48,8 @@ bool tro_encoder_is_used(const struct tro_encoder *e);
  * OFFSET_END says so. */
 void tro_encoder_push(struct tro_encoder *e, GstBuffer *nv12);
 
-/* The next picture is to be one that decoding can begin at. */
-void tro_encoder_ask_key(struct tro_encoder *e);
+/* The next picture is to be one that decoding can begin at. False: one was made a moment ago. */
+bool tro_encoder_ask_key(struct tro_encoder *e);
 
 const char *tro_encoder_name(const struct tro_encoder *e);
 void tro_encoder_count(const struct tro_encoder *e, uint64_t *n_encoded, uint64_t *n_lost);

@@ -22,6 +22,7 @@
 #define NEGOTIATE_NS (5 * SECOND)
 #define CONNECT_NS (10 * SECOND) /* from the answer to a connection */
 #define SILENCE_NS (5 * SECOND)  /* without RTCP: gone, since webrtcbin never notices */
+#define KEY_NS (SECOND / 2)      /* between two keys that one viewer has made: they cost all */
 #define MAX_WAITING 3            /* access units in front of a viewer */
 #define MAX_HELD_BYTES (256 * 1024)
 #define MESSAGES_A_SECOND 60
@@ -37,6 +38,7 @@ struct tro_viewer {
     GstElement *pipeline; /* of who created it */
     GstPad *paid;         /* likewise: where RTP packets come out of the payloader */
 
+    atomic_int_fast64_t key_ns;   /* when it last had one made */
     atomic_int_fast64_t heard_ns; /* the last RTCP; at first, when it was made */
     atomic_bool is_connected, is_using;
     _Atomic(const char *) why; /* it has ended */
@@ -152,6 +154,13 @@ static GstPadProbeReturn on_packet(GstPad *pad, GstPadProbeInfo *info, gpointer 
     return GST_PAD_PROBE_OK;
 }
 
+static void ask_key(struct tro_viewer *v)
+{
+    const int64_t now_ns = tro_clock_ns();
+    if (now_ns - atomic_load(&v->key_ns) >= KEY_NS && tro_encoder_ask_key(v->opts.encoder))
+        atomic_store(&v->key_ns, now_ns);
+}
+
 /* A page that lost too much (PLI). */
 static GstPadProbeReturn on_upstream(GstPad *pad, GstPadProbeInfo *info, gpointer ctx)
 {
@@ -159,7 +168,7 @@ static GstPadProbeReturn on_upstream(GstPad *pad, GstPadProbeInfo *info, gpointe
     struct tro_viewer *const v = ctx;
     if (!gst_video_event_is_force_key_unit(GST_PAD_PROBE_INFO_EVENT(info)))
         return GST_PAD_PROBE_OK;
-    tro_encoder_ask_key(v->opts.encoder);
+    ask_key(v);
     return GST_PAD_PROBE_DROP;
 }
 
@@ -298,7 +307,7 @@ static void on_connection(GstElement *webrtc, GParamSpec *spec, gpointer ctx)
         if (!atomic_exchange(&v->is_using, true))
             tro_encoder_use(v->opts.encoder, 1);
         atomic_store(&v->is_connected, true);
-        tro_encoder_ask_key(v->opts.encoder);
+        ask_key(v);
     } else if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED) {
         tro_viewer_end(v, "its connection failed");
     } else if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CLOSED) {
@@ -596,7 +605,7 @@ static void push(struct tro_viewer *v, GstAppSrc *in, const struct tro_coded *c)
     else if (c->is_key)
         v->needs_key = false;
     if (v->needs_key) {
-        tro_encoder_ask_key(v->opts.encoder);
+        ask_key(v);
         return;
     }
     if (v->caps != c->caps) {
