@@ -51,7 +51,7 @@ TEST(rules_golden_off_axis)
     CHECK_OR_RETURN(r != NULL);
     kit_anatomy(k);
     set_view(k, 3);
-    CHECK_INT(kit_feed_n(k, r, 4).id, 0);
+    CHECK_INT(kit_feed_n(k, r, 2).id, 0);
     const struct tro_sentence s = kit_feed_n(k, r, 1);
     CHECK_STR(s.text[TRO_LANGUAGE_EN],
               "View is off axis: rotate the scope 15 degrees clockwise and advance along the "
@@ -169,7 +169,7 @@ TEST(rules_of_the_demo_without_evidence)
     set_view(k, 18);
     set_hook(k, 430, 160);
     for (int i = 0; i < 4; i++)
-        k->points[i].score = 0.3f;
+        k->points[i].score = 0.2f;
     k->hook.score = 0.3f; /* smoke */
     CHECK_INT(kit_feed_n(k, r, 28).id, 0);
     struct tro_sentence s = kit_feed_n(k, r, 8);
@@ -200,6 +200,7 @@ static const char head[] =
     "  hook: {box: instruments.hook}\n"
     "  neck: {landmark: landmarks.gallbladder-neck}\n"
     "  fundus: {landmark: landmarks.gallbladder-fundus}\n"
+    "  neck-too: {landmark: landmarks.gallbladder-neck, min_score: 0.4}\n"
     "  bowel: {surface: [tissue.bowel, tissue.artery]}\n"
     "  gallbladder: {mask: tissue.gallbladder}\n"
     "facts:\n"
@@ -207,6 +208,7 @@ static const char head[] =
     "  outside: {value: outside.out-of-body}\n"
     "  seen: {seen: neck}\n"
     "  far: {distance: [middle, neck], round: 0.5 mm}\n"
+    "  far-too: {distance: [middle, neck-too], round: 0.1 mm}\n"
     "  bowel-far: {distance: [middle, bowel]}\n"
     "  share: {share: [tissue.liver, tissue.bowel]}\n"
     "  score: {score: landmarks.gallbladder-neck}\n"
@@ -490,6 +492,7 @@ TEST(rules_facts_shown)
     check_fact(k, "{age}", "0", "0");
     k->points[P_NECK].score = 0.4f;
     check_fact(k, "{far}", "", "");
+    check_fact(k, "{far-too}", "12.1", "12.1");
     check_fact(k, "{score}", "0.40", "0.40");
     k->points[P_NECK].x = NAN;
     check_fact(k, "{score}", "", "");

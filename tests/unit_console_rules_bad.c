@@ -97,6 +97,8 @@ static const struct bad bad_facts[] = {
                                               "found 'probe'"},
     {"places: {p: {point: [0, 0], max_age: 0 ms}}",
      "r.yaml:1:38: places.p.max_age: expected a time of 1 ms to 60000 ms, found '0 ms'"},
+    {"places: {p: {point: [0, 0], min_score: 2}}",
+     "r.yaml:1:40: places.p.min_score: expected a number of 0 to 1, found '2'"},
     {"facts: {f: {age: tissue, max_age: 1 s}}", "r.yaml:1:35: facts.f.max_age: expected no such "
                                                 "key with seen, side, age or rate"},
     {"refresh: 5\nfacts: {}\nrules: []", "r.yaml:1:10: refresh: expected a quantity in ms, such as "

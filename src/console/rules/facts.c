@@ -156,6 +156,7 @@ static const struct tro_finding *find_item(const struct tro_facts *f,
                                                              0);
     struct tro_geometry g = f->spec->geometry;
     g.max_age_ms = (float)((double)p->max_age_ns / 1e6);
+    g.min_score = p->min_score;
     set_evidence(b, tro_geometry_judge(&g, newest, item, f->now_ns));
     if (!item)
         return NULL;

@@ -97,6 +97,7 @@ struct tro_spec_place {
     uint64_t ends, rest; /* of a tip, labels of map */
     int map;             /* network of the labels of tips and surfaces */
     float x, y;          /* of a point, widths and heights */
+    float min_score;
     int64_t max_age_ns;
     uint32_t networks; /* bits of all that it is made of */
 };

@@ -41,7 +41,7 @@ static struct tro_yaml_node at_key(const struct tro_yaml_node *member)
 /* ---- places --------------------------------------------------------------------------------- */
 
 struct place_nodes {
-    const struct tro_yaml_node *kind[TRO_N_PLACES], *ends, *rest, *max_age;
+    const struct tro_yaml_node *kind[TRO_N_PLACES], *ends, *rest, *max_age, *min_score;
 };
 
 static const struct tro_yaml_field place_rows[] = {
@@ -58,6 +58,7 @@ static const struct tro_yaml_field place_rows[] = {
         {"ends", TRO_YAML_AS_NODE, offsetof(struct place_nodes, ends), 0, 0, NULL, false},
     {"rest", TRO_YAML_AS_NODE, offsetof(struct place_nodes, rest), 0, 0, NULL, false},
     {"max_age", TRO_YAML_AS_NODE, offsetof(struct place_nodes, max_age), 0, 0, NULL, false},
+    {"min_score", TRO_YAML_AS_NODE, offsetof(struct place_nodes, min_score), 0, 0, NULL, false},
     {.key = NULL}};
 
 #define PLACE_KEY(id, key) ", " key
@@ -139,6 +140,16 @@ static int read_max_age(const struct tro_spec_reading *r, const struct tro_yaml_
     return node ? tro_spec_duration(&r->y, node, 1, 60000, out_ns) : 0;
 }
 
+static int read_min_score(const struct tro_spec_reading *r, const struct tro_yaml_node *node,
+                          float *out)
+{
+    double score = (double)r->spec->geometry.min_score;
+    if (node)
+        TRO_TRY(tro_yaml_number(&r->y, node, 0, 1, &score));
+    *out = (float)score;
+    return 0;
+}
+
 static int read_place(struct tro_spec_reading *r, const struct tro_yaml_node *member)
 {
     struct tro_spec_place p = {0};
@@ -153,6 +164,7 @@ static int read_place(struct tro_spec_reading *r, const struct tro_yaml_node *me
     TRO_TRY(refuse_option(r, in.ends, is_tip, "another kind than tip"));
     TRO_TRY(refuse_option(r, in.rest, is_tip, "another kind than tip"));
     TRO_TRY(read_max_age(r, in.max_age, &p.max_age_ns));
+    TRO_TRY(read_min_score(r, in.min_score, &p.min_score));
     TRO_TRY(read_place_kind(r, member, &in, &p));
     if (p.kind != TRO_PLACE_POINT)
         p.networks = 1u << p.of.network | (is_tip ? 1u << p.map : 0);
