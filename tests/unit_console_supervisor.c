@@ -11,6 +11,7 @@
 
 #define SECOND INT64_C(1000000000)
 #define N_NETWORKS 2
+#define PATIENT_NS (60 * SECOND) /* with a worker: checks of threads make it slow */
 
 #ifndef TRO_HAVE_JANSSON
 TEST(workers)
@@ -63,7 +64,8 @@ static void take_change(void *ctx, int worker, enum tro_worker_state state, cons
     pthread_mutex_unlock(&c->lock);
 }
 
-static int open_console(struct console *c, const char *program, struct tro_err *err)
+static int open_console(struct console *c, const char *program, int64_t hang_ns,
+                        struct tro_err *err)
 {
     static const struct tro_supervisor_worker cpu = {"cpu", 1, 1};
     static char tissue[200], outside[200];
@@ -89,6 +91,7 @@ static int open_console(struct console *c, const char *program, struct tro_err *
                                                           : kit_program("../trocar-worker"),
                                        .budget_ns = 20 * SECOND,
                                        .n_times = 100000,
+                                       .hang_ns = hang_ns,
                                        .n_workers = 1,
                                        .n_networks = N_NETWORKS,
                                        .workers = &cpu,
@@ -130,7 +133,7 @@ static uint64_t findings_of(struct console *c, int network)
 
 static bool put_until(struct console *c, uint64_t n_findings)
 {
-    const int64_t until_ns = tro_clock_ns() + 60 * SECOND;
+    const int64_t until_ns = tro_clock_ns() + 200 * SECOND;
     while (tro_clock_ns() < until_ns) {
         if (findings_of(c, 0) >= n_findings && findings_of(c, 1) > 0)
             return true;
@@ -140,13 +143,22 @@ static bool put_until(struct console *c, uint64_t n_findings)
     return false;
 }
 
-/* Until nothing comes any more. */
-static void settle(struct console *c)
+/* Frames that released a network and that it looked at, or told of as skipped. */
+static uint64_t count_frames(struct console *c)
 {
-    for (uint64_t before = UINT64_MAX; before != findings_of(c, 0) + findings_of(c, 1);) {
-        before = findings_of(c, 0) + findings_of(c, 1);
-        usleep(300000);
+    uint64_t n = 0;
+    for (int i = 0; i < N_NETWORKS; i++) {
+        struct tro_tally_counts t;
+        CHECK(tro_tally_counts(tro_supervisor_tally(c->supervisor), i, &t));
+        n += t.ran + t.skipped[TRO_SKIP_BUSY] + t.skipped[TRO_SKIP_LATE];
     }
+    return n;
+}
+
+static void settle(struct console *c, uint64_t n_frames)
+{
+    for (int i = 0; i < 600 && count_frames(c) < n_frames; i++)
+        usleep(100000);
 }
 
 static void make_plans(void)
@@ -163,28 +175,25 @@ TEST(frames_become_findings)
     struct tro_err err = {0};
     struct console c;
     make_plans();
-    CHECK_INT(open_console(&c, NULL, &err), 0);
+    CHECK_INT(open_console(&c, NULL, PATIENT_NS, &err), 0);
     CHECK_STR(err.text, "");
     CHECK(put_until(&c, 20));
-    settle(&c);
+    const uint64_t n = tro_ring_newest(c.ring);
+    settle(&c, n + n / 2);
     CHECK_INT(c.n_wrong, 0);
     CHECK_INT(c.n_back, 0);
     struct tro_supervisor_status s;
     CHECK(tro_supervisor_network(c.supervisor, 0, &s));
     CHECK(s.is_running && s.opened.names.n > 5);
     CHECK_STR(s.opened.names.name[0], "outside");
-    /* Each frame that released a network was looked at or told of. */
-    const uint64_t n = tro_ring_newest(c.ring);
-    uint64_t n_counted = 0;
     for (int i = 0; i < N_NETWORKS; i++) {
         struct tro_tally_network t;
         CHECK(tro_tally_network(tro_supervisor_tally(c.supervisor), i, &t));
         CHECK_INT(t.count.ran, c.n_findings[i]);
         CHECK_INT(t.count.skipped[TRO_SKIP_LATE], 0);
-        n_counted += t.count.ran + t.count.skipped[TRO_SKIP_BUSY];
         CHECK(t.latency.min > 0 && t.latency.max >= t.latency.p999);
     }
-    CHECK_INT(n_counted, n + n / 2);
+    CHECK_INT(count_frames(&c), n + n / 2);
     CHECK_INT(tro_ring_n_unseen(c.ring), 0);
     close_console(&c);
     kit_end();
@@ -196,7 +205,7 @@ TEST(killed_workers_come_back)
     struct tro_worker_counters w;
     struct console c;
     make_plans();
-    CHECK_INT(open_console(&c, NULL, &err), 0);
+    CHECK_INT(open_console(&c, NULL, PATIENT_NS, &err), 0);
     for (int i = 0; i < 4; i++) {
         CHECK(put_until(&c, findings_of(&c, 0) + 3));
         tro_supervisor_worker(c.supervisor, 0, &w);
@@ -222,14 +231,14 @@ TEST(a_hung_worker_is_started_anew)
     struct tro_worker_counters w;
     struct console c;
     make_plans();
-    CHECK_INT(open_console(&c, NULL, &err), 0);
+    CHECK_INT(open_console(&c, NULL, 4 * SECOND, &err), 0);
     CHECK(put_until(&c, 2));
     tro_supervisor_worker(c.supervisor, 0, &w);
     if (CHECK(w.pid > 0))
         kill(w.pid, SIGSTOP);
     CHECK(put_until(&c, findings_of(&c, 0) + 8));
     tro_supervisor_worker(c.supervisor, 0, &w);
-    CHECK_INT(w.hangs, 1);
+    CHECK(w.hangs >= 1);
     CHECK_HAS(w.why, "no word");
     CHECK_INT(tro_ring_n_unseen(c.ring), 0);
     close_console(&c);
@@ -246,7 +255,7 @@ TEST(a_plan_on_trial)
     const char *const plan = kit_plan("endoscopy_bleeding_small");
     struct tro_hosted_network n = {
         .name = "trial", .n_tiers = 1, .plans = {plan}, .every = 1, .deadline_ns = 30 * SECOND};
-    CHECK_INT(open_console(&c, NULL, &err), 0);
+    CHECK_INT(open_console(&c, NULL, PATIENT_NS, &err), 0);
     const int i = tro_supervisor_load(c.supervisor, 0, &n, &err);
     CHECK_INT(i, N_NETWORKS);
     for (int k = 0; k < 2000 && t.count.ran < 3; k++) {
@@ -285,7 +294,7 @@ static void expect_no_start(const char *program, const char *why)
 {
     struct tro_err err = {0};
     struct console c;
-    CHECK(open_console(&c, program, &err) < 0);
+    CHECK(open_console(&c, program, PATIENT_NS, &err) < 0);
     CHECK_HAS(err.text, why);
     close_console(&c);
 }
@@ -307,7 +316,7 @@ TEST(a_lying_worker_is_started_anew)
     struct tro_worker_counters w = {0};
     struct console c;
     make_plans();
-    CHECK_INT(open_console(&c, kit_program("tool_console_liar"), &err), 0);
+    CHECK_INT(open_console(&c, kit_program("tool_console_liar"), PATIENT_NS, &err), 0);
     CHECK_STR(err.text, "");
     for (int k = 0; k < 3000 && w.refused < 5; k++) {
         put_frame(&c);

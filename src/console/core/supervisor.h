@@ -46,7 +46,8 @@ struct tro_supervisor_opts {
     struct tro_ring *ring; /* with tro_supervisor_n_readers readers */
     float focal_length;
     int64_t budget_ns;
-    size_t n_times; /* of each kind that are kept, for percentiles */
+    int64_t hang_ns; /* without a word, though there are frames to look at; 0: 2 s */
+    size_t n_times;  /* of each kind that are kept, for percentiles */
     int n_workers, n_networks;
     const struct tro_supervisor_worker *workers;
     const struct tro_supervisor_network *networks;

@@ -199,7 +199,7 @@ static int hear(struct tro_supervised_worker *w, const struct tro_wire *m, struc
 /* Nothing has come for so long, though frames did, that something must have. */
 static int check_hang(struct tro_supervised_worker *w, int64_t now_ns, struct tro_err *err)
 {
-    int64_t longest_ns = HANG_NS;
+    int64_t longest_ns = w->s->opts.hang_ns ? w->s->opts.hang_ns : HANG_NS;
     uint64_t most_frames = 2;
     pthread_mutex_lock(&w->s->lock);
     const bool is_running = w->counters.state == TRO_WORKER_RUNNING;
