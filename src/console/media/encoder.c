@@ -15,7 +15,7 @@
 #include "console/media/timemark.h"
 
 #define MAX_LISTENERS 4
-#define MAX_WAITING 2 /* pictures in front of the encoder */
+#define MAX_WAITING 4 /* pictures in front of the encoder, on a machine that is busy */
 #define N_PENDING 32  /* pictures whose access unit has not come yet */
 #define MATCH_NS 1000000
 #define KEY_NS (INT64_C(200) * 1000000) /* least time between two that were asked for */

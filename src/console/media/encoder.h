@@ -44,7 +44,7 @@ void tro_encoder_unlisten(struct tro_encoder *e, const void *ctx);
 void tro_encoder_use(struct tro_encoder *e, int delta);
 bool tro_encoder_is_used(const struct tro_encoder *e);
 
-/* Never waits: where two pictures wait already, the older one is lost. Blurs it first where its
+/* Never waits: where four pictures wait already, the oldest is lost. Blurs it first where its
  * OFFSET_END says so. */
 void tro_encoder_push(struct tro_encoder *e, GstBuffer *nv12);
 

@@ -163,17 +163,23 @@ static void *keep(void *ctx)
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-/* The first viewer would wait half a second for what is loaded and made here. */
+/* The first viewer would wait half a second for plugins to be loaded and a key to be made. */
 static void warm_up(void)
 {
-    GstElement *const dtls = gst_element_factory_make("dtlsdec", NULL);
-    if (!dtls)
-        return;
-    gst_object_ref_sink(dtls);
-    gchar *pem = NULL;
-    g_object_get(dtls, "pem", &pem, NULL);
-    g_free(pem);
-    gst_object_unref(dtls);
+    static const char *const elements[] = {"webrtcbin", "rtph264pay", "nicesrc", "nicesink",
+                                           "srtpenc",   "srtpdec",    "sctpenc", "sctpdec",
+                                           "dtlsenc",   "dtlsdec"};
+    for (size_t i = 0; i < sizeof(elements) / sizeof(elements[0]); i++) {
+        GstElement *const element = gst_element_factory_make(elements[i], NULL);
+        gchar *pem = NULL;
+        if (!element)
+            continue;
+        gst_object_ref_sink(element);
+        if (strcmp(elements[i], "dtlsdec") == 0)
+            g_object_get(element, "pem", &pem, NULL);
+        g_free(pem);
+        gst_object_unref(element);
+    }
 }
 
 struct tro_viewers *tro_viewers_create(struct tro_media *m, const struct tro_viewers_opts *opts,
