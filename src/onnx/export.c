@@ -242,15 +242,20 @@ static void write_main(struct tro_export *x)
 static void write_header(struct tro_export *x, const struct tro_onnx_export_opts *opts)
 {
     struct tro_onnx_model *m = x->m;
-    struct tro_onnx_opset *opsets = TRO_NEW_N(&m->arena, struct tro_onnx_opset, 2);
+    struct tro_onnx_opset *opsets = TRO_NEW_N(&m->arena, struct tro_onnx_opset, 3);
     if (!opsets) {
         tro_export_no_memory(x);
         return;
     }
     opsets[0] = (struct tro_onnx_opset){.domain = TRO_STR(""), .version = x->opset};
-    opsets[1] = (struct tro_onnx_opset){.domain = TRO_STR("ai.onnx.ml"), .version = x->ml_opset};
+    m->n_opsets = 1;
+    if (x->ml_opset)
+        opsets[m->n_opsets++] = (struct tro_onnx_opset){.domain = TRO_STR("ai.onnx.ml"),
+                                                        .version = x->ml_opset};
+    if (x->ms_opset)
+        opsets[m->n_opsets++] = (struct tro_onnx_opset){.domain = TRO_STR("com.microsoft"),
+                                                        .version = x->ms_opset};
     m->opsets = opsets;
-    m->n_opsets = x->ml_opset ? 2 : 1;
     m->ir_version = x->opset < 23 ? 10 : 11; /* that of the ONNX release that brought the opset */
     m->producer_name = TRO_STR("trocar");
     m->producer_version = text(tro_version());

@@ -39,13 +39,13 @@ struct tro_export {
     const struct tro_graph *g;
     struct tro_onnx_model *m;
     struct tro_export_scope *scope;
-    const struct tro_node *node; /* being written */
-    int64_t opset, ml_opset;     /* ml_opset 0: that domain is not used */
-    const char **names;          /* by value: its name in the model */
-    bool *is_made;               /* by value: something in the model has that name by now */
-    bool *is_open;               /* by block: its values may be used */
-    bool *is_clipped;            /* by node: a max that becomes part of a Clip */
-    struct tro_map taken;        /* names of tensors that the graph does not have */
+    const struct tro_node *node;       /* being written */
+    int64_t opset, ml_opset, ms_opset; /* the last two 0: their domain is not used */
+    const char **names;                /* by value: its name in the model */
+    bool *is_made;                     /* by value: something in the model has that name by now */
+    bool *is_open;                     /* by block: its values may be used */
+    bool *is_clipped;                  /* by node: a max that becomes part of a Clip */
+    struct tro_map taken;              /* names of tensors that the graph does not have */
     struct tro_map node_names;
     int rc;
     struct tro_err *err;

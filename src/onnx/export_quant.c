@@ -9,6 +9,7 @@
 
 #define FLOATS_OPSET 19 /* brought types of 8-bit floats, */
 #define BLOCKS_OPSET 21 /* blocks, and integers of 4 and 16 bits */
+#define MS_OPSET 1
 
 enum { OF_TENSOR = -1, OF_MANY = -2 };
 
@@ -240,13 +241,24 @@ static bool is_8bit(enum tro_dtype d)
     return d == TRO_I8 || d == TRO_U8 || d == TRO_I32; /* i32: of biases */
 }
 
-/* dtype: of what is quantized. */
+static bool is_16bit(enum tro_dtype d)
+{
+    return d == TRO_I16 || d == TRO_U16;
+}
+
+/* dtype: of what is quantized. ONNX Runtime has the pair for 16 bits in a domain of its own since
+ * before ONNX had it, and there its optimizer does not contradict itself (onnx/export.h). */
 static void write_linear(struct tro_export *x, const char *op, const struct scheme *s,
                          const char *const in[3], enum tro_dtype dtype)
 {
-    if (!is_8bit(dtype))
+    const bool is_microsoft = is_16bit(dtype) && x->opset < BLOCKS_OPSET;
+    if (!is_8bit(dtype) && !is_microsoft)
         tro_export_need(x, tro_dtype_is_float(dtype) ? FLOATS_OPSET : BLOCKS_OPSET);
     tro_export_last(x, op, in, 3);
+    if (is_microsoft) {
+        tro_export_domain(x, "com.microsoft");
+        x->ms_opset = MS_OPSET;
+    }
     if (s->axis >= 0)
         tro_export_int(x, "axis", s->axis);
 }
