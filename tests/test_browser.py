@@ -49,14 +49,28 @@ def run(script, *arguments):
     return done.returncode == 0
 
 
+def run_console(folder):
+    """The console as a whole, where the build has all of it."""
+    trocard = os.path.join(BUILD, 'trocard')
+    if not os.path.exists(trocard):
+        print('SKIP end to end: the build has no trocard')
+        return True
+    sys.path.insert(0, BROWSER)
+    import console
+    config = console.prepare(folder, TROCAR)
+    os.environ['TROCARD'] = trocard
+    return run('end_to_end.mjs', config)
+
+
 def main():
     missing = what_is_missing()
     if missing:
         print(f'SKIP browser: {missing}')
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        make_scene(folder)
-        is_good = run('pages.mjs', folder)
+        make_scene(os.path.join(folder, 'scene'))
+        is_good = run('pages.mjs', os.path.join(folder, 'scene'))
+        is_good = run_console(os.path.join(folder, 'console')) and is_good
     return 0 if is_good else 1
 
 

@@ -80,14 +80,16 @@ export function shot(page, name) {
   return folder ? page.screenshot({ path: path.join(folder, name + '.png') }) : null;
 }
 
-// What the page drew in the next n frames that are known: events `drawn` of its canvas.
-export function drawn(page, n, onlyRead = false) {
-  return page.evaluate(({ n, onlyRead }) => new Promise((done, fail) => {
+// What the page drew the next n times on frames that are known: events `drawn` of its canvas. With
+// 'read' those alone whose time mark was read, with 'frames' the first of each frame.
+export function drawn(page, n, which = 'all') {
+  return page.evaluate(({ n, which }) => new Promise((done, fail) => {
     const list = [];
     const canvas = document.getElementById('overlay');
-    const timer = setTimeout(() => fail(new Error(`drawn: ${list.length} of ${n} in 20 s`)), 20e3);
+    const timer = setTimeout(() => fail(new Error(`drawn: ${list.length} of ${n} in 60 s`)), 60e3);
     const add = ({ detail }) => {
-      if (!detail.isKnown || (onlyRead && detail.read === null))
+      if (!detail.isKnown || (which === 'read' && detail.read === null)
+        || (which === 'frames' && detail.frame === list.at(-1)?.frame))
         return;
       list.push(JSON.parse(JSON.stringify(detail, (key, value) => (
         key === 'map' || key === 'grid' ? undefined : value))));
@@ -98,7 +100,7 @@ export function drawn(page, n, onlyRead = false) {
       done(list);
     };
     canvas.addEventListener('drawn', add);
-  }), { n, onlyRead });
+  }), { n, which });
 }
 
 // The picture may have become newer between the browser's word of it and the reading of its mark;

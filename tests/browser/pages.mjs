@@ -113,7 +113,7 @@ async function tokenInAddress() {
 }
 
 async function framesMatch() {
-  const list = await drawn(page, 60);
+  const list = await drawn(page, 40, 'frames');
   return [...wrongFrames(list), ...wrongMatches(list),
     atLeast('frames shown', new Set(list.map((d) => d.frame)).size, 20),
     atLeast('frames with findings', list.filter((d) => d.findings.length === 4).length, 30)];
@@ -122,7 +122,7 @@ async function framesMatch() {
 async function messagesLate() {
   await setPeer({ frameDelayMs: 60 });
   await page.waitForTimeout(500);
-  const list = (await drawn(page, 40)).filter((d) => d.read !== null);
+  const list = await drawn(page, 6, 'read');
   await setPeer({ frameDelayMs: 0 });
   return [atLeast('time marks read', list.length, 4),
     ...list.map((d) => equal('frame whose message comes after it', d.frame, d.read))];
@@ -131,7 +131,7 @@ async function messagesLate() {
 async function messagesLost() {
   await setPeer({ dropEvery: 3 });
   await page.waitForTimeout(300);
-  const list = await drawn(page, 60, true);
+  const list = await drawn(page, 60, 'read');
   await setPeer({ dropEvery: 0 });
   const lost = list.filter((d) => d.frame % 3 === 0);
   return [atLeast('frames known by their time mark', lost.length, 3),
@@ -377,7 +377,7 @@ async function forbidden() {
 }
 
 async function latency() {
-  await drawn(page, 40, true);
+  await drawn(page, 40, 'read');
   const figures = await Promise.all(['#figure-glass', '#figure-findings', '#figure-trip']
     .map(async (id) => Number.parseInt(await textOf(id), 10)));
   const rate = Number.parseInt(await textOf('#figure-rate'), 10);
@@ -464,7 +464,7 @@ async function longLine() {
   await listenIn(page);
   await page.goto(`${relay.address}/#token=${TOKEN}`);
   await connectionIs('live');
-  const list = await drawn(page, 60);
+  const list = await drawn(page, 40, 'frames');
   const heard = await page.evaluate(() => window.heard);
   await page.goto('about:blank');
   relay.stop();
