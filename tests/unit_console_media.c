@@ -20,6 +20,7 @@
 struct seen {
     atomic_uint_fast64_t n, n_wrong, last_mark;
     atomic_int n_ended;
+    atomic_uint_fast64_t n_displayed; /* that were told of, in order */
     atomic_bool has_ended;
 };
 
@@ -33,6 +34,14 @@ static void on_frame(void *ctx, const struct tro_frame *f)
         atomic_fetch_add(&s->n_wrong, 1);
     atomic_store(&s->last_mark, mark);
     atomic_fetch_add(&s->n, 1);
+}
+
+static void on_displayed(void *ctx, uint64_t frame, int64_t handed_ns, int64_t done_ns)
+{
+    struct seen *const s = ctx;
+    if (done_ns < handed_ns || frame != atomic_load(&s->n_displayed) + 1)
+        atomic_fetch_add(&s->n_wrong, 1);
+    atomic_fetch_add(&s->n_displayed, 1);
 }
 
 static void on_ended(void *ctx, const struct tro_err *err, bool is_final)
@@ -61,6 +70,7 @@ static struct tro_media_opts options(const char *location, struct seen *s)
                                    .has_mark = true,
                                    .bitrate_kbps = 2500,
                                    .frame = on_frame,
+                                   .displayed = on_displayed,
                                    .ended = on_ended,
                                    .ctx = s};
 }
@@ -124,6 +134,8 @@ TEST(frames_reach_callback_and_display)
     CHECK_INT(atomic_load(&s.n), n.captured);
     CHECK_INT(atomic_load(&s.n_wrong), 0);
     CHECK_INT(n.displayed, n.captured);
+    usleep(50000);
+    CHECK_INT(atomic_load(&s.n_displayed), n.displayed);
     CHECK_INT(n.display_lost, 0);
     CHECK_INT(n.encoded, 0); /* nobody watches */
     struct picture shot;

@@ -56,6 +56,13 @@ static void take_frame(void *ctx, const struct tro_frame *f)
         atomic_store(&c->has_ended, true);
 }
 
+static void take_displayed(void *ctx, uint64_t frame, int64_t handed_ns, int64_t done_ns)
+{
+    struct tro_console *const c = ctx;
+    tro_metrics_time(c->metrics, TRO_SERIES_STAGE + TRO_STAGE_DISPLAY, done_ns - handed_ns);
+    tro_trace_put(c->trace, TRO_STAGE_DISPLAY, frame, -1, handed_ns, done_ns);
+}
+
 static void take_encoded(void *ctx, uint64_t frame, int64_t captured_ns, uint32_t rtp)
 {
     struct tro_console *const c = ctx;
@@ -171,6 +178,7 @@ static int open_media(struct tro_console *c, struct tro_err *err)
                                   .names = c->names,
                                   .language = (int)f->language,
                                   .frame = take_frame,
+                                  .displayed = take_displayed,
                                   .encoded = take_encoded,
                                   .ended = take_end,
                                   .ctx = c};

@@ -18,6 +18,11 @@
     64 /* two seconds: capture catches up in one go after the machine has stood still */
 #define SNAPSHOT_NS (INT64_C(2) * 1000000000)
 
+struct handed {
+    GstBuffer *picture;
+    int64_t at_ns;
+};
+
 struct tro_display_path {
     struct tro_display_opts opts;
     struct tro_frame_form form; /* NV12 */
@@ -34,7 +39,7 @@ struct tro_display_path {
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t wake, answered;
     bool is_stopping;
-    GstBuffer *waiting[N_WAITING];
+    struct handed waiting[N_WAITING];
     int first, n_waiting;
     GstBuffer *last;   /* as it came */
     GstBuffer *answer; /* painted, for snapshots */
@@ -47,12 +52,13 @@ void tro_display_push(struct tro_display_path *d, GstBuffer *nv12)
     GstBuffer *lost = NULL;
     pthread_mutex_lock(&d->lock);
     if (d->n_waiting == N_WAITING) {
-        lost = d->waiting[d->first];
+        lost = d->waiting[d->first].picture;
         d->first = (d->first + 1) % N_WAITING;
         d->n_waiting--;
         d->n_lost++;
     }
-    d->waiting[(d->first + d->n_waiting++) % N_WAITING] = gst_buffer_ref(nv12);
+    d->waiting[(d->first + d->n_waiting++) % N_WAITING] = (struct handed){gst_buffer_ref(nv12),
+                                                                          tro_clock_ns()};
     pthread_cond_signal(&d->wake);
     pthread_mutex_unlock(&d->lock);
     if (lost)
@@ -133,23 +139,22 @@ static void show(struct tro_display_path *d, GstBuffer *from, uint64_t n_asked, 
     gst_buffer_unref(painted);
 }
 
-/* The next one that waits, or the last one again for who asked; NULL: stop. */
-static GstBuffer *next_picture(struct tro_display_path *d, uint64_t *n_asked, bool *is_new)
+/* The next one that waits, or the last one again (at_ns 0) for who asked; no picture: stop. */
+static struct handed next_picture(struct tro_display_path *d, uint64_t *n_asked)
 {
-    GstBuffer *next = NULL;
+    struct handed next = {NULL, 0};
     pthread_mutex_lock(&d->lock);
     while (!d->is_stopping && d->n_waiting == 0 && !(d->n_asked > d->n_answered && d->last))
         pthread_cond_wait(&d->wake, &d->lock);
-    *is_new = d->n_waiting > 0;
     *n_asked = d->n_asked > d->n_answered ? d->n_asked : 0;
-    if (*is_new) {
+    if (d->n_waiting > 0) {
         next = d->waiting[d->first];
         d->first = (d->first + 1) % N_WAITING;
         d->n_waiting--;
         d->n_displayed++;
-        gst_buffer_replace(&d->last, next);
+        gst_buffer_replace(&d->last, next.picture);
     } else if (!d->is_stopping) {
-        next = gst_buffer_ref(d->last);
+        next.picture = gst_buffer_ref(d->last);
     }
     pthread_mutex_unlock(&d->lock);
     return next;
@@ -159,14 +164,17 @@ static void *run(void *ctx)
 {
     struct tro_display_path *const d = ctx;
     tro_pipe_raise_thread("display");
-    uint64_t n_asked;
-    bool is_new;
-    GstBuffer *picture;
-    while ((picture = next_picture(d, &n_asked, &is_new)) != NULL) {
-        show(d, picture, n_asked, is_new);
-        gst_buffer_unref(picture);
+    for (;;) {
+        uint64_t n_asked;
+        const struct handed next = next_picture(d, &n_asked);
+        if (!next.picture)
+            return NULL;
+        show(d, next.picture, n_asked, next.at_ns != 0);
+        if (next.at_ns != 0)
+            d->opts.displayed(d->opts.ctx, tro_pipe_stamp(next.picture).frame, next.at_ns,
+                              tro_clock_ns());
+        gst_buffer_unref(next.picture);
     }
-    return NULL;
 }
 
 /* ---- life ------------------------------------------------------------------------------- */
@@ -256,7 +264,7 @@ void tro_display_destroy(struct tro_display_path *d)
     gst_buffer_replace(&d->last, NULL);
     gst_buffer_replace(&d->answer, NULL);
     for (int i = 0; i < d->n_waiting; i++)
-        gst_buffer_unref(d->waiting[(d->first + i) % N_WAITING]);
+        gst_buffer_unref(d->waiting[(d->first + i) % N_WAITING].picture);
     if (d->painted) {
         gst_buffer_pool_set_active(d->painted, FALSE);
         gst_object_unref(d->painted);

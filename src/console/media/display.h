@@ -17,6 +17,8 @@ struct tro_display_opts {
     const struct tro_media_opts *media; /* must outlive it */
     int64_t t0_ns;
     struct tro_encoder *burned; /* gets painted pictures while it is used */
+    void (*displayed)(void *ctx, uint64_t frame, int64_t handed_ns, int64_t done_ns);
+    void *ctx;
 };
 
 struct tro_display_path *tro_display_create(const struct tro_display_opts *opts,

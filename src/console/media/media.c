@@ -20,9 +20,11 @@ struct tro_media {
     struct tro_capture *capture;
     atomic_bool is_blurred;
     atomic_uint_fast64_t n_captured;
-    pthread_mutex_t lock;   /* of the next two */
+    /* Held while the caller is told, so that stop can wait for it: of displayed, and of encoded. */
+    pthread_mutex_t displaying;
+    pthread_mutex_t lock;   /* and of the next */
     uint64_t encoded_frame; /* the last one that was told of */
-    bool is_stopped;
+    bool is_stopped;        /* of both */
 };
 
 /* ---- from capture and encoders ---------------------------------------------------------- */
@@ -50,6 +52,15 @@ static void on_ended(void *ctx, const struct tro_err *err, bool is_final)
     struct tro_media *const m = ctx;
     if (m->opts.ended)
         m->opts.ended(m->opts.ctx, err, is_final);
+}
+
+static void on_displayed(void *ctx, uint64_t frame, int64_t handed_ns, int64_t done_ns)
+{
+    struct tro_media *const m = ctx;
+    pthread_mutex_lock(&m->displaying);
+    if (m->opts.displayed && !m->is_stopped)
+        m->opts.displayed(m->opts.ctx, frame, handed_ns, done_ns);
+    pthread_mutex_unlock(&m->displaying);
 }
 
 /* Both encoders come here; a frame that both encode is told once. */
@@ -98,7 +109,7 @@ static int make_parts(struct tro_media *m, struct tro_err *err)
         return TRO_E_DEVICE;
     tro_encoder_listen(m->plain, on_coded, m);
     tro_encoder_listen(m->burned, on_coded, m);
-    const struct tro_display_opts display = {&m->opts, m->t0_ns, m->burned};
+    const struct tro_display_opts display = {&m->opts, m->t0_ns, m->burned, on_displayed, m};
     m->display = tro_display_create(&display, err);
     const struct tro_capture_opts capture = {.source = m->opts.source,
                                              .location = m->opts.location,
@@ -124,6 +135,7 @@ struct tro_media *tro_media_create(const struct tro_media_opts *opts, struct tro
         tro_fail_nomem(err);
         return NULL;
     }
+    pthread_mutex_init(&m->displaying, NULL);
     pthread_mutex_init(&m->lock, NULL);
     atomic_init(&m->is_blurred, true);
     m->t0_ns = tro_clock_ns();
@@ -143,9 +155,11 @@ void tro_media_stop(struct tro_media *m)
 {
     tro_capture_destroy(m->capture);
     m->capture = NULL;
+    pthread_mutex_lock(&m->displaying);
     pthread_mutex_lock(&m->lock);
     m->is_stopped = true;
     pthread_mutex_unlock(&m->lock);
+    pthread_mutex_unlock(&m->displaying);
 }
 
 void tro_media_destroy(struct tro_media *m)
@@ -160,6 +174,7 @@ void tro_media_destroy(struct tro_media *m)
     for (int i = 0; i < TRO_MAX_DISPLAYS; i++)
         g_free((char *)m->opts.displays[i].location);
     pthread_mutex_destroy(&m->lock);
+    pthread_mutex_destroy(&m->displaying);
     tro_free(m);
 }
 

@@ -33,6 +33,9 @@ struct tro_media_opts {
     /* A frame has been captured: the id it gets is the last one + 1. In the capture's thread, after
      * it was handed to display and encoder; must not wait. */
     void (*frame)(void *ctx, const struct tro_frame *f);
+    /* A frame was painted and given to the displays: when it came to be, and when that was done. In
+     * the display's thread; must not wait. */
+    void (*displayed)(void *ctx, uint64_t frame, int64_t handed_ns, int64_t done_ns);
     /* A frame was encoded: its time stamp in RTP's 90 kHz, the same for all viewers. */
     void (*encoded)(void *ctx, uint64_t frame, int64_t captured_ns, uint32_t rtp);
     /* The source has ended or failed; err says why. Capture of devices and URLs is tried again by
