@@ -17,7 +17,8 @@
 #   make clean      removes what was built; "make distclean" also what set-up fetched
 FUZZ_SECONDS ?= 600
 
-.PHONY: all demo pictures failure-modes precision check check-all check-gpu fuzz format docs clean distclean
+.PHONY: all demo pictures failure-modes precision check check-all check-gpu fuzz format docs \
+        clean distclean
 
 all:
 	@scripts/build.sh build

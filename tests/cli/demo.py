@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Networks on pictures, "make pictures": its figures against ones computed here, and its pictures."""
+"""Networks on pictures, "make pictures": its figures against ones computed here."""
 import json
 import os
 import re
