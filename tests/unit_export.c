@@ -324,17 +324,24 @@ TEST(versions_follow_from_operators_and_types)
     static const struct {
         const char *text;
         int64_t asked, opset, ir;
+        int64_t microsoft; /* version of com.microsoft; 0: it is not used */
     } rows[] = {
-        {"graph \"g\" input %x : f32[2] %y = sin(%x) output %y", 0, 19, 10},
+        {"graph \"g\" input %x : f32[2] %y = sin(%x) output %y", 0, 19, 10, 0},
         {"graph \"g\" input %x : f32[2] const %s : f32[] = 2 %q = quantize(%x, %s) {to = i8} "
          "output %q",
-         0, 19, 10},
+         0, 19, 10, 0},
         {"graph \"g\" input %x : f32[2] const %s : f32[] = 2 %q = quantize(%x, %s) {to = i16} "
          "output %q",
-         0, 21, 10},
-        {"graph \"g\" input %x : f32[2] %y = sin(%x) output %y", 22, 22, 10},
-        {"graph \"g\" input %x : bf16[2] %y = sin(%x) output %y", 0, 22, 10},
-        {"graph \"g\" input %q : f32[1,1,2,2] %y = attention(%q, %q, %q) output %y", 0, 23, 11},
+         0, 19, 10, 1},
+        {"graph \"g\" input %x : f32[2] const %s : f32[] = 2 %q = quantize(%x, %s) {to = i16} "
+         "output %q",
+         21, 21, 10, 0},
+        {"graph \"g\" input %x : f32[2] const %s : f32[] = 2 %q = quantize(%x, %s) {to = i4} "
+         "output %q",
+         0, 21, 10, 0},
+        {"graph \"g\" input %x : f32[2] %y = sin(%x) output %y", 22, 22, 10, 0},
+        {"graph \"g\" input %x : bf16[2] %y = sin(%x) output %y", 0, 22, 10, 0},
+        {"graph \"g\" input %q : f32[1,1,2,2] %y = attention(%q, %q, %q) output %y", 0, 23, 11, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct tro_onnx_model *m = NULL;
@@ -344,6 +351,7 @@ TEST(versions_follow_from_operators_and_types)
         CHECK_OR_RETURN(m);
         CHECK_INT(tro_onnx_opset_version(m, TRO_STR("")), rows[i].opset);
         CHECK_INT(m->ir_version, rows[i].ir);
+        CHECK_INT(tro_onnx_opset_version(m, TRO_STR("com.microsoft")), rows[i].microsoft);
         tro_onnx_free(m);
         tro_graph_destroy(g);
     }
