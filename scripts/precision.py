@@ -131,7 +131,12 @@ def main():
     options.rendered = set()
     os.makedirs(options.output, exist_ok=True)
     rows, n_missed = [], 0
-    for task in find_tasks(os.path.join(ROOT, 'models')):
+    tasks = list(find_tasks(os.path.join(ROOT, 'models')))
+    names = [network.tier for task in tasks for network in task.networks]
+    unknown = sorted(set(options.only or []) - set(names))
+    if unknown:
+        parser.error(f'--only: expected some of {", ".join(names)}, found {", ".join(unknown)}')
+    for task in tasks:
         for network in task.networks:
             if options.only and network.tier not in options.only:
                 continue
