@@ -6,22 +6,13 @@
 #include "test.h"
 
 #ifdef TRO_HAVE_GSTREAMER
-#define GST_USE_UNSTABLE_API 1
-
-#include <gst/app/gstappsink.h>
-#include <gst/gst.h>
-#include <gst/rtp/rtp.h>
-#include <gst/video/video.h>
-#include <gst/webrtc/webrtc.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/thread.h"
-#include "console/media/timemark.h"
+#include "console_peer_kit.h"
 
 #define SECOND INT64_C(1000000000)
 #define N_FRAMES 4096
@@ -31,7 +22,7 @@
 struct console {
     struct tro_media *media;
     struct tro_viewers *viewers;
-    atomic_int n_joined, n_left, n_messages;
+    atomic_int n_joined, n_left, n_messages, n_wrong_rtp;
     const char *_Atomic why; /* of the last that left */
     atomic_uint_fast64_t n_encoded;
     atomic_uint rtp_of[N_FRAMES]; /* by frame id */
@@ -111,200 +102,21 @@ static void close_console(struct console *c)
     tro_media_destroy(c->media);
 }
 
-/* ---- the page's side -------------------------------------------------------------------- */
-
-struct page {
-    GstElement *pipeline, *webrtc;
-    GstWebRTCDataChannel *control;
-    char id[TRO_VIEWER_ID_BYTES];
-    atomic_bool is_gathered, is_open;
-    atomic_int n_packets, n_texts, n_frames_texts, n_decoded, n_marks;
-    atomic_uint last_mark, last_rtp;
-    struct console *console;
-    atomic_int n_wrong_rtp;
-};
-
-static bool wait_true(const atomic_bool *flag)
+/* Decoding follows the packets at once, so that the stamp is the picture's. */
+static void on_picture(void *ctx, uint32_t mark)
 {
-    for (int i = 0; i < 1000 && !atomic_load(flag); i++)
-        usleep(5000);
-    return atomic_load(flag);
+    struct console *const c = ctx;
+    if (atomic_load(&c->rtp_of[mark % N_FRAMES]) == 0)
+        atomic_fetch_add(&c->n_wrong_rtp, 1);
 }
 
-static bool wait_count(const atomic_int *n, int least)
+static bool join(struct kit_page *p, struct console *c, bool is_burned_in)
 {
-    for (int i = 0; i < 2000 && atomic_load(n) < least; i++)
-        usleep(5000);
-    return atomic_load(n) >= least;
-}
-
-static void on_page_gathering(GObject *webrtc, GParamSpec *spec, gpointer ctx)
-{
-    (void)spec;
-    GstWebRTCICEGatheringState state;
-    g_object_get(webrtc, "ice-gathering-state", &state, NULL);
-    if (state == GST_WEBRTC_ICE_GATHERING_STATE_COMPLETE)
-        atomic_store(&((struct page *)ctx)->is_gathered, true);
-}
-
-static void on_page_open(GstWebRTCDataChannel *channel, gpointer ctx)
-{
-    (void)channel;
-    atomic_store(&((struct page *)ctx)->is_open, true);
-}
-
-static void on_page_text(GstWebRTCDataChannel *channel, gchar *text, gpointer ctx)
-{
-    (void)channel, (void)text;
-    atomic_fetch_add(&((struct page *)ctx)->n_texts, 1);
-}
-
-static void on_page_frame(GstWebRTCDataChannel *channel, gchar *text, gpointer ctx)
-{
-    (void)channel, (void)text;
-    atomic_fetch_add(&((struct page *)ctx)->n_frames_texts, 1);
-}
-
-static void on_page_channel(GstElement *webrtc, GstWebRTCDataChannel *channel, gpointer ctx)
-{
-    (void)webrtc;
-    g_signal_connect(channel, "on-message-string", G_CALLBACK(on_page_frame), ctx);
-}
-
-static GstPadProbeReturn on_page_packet(GstPad *pad, GstPadProbeInfo *info, gpointer ctx)
-{
-    (void)pad;
-    struct page *const p = ctx;
-    GstRTPBuffer rtp = GST_RTP_BUFFER_INIT;
-    if (gst_rtp_buffer_map(GST_PAD_PROBE_INFO_BUFFER(info), GST_MAP_READ, &rtp)) {
-        atomic_store(&p->last_rtp, gst_rtp_buffer_get_timestamp(&rtp));
-        atomic_fetch_add(&p->n_packets, 1);
-        gst_rtp_buffer_unmap(&rtp);
-    }
-    return GST_PAD_PROBE_OK;
-}
-
-static GstFlowReturn on_page_picture(GstAppSink *sink, gpointer ctx)
-{
-    struct page *const p = ctx;
-    GstSample *const sample = gst_app_sink_pull_sample(sink);
-    GstVideoInfo info;
-    GstVideoFrame frame;
-    if (!sample)
-        return GST_FLOW_EOS;
-    if (gst_video_info_from_caps(&info, gst_sample_get_caps(sample)) &&
-        gst_video_frame_map(&frame, &info, gst_sample_get_buffer(sample), GST_MAP_READ)) {
-        uint32_t mark = 0;
-        if (tro_timemark_read(GST_VIDEO_FRAME_PLANE_DATA(&frame, 0),
-                              GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0), info.width, info.height,
-                              &mark)) {
-            atomic_store(&p->last_mark, mark);
-            atomic_fetch_add(&p->n_marks, 1);
-            /* Decoding follows the packets at once, so that the stamp is the picture's. */
-            if (atomic_load(&p->console->rtp_of[mark % N_FRAMES]) == 0)
-                atomic_fetch_add(&p->n_wrong_rtp, 1);
-        }
-        atomic_fetch_add(&p->n_decoded, 1);
-        gst_video_frame_unmap(&frame);
-    }
-    gst_sample_unref(sample);
-    return GST_FLOW_OK;
-}
-
-static void on_page_pad(GstElement *webrtc, GstPad *pad, gpointer ctx)
-{
-    (void)webrtc;
-    struct page *const p = ctx;
-    if (GST_PAD_DIRECTION(pad) != GST_PAD_SRC)
-        return;
-    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_page_packet, p, NULL);
-    GstElementFactory *const decoder = gst_element_factory_find("openh264dec");
-    GstElement *const bin = gst_parse_bin_from_description(
-        decoder ? "rtph264depay ! h264parse ! openh264dec ! appsink name=to sync=false "
-                  "enable-last-sample=false"
-                : "fakesink sync=false",
-        TRUE, NULL);
-    GstElement *const to = decoder ? gst_bin_get_by_name(GST_BIN(bin), "to") : NULL;
-    GstAppSinkCallbacks callbacks = {.new_sample = on_page_picture};
-    if (to) {
-        gst_app_sink_set_callbacks(GST_APP_SINK(to), &callbacks, p, NULL);
-        gst_object_unref(to);
-        gst_object_unref(decoder);
-    }
-    gst_bin_add(GST_BIN(p->pipeline), bin);
-    gst_element_sync_state_with_parent(bin);
-    GstPad *const sink = gst_element_get_static_pad(bin, "sink");
-    gst_pad_link(pad, sink);
-    gst_object_unref(sink);
-}
-
-static char *make_offer(struct page *p)
-{
-    p->pipeline = gst_pipeline_new(NULL);
-    p->webrtc = gst_element_factory_make("webrtcbin", NULL);
-    g_object_set(p->webrtc, "bundle-policy", 3, "latency", 20, NULL);
-    GObject *ice = NULL, *agent = NULL;
-    g_object_get(p->webrtc, "ice-agent", &ice, NULL);
-    g_object_get(ice, "agent", &agent, NULL);
-    g_object_set(agent, "upnp", FALSE, NULL);
-    g_object_unref(agent);
-    gst_object_unref(ice);
-    gst_bin_add(GST_BIN(p->pipeline), p->webrtc);
-    g_signal_connect(p->webrtc, "notify::ice-gathering-state", G_CALLBACK(on_page_gathering), p);
-    g_signal_connect(p->webrtc, "pad-added", G_CALLBACK(on_page_pad), p);
-    g_signal_connect(p->webrtc, "on-data-channel", G_CALLBACK(on_page_channel), p);
-    gst_element_set_state(p->pipeline, GST_STATE_PLAYING);
-    GstCaps *const caps = gst_caps_from_string(
-        "application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,payload=102,"
-        "packetization-mode=(string)1,profile-level-id=(string)42e01f,"
-        "extmap-5=(string)http://www.webrtc.org/experiments/rtp-hdrext/playout-delay");
-    GstWebRTCRTPTransceiver *transceiver = NULL;
-    g_signal_emit_by_name(p->webrtc, "add-transceiver",
-                          GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_RECVONLY, caps, &transceiver);
-    gst_object_unref(transceiver);
-    gst_caps_unref(caps);
-    g_signal_emit_by_name(p->webrtc, "create-data-channel", "control", NULL, &p->control);
-    g_signal_connect(p->control, "on-open", G_CALLBACK(on_page_open), p);
-    g_signal_connect(p->control, "on-message-string", G_CALLBACK(on_page_text), p);
-    GstPromise *const promise = gst_promise_new();
-    g_signal_emit_by_name(p->webrtc, "create-offer", NULL, promise);
-    gst_promise_wait(promise);
-    GstWebRTCSessionDescription *offer = NULL;
-    gst_structure_get(gst_promise_get_reply(promise), "offer", GST_TYPE_WEBRTC_SESSION_DESCRIPTION,
-                      &offer, NULL);
-    gst_promise_unref(promise);
-    g_signal_emit_by_name(p->webrtc, "set-local-description", offer, NULL);
-    gst_webrtc_session_description_free(offer);
-    if (!CHECK(wait_true(&p->is_gathered)))
-        return NULL;
-    GstWebRTCSessionDescription *local = NULL;
-    g_object_get(p->webrtc, "local-description", &local, NULL);
-    char *const text = gst_sdp_message_as_text(local->sdp);
-    gst_webrtc_session_description_free(local);
-    return text;
-}
-
-static void take_answer(struct page *p, const char *answer)
-{
-    GstSDPMessage *sdp = NULL;
-    gst_sdp_message_new_from_text(answer, &sdp);
-    GstWebRTCSessionDescription *const description = gst_webrtc_session_description_new(
-        GST_WEBRTC_SDP_TYPE_ANSWER, sdp);
-    GstPromise *const promise = gst_promise_new();
-    g_signal_emit_by_name(p->webrtc, "set-remote-description", description, promise);
-    gst_promise_wait(promise);
-    gst_promise_unref(promise);
-    gst_webrtc_session_description_free(description);
-}
-
-static bool join(struct page *p, struct console *c, bool is_burned_in)
-{
-    memset(p, 0, sizeof(*p));
-    p->console = c;
-    char *const offer = make_offer(p);
+    *p = (struct kit_page){.decodes = true, .picture = on_picture, .ctx = c};
+    char *const offer = kit_page_offer(p);
     char *answer = NULL;
     struct tro_err err = {0};
-    if (!offer)
+    if (!CHECK(offer != NULL))
         return false;
     const int rc = tro_viewers_offer(c->viewers, offer, strlen(offer), is_burned_in, p->id, &answer,
                                      &err);
@@ -312,42 +124,34 @@ static bool join(struct page *p, struct console *c, bool is_burned_in)
     CHECK_STR(err.text, "");
     if (!CHECK_INT(rc, 0))
         return false;
-    take_answer(p, answer);
+    kit_page_answer(p, answer);
     tro_free(answer);
     return true;
-}
-
-static void leave(struct page *p)
-{
-    gst_element_set_state(p->pipeline, GST_STATE_NULL);
-    if (p->control)
-        g_object_unref(p->control);
-    gst_object_unref(p->pipeline);
 }
 
 /* The RTP stamp that was told for a frame is the one its packets have. */
 TEST(a_page_sees_and_talks)
 {
     static struct console c;
-    static struct page p;
+    static struct kit_page p;
     if (!open_console(&c, 2))
         return;
     if (join(&p, &c, false)) {
-        CHECK(wait_true(&p.is_open));
-        CHECK(wait_count(&c.n_joined, 1));
-        CHECK(wait_count(&p.n_texts, 1));
-        CHECK(wait_count(&p.n_packets, 60));
-        CHECK(wait_count(&p.n_frames_texts, 30));
+        CHECK(kit_wait_true(&p.is_open));
+        CHECK(kit_wait_count(&c.n_joined, 1));
+        CHECK(kit_wait_count(&p.n_texts, 1));
+        CHECK(kit_wait_count(&p.n_packets, 60));
+        CHECK(kit_wait_count(&p.n_frames_texts, 30));
         gst_webrtc_data_channel_send_string(p.control, "{\"t\":\"ping\"}");
-        CHECK(wait_count(&c.n_messages, 1));
+        CHECK(kit_wait_count(&c.n_messages, 1));
         CHECK_STR(c.last_message, "{\"t\":\"ping\"}");
         CHECK(p.n_decoded == 0 || p.n_marks > 30);
-        CHECK_INT(p.n_wrong_rtp, 0);
+        CHECK_INT(c.n_wrong_rtp, 0);
         CHECK(tro_viewers_close(c.viewers, p.id));
-        CHECK(wait_count(&c.n_left, 1));
+        CHECK(kit_wait_count(&c.n_left, 1));
         CHECK(!tro_viewers_close(c.viewers, p.id));
     }
-    leave(&p);
+    kit_page_leave(&p);
     close_console(&c);
 }
 
@@ -355,11 +159,11 @@ TEST(a_page_sees_and_talks)
 TEST(stamps_lead_to_frames)
 {
     static struct console c;
-    static struct page p;
+    static struct kit_page p;
     if (!open_console(&c, 1))
         return;
     int n_found = 0;
-    if (join(&p, &c, false) && CHECK(wait_count(&p.n_packets, 10))) {
+    if (join(&p, &c, false) && CHECK(kit_wait_count(&p.n_packets, 10))) {
         for (int i = 0; i < 20; i++) {
             usleep(40000);
             const uint32_t rtp = atomic_load(&p.last_rtp);
@@ -368,60 +172,61 @@ TEST(stamps_lead_to_frames)
         }
         CHECK_INT(n_found, 20);
     }
-    leave(&p);
+    kit_page_leave(&p);
     close_console(&c);
 }
 
 TEST(burned_in_view_is_a_stream_of_its_own)
 {
     static struct console c;
-    static struct page p;
+    static struct kit_page p;
     if (!open_console(&c, 1))
         return;
     if (join(&p, &c, true)) {
-        CHECK(wait_count(&p.n_packets, 20));
+        CHECK(kit_wait_count(&p.n_packets, 20));
         struct tro_viewer_info info;
         CHECK_INT(tro_viewers_list(c.viewers, &info, 1), 1);
         CHECK(info.is_burned_in && info.is_connected);
         CHECK_STR(info.id, p.id);
     }
-    leave(&p);
+    kit_page_leave(&p);
     close_console(&c);
 }
 
 TEST(there_are_no_more_than_may_be)
 {
     static struct console c;
-    static struct page a, b;
+    static struct kit_page a, b;
     if (!open_console(&c, 1))
         return;
     if (join(&a, &c, false)) {
         memset(&b, 0, sizeof(b));
-        char *const offer = make_offer(&b);
+        char *const offer = kit_page_offer(&b);
         char id[TRO_VIEWER_ID_BYTES], *answer = NULL;
         struct tro_err err = {0};
         CHECK_INT(tro_viewers_offer(c.viewers, offer, strlen(offer), false, id, &answer, &err),
                   TRO_E_DEVICE);
         CHECK_HAS(err.text, "there are 1 viewers");
         CHECK(tro_viewers_close(c.viewers, a.id));
-        CHECK(wait_count(&c.n_left, 1));
+        CHECK(kit_wait_count(&c.n_left, 1));
         usleep(300000);
         CHECK_INT(tro_viewers_offer(c.viewers, offer, strlen(offer), false, id, &answer, &err), 0);
         g_free(offer);
         tro_free(answer);
-        leave(&b);
+        kit_page_leave(&b);
     }
-    leave(&a);
+    kit_page_leave(&a);
     close_console(&c);
 }
 
 TEST(who_floods_goes)
 {
     static struct console c;
-    static struct page p;
+    static struct kit_page p;
     if (!open_console(&c, 1))
         return;
-    if (join(&p, &c, false) && CHECK(wait_true(&p.is_open)) && CHECK(wait_count(&c.n_joined, 1))) {
+    if (join(&p, &c, false) && CHECK(kit_wait_true(&p.is_open)) &&
+        CHECK(kit_wait_count(&c.n_joined, 1))) {
         char *const big = g_strnfill(TRO_VIEWER_MAX_MESSAGE + 1, 'x');
         gst_webrtc_data_channel_send_string(p.control, big);
         g_free(big);
@@ -434,11 +239,11 @@ TEST(who_floods_goes)
         CHECK_INT(info.n_messages, 0);
         for (int i = 0; i < 1000; i++)
             gst_webrtc_data_channel_send_string(p.control, "flood");
-        CHECK(wait_count(&c.n_left, 1));
+        CHECK(kit_wait_count(&c.n_left, 1));
         CHECK_STR(atomic_load(&c.why), "it sends too many messages");
         CHECK(atomic_load(&c.n_messages) <= 2 * 60);
     }
-    leave(&p);
+    kit_page_leave(&p);
     close_console(&c);
 }
 
@@ -446,12 +251,12 @@ TEST(who_floods_goes)
 TEST(who_is_silent_goes)
 {
     static struct console c;
-    static struct page p;
+    static struct kit_page p;
     if (!open_console(&c, 1))
         return;
-    if (join(&p, &c, false) && CHECK(wait_count(&p.n_packets, 10))) {
-        leave(&p);
-        CHECK(wait_count(&c.n_left, 1));
+    if (join(&p, &c, false) && CHECK(kit_wait_count(&p.n_packets, 10))) {
+        kit_page_leave(&p);
+        CHECK(kit_wait_count(&c.n_left, 1));
         CHECK_STR(atomic_load(&c.why), "it has been silent for 5 s");
         CHECK_INT(tro_viewers_list(c.viewers, NULL, 0), 0);
     }
@@ -474,17 +279,17 @@ static int n_threads(void)
 TEST(who_comes_and_goes_leaves_nothing)
 {
     static struct console c;
-    static struct page p;
+    static struct kit_page p;
     if (!open_console(&c, 2))
         return;
     int before = 0;
     for (int i = 0; i < 4; i++) {
         if (!join(&p, &c, false))
             break;
-        CHECK(wait_count(&p.n_packets, 3));
+        CHECK(kit_wait_count(&p.n_packets, 3));
         CHECK(tro_viewers_close(c.viewers, p.id));
-        CHECK(wait_count(&c.n_left, i + 1));
-        leave(&p);
+        CHECK(kit_wait_count(&c.n_left, i + 1));
+        kit_page_leave(&p);
         usleep(200000);
         if (i == 1)
             before = n_threads();
@@ -526,11 +331,11 @@ TEST(bad_offers_are_refused_with_a_reason)
         {"typ host", "type host", "with a candidate that is not one"},
     };
     static struct console c;
-    static struct page p;
+    static struct kit_page p;
     if (!open_console(&c, 1))
         return;
     memset(&p, 0, sizeof(p));
-    char *const offer = make_offer(&p);
+    char *const offer = kit_page_offer(&p);
     char id[TRO_VIEWER_ID_BYTES], *answer = NULL;
     for (size_t i = 0; offer && i < sizeof(edits) / sizeof(edits[0]); i++) {
         char *const text = edited(offer, edits[i].from, edits[i].to);
@@ -548,7 +353,7 @@ TEST(bad_offers_are_refused_with_a_reason)
     CHECK_HAS(err.text, "there is no viewer 'nobody'");
     CHECK_INT(tro_viewers_list(c.viewers, NULL, 0), 0);
     g_free(offer);
-    leave(&p);
+    kit_page_leave(&p);
     close_console(&c);
 }
 
@@ -556,12 +361,11 @@ TEST(bad_offers_are_refused_with_a_reason)
 TEST(candidates_may_come_later)
 {
     static struct console c;
-    static struct page p;
+    static struct kit_page p;
     if (!open_console(&c, 1))
         return;
     memset(&p, 0, sizeof(p));
-    p.console = &c;
-    char *const offer = make_offer(&p);
+    char *const offer = kit_page_offer(&p);
     char *answer = NULL;
     struct tro_err err = {0};
     gchar **const lines = g_strsplit(offer, "\r\n", -1);
@@ -578,15 +382,15 @@ TEST(candidates_may_come_later)
         CHECK_STR(err.text, "");
         CHECK_INT(tro_viewers_trickle(c.viewers, p.id, "a=mid:9\na=candidate:x\n", 22, &err),
                   TRO_E_INPUT);
-        take_answer(&p, answer);
-        CHECK(wait_count(&p.n_packets, 10));
+        kit_page_answer(&p, answer);
+        CHECK(kit_wait_count(&p.n_packets, 10));
     }
     tro_free(answer);
     g_string_free(bare, TRUE);
     g_string_free(fragment, TRUE);
     g_strfreev(lines);
     g_free(offer);
-    leave(&p);
+    kit_page_leave(&p);
     close_console(&c);
 }
 
