@@ -2,6 +2,8 @@
 #   make            build/trocar, build/trocard and build/libtrocar.so
 #   make demo       set-up, build, and the console at work on a synthetic operation, until Ctrl-C:
 #                   prints the addresses of its pages; DEMO="--seconds 60" and the like
+#   make soak       the console for ten minutes with ten viewers that come and go, and others that
+#                   misbehave: what it takes, what it lost; SOAK="--seconds 60 --kills 5"
 #   make pictures   four networks at work on pictures of a synthetic operation, or on
 #                   PICTURES="a.png b.jpg", beside the truth and other engines
 #   make failure-modes   how the networks of models/ fail, a page: build/failure-modes/index.html;
@@ -17,8 +19,8 @@
 #   make clean      removes what was built; "make distclean" also what set-up fetched
 FUZZ_SECONDS ?= 600
 
-.PHONY: all demo pictures failure-modes precision check check-all check-gpu fuzz format docs \
-        clean distclean
+.PHONY: all demo soak pictures failure-modes precision check check-all check-gpu fuzz format \
+        docs clean distclean
 
 all:
 	@scripts/build.sh build
@@ -27,6 +29,11 @@ demo:
 	@scripts/setup-debian.sh build
 	@scripts/build.sh build
 	@scripts/console.sh $(DEMO)
+
+soak:
+	@scripts/setup-debian.sh build
+	@scripts/build.sh build
+	@scripts/console_soak.py $(SOAK)
 
 pictures:
 	@scripts/setup-debian.sh build

@@ -159,6 +159,19 @@ static inline GstElement *kit_receiver(struct kit_page *p)
     return bin;
 }
 
+/* Reports each second, as browsers do; GStreamer's own 5 s would look like silence. */
+static inline void kit_report_often(struct kit_page *p)
+{
+    GstElement *const rtpbin = gst_bin_get_by_name(GST_BIN(p->webrtc), "rtpbin");
+    GObject *session = NULL;
+    g_signal_emit_by_name(rtpbin, "get-internal-session", 0u, &session);
+    if (session) {
+        g_object_set(session, "rtcp-min-interval", (guint64)GST_SECOND, NULL);
+        g_object_unref(session);
+    }
+    gst_object_unref(rtpbin);
+}
+
 static inline void on_page_pad(GstElement *webrtc, GstPad *pad, gpointer ctx)
 {
     (void)webrtc;
@@ -166,6 +179,7 @@ static inline void on_page_pad(GstElement *webrtc, GstPad *pad, gpointer ctx)
     if (GST_PAD_DIRECTION(pad) != GST_PAD_SRC)
         return;
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_page_packet, p, NULL);
+    kit_report_often(p);
     GstElement *const bin = kit_receiver(p);
     gst_bin_add(GST_BIN(p->pipeline), bin);
     gst_element_sync_state_with_parent(bin);

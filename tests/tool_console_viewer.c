@@ -8,7 +8,7 @@
  * milliseconds and how many findings came, or pictures were decoded, at that age. --decode reads
  * the time marks of pictures; without a decoder access units are counted alone. --flood sends
  * messages as fast as it can. --offer prints an offer and ends.
- * Exit: 0; 1 not accepted or nothing came; 2 usage; 3 built without GStreamer; 4 there are too many.
+ * Exit: 1 not accepted or nothing came; 2 usage; 3 built without GStreamer; 4 there are too many.
  */
 #include <stdio.h>
 
@@ -64,6 +64,13 @@ static double number_of(const char *text, const char *key)
     return at ? strtod(at + strlen(quoted), NULL) : -1;
 }
 
+static bool has_word(const char *text, const char *key, const char *word)
+{
+    char pair[64];
+    snprintf(pair, sizeof pair, "\"%s\": \"%s\"", key, word);
+    return strstr(text, pair) != NULL;
+}
+
 static void count_age(int ages[N_AGES], double ms)
 {
     ages[ms < 0 ? 0 : ms < N_AGES - 1 ? (int)ms : N_AGES - 1]++;
@@ -85,14 +92,14 @@ static void on_text(void *ctx, enum tro_viewer_channel channel, const char *text
     pthread_mutex_lock(&v->lock);
     if (v->first_ns == 0)
         v->first_ns = tro_clock_ns();
-    if (channel == TRO_CHANNEL_FRAMES && strstr(text, "\"t\":\"frame\"")) {
+    if (channel == TRO_CHANNEL_FRAMES && has_word(text, "t", "frame")) {
         take_frame(v, text);
-    } else if (channel == TRO_CHANNEL_FRAMES && strstr(text, "\"t\":\"findings\"")) {
+    } else if (channel == TRO_CHANNEL_FRAMES && has_word(text, "t", "findings")) {
         v->n_findings++;
         count_age(v->ages, number_of(text, "age_ms"));
-    } else if (strstr(text, "\"t\":\"sentence\"")) {
+    } else if (has_word(text, "t", "sentence")) {
         v->n_sentences++;
-        v->n_interrupted += strstr(text, "\"state\":\"interrupted\"") != NULL;
+        v->n_interrupted += has_word(text, "state", "interrupted");
     }
     pthread_mutex_unlock(&v->lock);
 }
