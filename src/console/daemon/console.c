@@ -6,6 +6,9 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -14,6 +17,7 @@
 #include "console/daemon/console_state.h"
 
 #define N_TIMES 4096 /* of each kind; the rest is in histograms */
+#define N_HEAPS 2    /* of malloc */
 #define POLL_NS INT64_C(50000000)
 #define LAST_FINDINGS_NS INT64_C(300000000) /* that are waited for, after the last frame */
 #define TRACE_NS INT64_C(10000000000)       /* of --trace */
@@ -318,6 +322,14 @@ static int run(struct tro_console *c, const sigset_t *set, struct tro_err *err)
     return write_results(c, err);
 }
 
+/* Each viewer brings threads, which come and go: heaps of their own would keep what they freed. */
+static void share_heaps(void)
+{
+#ifdef M_ARENA_MAX
+    mallopt(M_ARENA_MAX, N_HEAPS);
+#endif
+}
+
 int tro_console_run(const struct tro_config *config, const struct tro_console_opts *opts,
                     struct tro_err *err)
 {
@@ -329,6 +341,7 @@ int tro_console_run(const struct tro_config *config, const struct tro_console_op
     pthread_mutex_init(&c->see, NULL);
     pthread_mutex_init(&c->people_lock, NULL);
     const sigset_t set = block_signals();
+    share_heaps();
     int rc = open_console(c, err);
     if (rc >= 0)
         rc = run(c, &set, err);
