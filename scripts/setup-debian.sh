@@ -13,17 +13,17 @@ packages() {
     echo gcc libc6-dev meson ninja-build pkg-config libpng-dev libturbojpeg0-dev \
         libtiff-dev libwebp-dev libopenjp2-7-dev libjansson-dev
     # The console, and what its demonstration runs.
-    echo libyaml-dev libmicrohttpd-dev libgnutls28-dev libpango1.0-dev libgstreamer1.0-dev \
+    echo libyaml-dev libmicrohttpd-dev libpango1.0-dev libgstreamer1.0-dev \
         libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev libgstrtspserver-1.0-dev \
         gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
         gstreamer1.0-plugins-ugly gstreamer1.0-nice gstreamer1.0-x fonts-dejavu-core \
-        fonts-wqy-microhei openssl
+        fonts-wqy-microhei
     [ "$1" = build ] && return
     echo make g++ ccache clang clang-format libclang-rt-14-dev llvm cppcheck
     echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
     echo python3 python3-numpy python3-onnx python3-pil python3-scipy python3-skimage
     echo libonnx-testdata protobuf-compiler xz-utils
-    echo locales chromium curl prometheus iproute2 xvfb gstreamer1.0-tools
+    echo locales chromium prometheus openssl
     command -v npm >/dev/null || echo npm
 }
 

@@ -269,17 +269,6 @@ static int close_console(struct tro_console *c, struct tro_err *err)
 
 /* ---- running ---------------------------------------------------------------------------- */
 
-/* Before any thread is made: all inherit that these two come to wait() alone. */
-static sigset_t block_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    return set;
-}
-
 static void wait_for_end(struct tro_console *c, const sigset_t *set)
 {
     const struct timespec pause = {.tv_nsec = POLL_NS};
@@ -340,7 +329,7 @@ int tro_console_run(const struct tro_config *config, const struct tro_console_op
     c->opts = opts;
     pthread_mutex_init(&c->see, NULL);
     pthread_mutex_init(&c->people_lock, NULL);
-    const sigset_t set = block_signals();
+    const sigset_t set = tro_setup_block_signals();
     share_heaps();
     int rc = open_console(c, err);
     if (rc >= 0)

@@ -159,17 +159,6 @@ static int check_trial(struct headless *h, struct tro_err *err)
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-/* Before any thread is made: all inherit that these two come to wait() alone. */
-static sigset_t block_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    return set;
-}
-
 static int wait_for_end(struct headless *h, const sigset_t *set, struct tro_err *err)
 {
     const struct timespec pause = {.tv_nsec = POLL_NS};
@@ -242,7 +231,7 @@ int tro_headless_run(const struct tro_config *c, const struct tro_headless_opts 
     struct headless h = {.config = c, .opts = opts, .trial = -1};
     const struct tro_setup_calls calls = {
         .findings = take_findings, .changed = take_change, .ctx = &h, .n_times = N_TIMES};
-    const sigset_t set = block_signals();
+    const sigset_t set = tro_setup_block_signals();
     int rc = open_source(&h, err);
     if (rc >= 0)
         rc = tro_setup_open(&h.setup, c, &calls, err);

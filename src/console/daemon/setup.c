@@ -136,6 +136,16 @@ bool tro_setup_admit(struct tro_setup *s, FILE *table)
     return holds;
 }
 
+sigset_t tro_setup_block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return set;
+}
+
 void tro_setup_put(struct tro_setup *s, const struct tro_frame *f)
 {
     memcpy(tro_ring_begin(s->ring), f->bytes, tro_frame_n_bytes(&f->form));

@@ -4,6 +4,7 @@
 #ifndef TRO_CONSOLE_DAEMON_SETUP_H
 #define TRO_CONSOLE_DAEMON_SETUP_H
 
+#include <signal.h>
 #include <stdio.h>
 
 #include "console/core/supervisor.h"
@@ -37,6 +38,10 @@ void tro_setup_close(struct tro_setup *s); /* an all-zero struct is fine */
 /* Do the networks hold their deadlines (docs/console.md, "Admission")? table: NULL, or where it is
  * written. Networks on trial are no part of it. */
 bool tro_setup_admit(struct tro_setup *s, FILE *table);
+
+/* Before any thread is made, so that all inherit it: SIGINT and SIGTERM come to sigtimedwait with
+ * this set alone. */
+sigset_t tro_setup_block_signals(void);
 
 /* A frame for the workers: copied into the ring, counted. One thread, the capture's. Its id is the
  * frame's own, which count from 1. */
