@@ -127,7 +127,8 @@ static void check_codec(int width, int height, int range, int bitrate_kbps)
     char text[512];
     snprintf(text, sizeof(text),
              "appsrc name=in format=time max-bytes=0 ! x264enc tune=zerolatency "
-             "speed-preset=ultrafast bitrate=%d key-int-max=9999 vbv-buf-capacity=300 ! h264parse "
+             "speed-preset=ultrafast bitrate=%d key-int-max=9999 vbv-buf-capacity=300 threads=1 "
+             "sliced-threads=false ! h264parse "
              "! openh264dec ! appsink name=out sync=false",
              bitrate_kbps);
     GstElement *const pipeline = tro_pipe_launch(text, &err);
