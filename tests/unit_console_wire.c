@@ -138,7 +138,7 @@ TEST(opened_round)
                                                  .engine = {UINT64_MAX, 1},
                                                  .alone_ns = {5, 6},
                                                  .worst_ns = {7, 8},
-                                                 .names = {2, {"liver", "胆囊"}}};
+                                                 .names = {.n = 2, .name = {"liver", "胆囊"}}};
     o->networks[1] = (struct tro_opened_network){.network = 4, .error = "a.plan: no such file"};
     tro_opened_write(o, &j);
     CHECK_INT(tro_opened_read((const char *)j.buf.p, j.buf.n, p, &err), 0);
