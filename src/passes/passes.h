@@ -4,7 +4,8 @@
  *
  * What holds for the graph after any of them: inputs and outputs keep names, order and types; a
  * value that replaces an equal one has its name; symbols mean what they meant. Results are those of
- * the graph before within rounding of floating point, and within one quantum of quantized values.
+ * the graph before within rounding of floating point, and within one quantum of quantized values;
+ * of 16 bits behind a table within 32, a quantum of 11 bits.
  */
 #ifndef TRO_PASSES_PASSES_H
 #define TRO_PASSES_PASSES_H
