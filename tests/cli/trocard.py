@@ -132,13 +132,16 @@ def frames_through_workers():
 @test
 def a_plan_on_trial():
     setup()
-    trocard('--config', 'console.yaml', '--no-media', '--frames', 60, '--json', 'r.json',
-            '--trial', 'outside.plan@0.5')
-    result = read_json('r.json')
-    check_run(result, 60)
-    trial = result['networks'][2]
-    equal((trial['name'], trial['trial']), ('trial', True))
-    if trial['ran'] < 1:
+    for n_frames in (60, 400):  # a plan takes its time to open where sanitizers look on
+        trocard('--config', 'console.yaml', '--no-media', '--frames', n_frames, '--json', 'r.json',
+                '--trial', 'outside.plan@0.5')
+        result = read_json('r.json')
+        check_run(result, n_frames)
+        trial = result['networks'][2]
+        equal((trial['name'], trial['trial']), ('trial', True))
+        if trial['ran'] >= 1:
+            break
+    else:
         raise Mismatch('the plan on trial never ran')
     refused('--config', 'console.yaml', '--no-media', '--frames', 60, '--trial', 'none.plan@0',
             says='none.plan')
@@ -176,8 +179,8 @@ def rules_and_records():
     with open('console.yaml', 'a', encoding='utf-8') as f:
         f.write('rules: rules.yaml\n')
     write('rules.yaml', RULES)
-    done = trocard('--config', 'console.yaml', '--no-media', '--frames', 20, '--record', 'r.jsonl')
-    holds(done.stdout, ': inside-or-not: ', '20 frames')
+    done = trocard('--config', 'console.yaml', '--no-media', '--frames', 60, '--record', 'r.jsonl')
+    holds(done.stdout, ': inside-or-not: ', '60 frames')
     said = sentences('r.jsonl')
     if not said:
         raise Mismatch('no sentence was recorded')
