@@ -210,9 +210,9 @@ static const struct bad bad_rest[] = {
     {"budget_ms:", "etc/a.yaml:5:11: budget_ms: expected a number of 1 to 1000, found nothing"},
     {"budget_ms: [1, 2]", "etc/a.yaml:5:12: budget_ms: expected a number of 1 to 1000, found a "
                           "list of 2"},
-    {"budget: 3", "etc/a.yaml:5:1: expected one of the keys console, source, budget_ms, networks, "
-                  "workers, findings, tracker, rules, privacy, display, encoder, server, found "
-                  "'budget'"},
+    {"budget: 3", "etc/a.yaml:5:1: expected one of the keys console, source, budget_ms, realtime, "
+                  "networks, workers, findings, tracker, rules, privacy, display, encoder, server, "
+                  "found 'budget'"},
     {"rules: a.yaml\nrules: b.yaml", "etc/a.yaml:6:1: rules: expected each key once, found it "
                                      "again: the first one is in line 5"},
     {"rules: 12", "etc/a.yaml:5:8: rules: expected a text, found 12: put it in quotes if it is "

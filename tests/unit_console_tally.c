@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* console/core/tally.h: what is counted, and of which frames. */
 #include "console/core/tally.h"
+
+#include <string.h>
+
 #include "test.h"
 
 #define MS INT64_C(1000000)
@@ -84,8 +87,8 @@ TEST(a_network_is_counted)
     find(t, 0, 1, 2, 25);
     put(t, 5);
     find(t, 0, 0, 5, 31);
-    tro_tally_skipped(t, &(struct tro_skipped){0, TRO_SKIP_BUSY, 4, 2});
-    tro_tally_skipped(t, &(struct tro_skipped){0, TRO_SKIP_LATE, 6, 1});
+    tro_tally_skipped(t, &(struct tro_skipped){.why = TRO_SKIP_BUSY, .frame = 4, .n_frames = 2});
+    tro_tally_skipped(t, &(struct tro_skipped){.why = TRO_SKIP_LATE, .frame = 6, .n_frames = 1});
     CHECK(tro_tally_network(t, 0, &n));
     CHECK_INT(n.count.ran, 3);
     CHECK_INT(n.count.lower, 1);
@@ -121,6 +124,40 @@ TEST(the_oldest_times_go)
     tro_tally_destroy(t);
 }
 
+/* What took longest is kept with its stages; trials are not looked at. */
+TEST(the_slowest)
+{
+    struct tro_tally *const t = make(10);
+    struct tro_json j = {.is_line = true};
+    for (uint64_t id = 1; id <= 40; id++) {
+        put(t, id);
+        find(t, 0, 0, id, 10 + (int64_t)id);
+        find(t, 2, 0, id, 500);
+    }
+    tro_tally_skipped(t, &(struct tro_skipped){.network = 1,
+                                               .why = TRO_SKIP_LATE,
+                                               .frame = 41,
+                                               .n_frames = 1,
+                                               .captured_ns = 4100 * MS,
+                                               .taken_ns = 4160 * MS,
+                                               .at_ns = 4162 * MS});
+    tro_json_object_begin(&j, NULL);
+    tro_tally_json(t, &j);
+    tro_json_object_end(&j);
+    tro_buf_u8(&j.buf, 0);
+    const char *const text = strstr((const char *)j.buf.p, "\"slowest\"");
+    CHECK_HAS(text,
+              "[{\"network\": \"depth\",\"frame\": 41,\"at_s\": 4,\"skipped\": true,\"ms\": 62,"
+              "\"wake\": 60,\"wait\": 2,\"run\": 0,\"decode\": 0,\"send\": 0},"
+              "{\"network\": \"tissue\",\"frame\": 40,\"at_s\": 3.9,\"skipped\": false,\"ms\": 50,"
+              "\"wake\": 1,\"wait\": 1,\"run\": 3,\"decode\": 1,\"send\": 44}");
+    CHECK_HAS(text, "\"frame\": 26,");
+    CHECK(!strstr(text, "\"frame\": 25,"));
+    CHECK(!strstr(text, "trial"));
+    tro_json_finish(&j);
+    tro_tally_destroy(t);
+}
+
 TEST(as_json)
 {
     struct tro_tally *const t = make(10);
@@ -137,6 +174,7 @@ TEST(as_json)
     CHECK_HAS(text, "\"name\": \"depth\"");
     CHECK_HAS(text, "\"decode\": {");
     CHECK_HAS(text, "\"p999\": 10");
+    CHECK_HAS(text, "\"slowest\": [");
     tro_json_finish(&j);
     tro_tally_destroy(t);
 }

@@ -42,10 +42,10 @@ TEST(what_is_no_message)
         size_t n;
         const char *why;
     } cases[] = {
-        {"\1\0\0\0\1\0\0", 7, "8 to"},
-        {"\1\0\0\0\2\0\0\0", 8, "version 1, found 2"},
-        {"\0\0\0\0\1\0\0\0", 8, "found 0"},
-        {"\377\0\0\0\1\0\0\0", 8, "found 255"},
+        {"\1\0\0\0\2\0\0", 7, "8 to"},
+        {"\1\0\0\0\1\0\0\0", 8, "version 2, found 1"},
+        {"\0\0\0\0\2\0\0\0", 8, "found 0"},
+        {"\377\0\0\0\2\0\0\0", 8, "found 255"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct tro_err err = {0};
@@ -58,15 +58,18 @@ TEST(what_is_no_message)
 
 TEST(skipped_and_stage_round)
 {
-    const struct tro_skipped s = {3, TRO_SKIP_BUSY, UINT64_C(1) << 40, 12};
+    const struct tro_skipped s = {3, TRO_SKIP_BUSY, UINT64_C(1) << 40, 12, 100, 100, 102};
     const struct tro_stage t = {2, 1, 77, 100, 200, 300, 400, INT64_MAX};
     struct tro_skipped s2;
     struct tro_stage t2;
     uint8_t b[TRO_STAGE_BYTES];
     tro_skipped_write(&s, b);
     CHECK_INT(tro_skipped_read(&s2, b, TRO_SKIPPED_BYTES, NULL), 0);
-    CHECK(s2.network == 3 && s2.why == TRO_SKIP_BUSY && s2.frame == s.frame && s2.n_frames == 12);
+    CHECK(s2.network == 3 && s2.why == TRO_SKIP_BUSY && s2.frame == s.frame && s2.n_frames == 12 &&
+          s2.captured_ns == 100 && s2.taken_ns == 100 && s2.at_ns == 102);
     CHECK_INT(tro_skipped_read(&s2, b, TRO_SKIPPED_BYTES - 1, NULL), TRO_E_INPUT);
+    tro_skipped_write(&(struct tro_skipped){3, TRO_SKIP_LATE, 7, 1, 100, 102, 101}, b);
+    CHECK_INT(tro_skipped_read(&s2, b, TRO_SKIPPED_BYTES, NULL), TRO_E_INPUT);
     tro_stage_write(&t, b);
     CHECK_INT(tro_stage_read(&t2, b, sizeof b, NULL), 0);
     CHECK(t2.network == 2 && t2.tier == 1 && t2.frame == 77 && t2.captured_ns == 100 &&

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "console/core/realtime.h"
 #include "console/daemon/console.h"
 #include "console/daemon/guide.h"
 #include "console/daemon/headless.h"
@@ -127,6 +128,14 @@ static int parse(struct trocard *t, int argc, char **argv, struct tro_err *err)
     return 0;
 }
 
+/* It goes on without, at the mercy of what else the machine does. */
+static void allow_realtime(const struct tro_config *c)
+{
+    struct tro_err err = {0};
+    if (c->is_realtime && tro_realtime_allow(&err) < 0)
+        fprintf(stderr, "trocard: realtime: %s\n", err.text);
+}
+
 static int run(const struct trocard *t, const struct tro_config *c, struct tro_err *err)
 {
     const struct tro_headless_opts opts = {.n_frames = (uint64_t)t->n_frames,
@@ -138,6 +147,7 @@ static int run(const struct trocard *t, const struct tro_config *c, struct tro_e
         return tro_guide_replay(c, t->replay, stdout, err);
     if (t->checks)
         return tro_headless_check(c, err);
+    allow_realtime(c);
     if (t->has_no_media)
         return tro_headless_run(c, &opts, err);
     const struct tro_console_opts console = {

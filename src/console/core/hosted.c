@@ -32,6 +32,7 @@ void tro_hosted_write(const struct tro_hosted *h, struct tro_json *j)
     tro_json_int(j, "lanes", h->lanes);
     tro_json_int(j, "reader", h->reader);
     tro_json_number(j, "focal_length", (double)h->focal_length);
+    tro_json_bool(j, "realtime", h->is_realtime);
     tro_json_array_begin(j, "networks");
     for (int i = 0; i < h->n_networks; i++)
         write_network(&h->networks[i], j);

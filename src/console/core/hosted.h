@@ -31,6 +31,7 @@ struct tro_hosted {
     int threads, lanes; /* of a CPU: of all lanes together, 0: all processors; of a GPU not used */
     int reader;         /* of the ring: the bit of the first lane */
     float focal_length; /* widths; 0: not known */
+    bool is_realtime;   /* lanes of a GPU go before ordinary threads (realtime.h) */
     int n_networks;
     struct tro_hosted_network networks[TRO_HOSTED_MAX_NETWORKS];
 };

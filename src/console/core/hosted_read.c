@@ -79,6 +79,7 @@ static int read_hosted(const struct tro_field *top, struct tro_hosted *h)
         return tro_field_fail(top, "focal_length: expected 0 to 1000 widths, found %g",
                               focal_length);
     h->focal_length = (float)focal_length;
+    TRO_TRY(tro_field_bool(top, "realtime", &h->is_realtime));
     const int rc = tro_field_get(top, "networks", &networks);
     if (rc == 0 || !h->device)
         return tro_field_fail(top, "expected a device and networks, found none");

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/thread.h"
 #include "console/core/raw_form.h"
+#include "console/core/realtime.h"
 #include "eval/dataset.h"
 #include "io/frame.h"
 
@@ -328,6 +329,7 @@ static bool wait_until(struct tro_source_frames *s, int64_t at_ns)
 static void *pace(void *ctx)
 {
     struct tro_source_frames *const s = ctx;
+    tro_realtime_enter(TRO_REALTIME_CAPTURE);
     const int64_t begin_ns = tro_clock_ns();
     uint64_t last = s->opts.loops ? UINT64_MAX : (uint64_t)s->n;
     if (s->opts.n_frames && s->opts.n_frames < last)

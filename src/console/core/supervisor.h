@@ -45,6 +45,7 @@ struct tro_supervisor_opts {
     const char *program;   /* path of trocar-worker; NULL: beside the program that runs */
     struct tro_ring *ring; /* with tro_supervisor_n_readers readers */
     float focal_length;
+    bool is_realtime; /* workers may have real-time threads */
     int64_t budget_ns;
     int64_t hang_ns; /* without a word, though there are frames to look at; 0: 2 s */
     size_t n_times;  /* of each kind that are kept, for percentiles */

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/thread.h"
+#include "console/core/realtime.h"
 #include "console/core/spawn.h"
 #include "console/core/supervisor_state.h"
 
@@ -274,7 +275,8 @@ static int send_open(struct tro_supervised_worker *w, struct tro_err *err)
                            .threads = w->opts.threads,
                            .lanes = w->opts.lanes,
                            .reader = w->reader,
-                           .focal_length = w->s->opts.focal_length};
+                           .focal_length = w->s->opts.focal_length,
+                           .is_realtime = w->s->opts.is_realtime};
     struct tro_json j = {.is_line = true};
     pthread_mutex_lock(&w->s->lock);
     for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++)
@@ -397,6 +399,7 @@ void *tro_supervised_main(void *worker)
 {
     struct tro_supervised_worker *const w = worker;
     struct tro_err err = {0};
+    tro_realtime_enter(TRO_REALTIME_REPORTS);
     while (!is_stopping(w->s)) {
         err = (struct tro_err){0};
         note_start(w, tro_clock_ns());

@@ -3,12 +3,14 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
 
 #define N_OPEN_FRAMES 256 /* whose findings may still come */
+#define N_SLOWEST 16
 
 struct times {
     int64_t *ns;
@@ -32,6 +34,16 @@ struct open_frame {
     int n_left; /* networks that have not looked at it yet */
 };
 
+/* A network on a frame, where its time went. */
+struct slow {
+    int64_t ns; /* from the frame in until its findings were there, or it was given up */
+    int64_t captured_ns;
+    int network;
+    bool is_skipped;
+    uint64_t frame;
+    int64_t stages[TRO_N_TALLY_STAGES];
+};
+
 struct tro_tally {
     pthread_mutex_t lock;
     int64_t budget_ns;
@@ -39,7 +51,9 @@ struct tro_tally {
     struct network networks[TRO_HOSTED_MAX_NETWORKS];
     struct open_frame open[N_OPEN_FRAMES];
     uint64_t frames, complete, incomplete, over_budget;
+    int64_t began_ns; /* the first frame came in */
     struct times latency;
+    struct slow slowest[N_SLOWEST]; /* in no order */
 };
 
 const char *tro_tally_stage_name(enum tro_tally_stage stage)
@@ -126,6 +140,9 @@ void tro_tally_add(struct tro_tally *t, int network, const char *name, int every
     struct network *const n = &t->networks[network];
     pthread_mutex_lock(&t->lock);
     clear_network(n);
+    for (int i = 0; i < N_SLOWEST; i++)
+        if (t->slowest[i].network == network)
+            t->slowest[i] = (struct slow){0};
     n->is_there = true;
     n->latency.most = t->most;
     for (int i = 0; i < TRO_N_TALLY_STAGES; i++)
@@ -148,7 +165,8 @@ void tro_tally_frame(struct tro_tally *t, uint64_t id, int64_t captured_ns)
 {
     pthread_mutex_lock(&t->lock);
     struct open_frame *const f = &t->open[id % N_OPEN_FRAMES];
-    t->frames++;
+    if (t->frames++ == 0)
+        t->began_ns = captured_ns;
     t->incomplete += f->id && f->n_left > 0;
     *f = (struct open_frame){.id = id, .captured_ns = captured_ns};
     for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++)
@@ -172,11 +190,23 @@ static int64_t complete(struct tro_tally *t, uint64_t id, int64_t received_ns)
     return ns;
 }
 
+static void note_slow(struct tro_tally *t, const struct slow *s)
+{
+    struct slow *least = t->slowest;
+    for (int i = 1; i < N_SLOWEST; i++)
+        if (t->slowest[i].ns < least->ns)
+            least = &t->slowest[i];
+    if (s->ns > least->ns)
+        *least = *s;
+}
+
 int64_t tro_tally_findings(struct tro_tally *t, const struct tro_stage *s, int64_t received_ns)
 {
     const int64_t at[] = {s->captured_ns, s->taken_ns,   s->started_ns,
                           s->ran_ns,      s->decoded_ns, received_ns};
     const int64_t ns = received_ns - s->captured_ns;
+    struct slow slow = {
+        .ns = ns, .captured_ns = s->captured_ns, .network = s->network, .frame = s->frame};
     int64_t all_ns = 0;
     struct network *const n = &t->networks[s->network];
     pthread_mutex_lock(&t->lock);
@@ -187,8 +217,12 @@ int64_t tro_tally_findings(struct tro_tally *t, const struct tro_stage *s, int64
     n->late += ns > n->deadline_ns;
     n->over_budget += ns > t->budget_ns;
     add_time(&n->latency, ns);
-    for (int i = 0; i < TRO_N_TALLY_STAGES; i++)
-        add_time(&n->stages[i], at[i + 1] - at[i]);
+    for (int i = 0; i < TRO_N_TALLY_STAGES; i++) {
+        slow.stages[i] = at[i + 1] - at[i];
+        add_time(&n->stages[i], slow.stages[i]);
+    }
+    if (!n->is_trial)
+        note_slow(t, &slow);
     if (is_released(n, s->frame))
         all_ns = complete(t, s->frame, received_ns);
     pthread_mutex_unlock(&t->lock);
@@ -199,6 +233,14 @@ void tro_tally_skipped(struct tro_tally *t, const struct tro_skipped *s)
 {
     pthread_mutex_lock(&t->lock);
     t->networks[s->network].skipped[s->why] += s->n_frames;
+    if (s->at_ns && !t->networks[s->network].is_trial)
+        note_slow(t, &(struct slow){.ns = s->at_ns - s->captured_ns,
+                                    .captured_ns = s->captured_ns,
+                                    .network = s->network,
+                                    .is_skipped = true,
+                                    .frame = s->frame,
+                                    .stages = {[TRO_TALLY_WAKE] = s->taken_ns - s->captured_ns,
+                                               [TRO_TALLY_WAIT] = s->at_ns - s->taken_ns}});
     pthread_mutex_unlock(&t->lock);
 }
 
@@ -286,6 +328,37 @@ static void network_json(struct tro_tally *t, int network, struct tro_json *j)
     tro_json_object_end(j);
 }
 
+static int slower_first(const void *a, const void *b)
+{
+    const struct slow *const s = a, *const o = b;
+    return s->ns != o->ns ? (s->ns < o->ns) - (s->ns > o->ns)
+                          : (s->frame > o->frame) - (s->frame < o->frame);
+}
+
+static void slowest_json(struct tro_tally *t, struct tro_json *j)
+{
+    struct slow sorted[N_SLOWEST];
+    pthread_mutex_lock(&t->lock);
+    memcpy(sorted, t->slowest, sizeof sorted);
+    pthread_mutex_unlock(&t->lock);
+    qsort(sorted, N_SLOWEST, sizeof *sorted, slower_first);
+    tro_json_array_begin(j, "slowest");
+    for (int i = 0; i < N_SLOWEST && sorted[i].ns > 0; i++) {
+        const struct slow *const s = &sorted[i];
+        tro_json_object_begin(j, NULL);
+        tro_json_string(j, "network", t->networks[s->network].name);
+        tro_json_int(j, "frame", (int64_t)s->frame);
+        tro_json_number(j, "at_s", (double)(s->captured_ns - t->began_ns) / 1e9);
+        tro_json_bool(j, "skipped", s->is_skipped);
+        tro_json_number(j, "ms", (double)s->ns / 1e6);
+        for (int k = 0; k < TRO_N_TALLY_STAGES; k++)
+            tro_json_number(j, tro_tally_stage_name((enum tro_tally_stage)k),
+                            (double)s->stages[k] / 1e6);
+        tro_json_object_end(j);
+    }
+    tro_json_array_end(j);
+}
+
 void tro_tally_json(struct tro_tally *t, struct tro_json *j)
 {
     struct tro_tally_all all;
@@ -300,4 +373,5 @@ void tro_tally_json(struct tro_tally *t, struct tro_json *j)
     for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++)
         network_json(t, i, j);
     tro_json_array_end(j);
+    slowest_json(t, j);
 }

@@ -96,12 +96,33 @@ const char *tro_skip_name(enum tro_skip why)
     return names[why];
 }
 
+static void write_times(const int64_t *ns, int n, uint8_t *out)
+{
+    for (int i = 0; i < n; i++)
+        put_u64(out + 8 * i, (uint64_t)ns[i]);
+}
+
+/* False: one is before the one above it, from where on all are 0. */
+static bool read_times(struct tro_bytes *b, int64_t *const *ns, int n)
+{
+    uint64_t before = 0;
+    bool is_ordered = true;
+    for (int i = 0; i < n; i++) {
+        const uint64_t at = tro_bytes_u64(b);
+        is_ordered = is_ordered && at >= before && at <= INT64_MAX;
+        before = at;
+        *ns[i] = is_ordered ? (int64_t)at : 0;
+    }
+    return is_ordered;
+}
+
 void tro_skipped_write(const struct tro_skipped *s, uint8_t out[TRO_SKIPPED_BYTES])
 {
     put_u32(out, (uint32_t)s->network);
     put_u32(out + 4, (uint32_t)s->why);
     put_u64(out + 8, s->frame);
     put_u32(out + 16, s->n_frames);
+    write_times((const int64_t[]){s->captured_ns, s->taken_ns, s->at_ns}, 3, out + 20);
 }
 
 int tro_skipped_read(struct tro_skipped *s, const uint8_t *bytes, size_t n, struct tro_err *err)
@@ -110,9 +131,13 @@ int tro_skipped_read(struct tro_skipped *s, const uint8_t *bytes, size_t n, stru
     const uint32_t network = tro_bytes_u32(&b), why = tro_bytes_u32(&b);
     s->frame = tro_bytes_u64(&b);
     s->n_frames = tro_bytes_u32(&b);
+    const bool is_ordered = read_times(
+        &b, (int64_t *const[]){&s->captured_ns, &s->taken_ns, &s->at_ns}, 3);
     if (b.failed || tro_bytes_left(&b) || network >= TRO_FINDINGS_MAX_NETWORKS ||
-        why >= TRO_N_SKIPS || s->frame < s->n_frames)
-        return tro_fail(err, TRO_E_INPUT, "skipped: expected %d bytes of a network and its frames",
+        why >= TRO_N_SKIPS || s->frame < s->n_frames || !is_ordered)
+        return tro_fail(err, TRO_E_INPUT,
+                        "skipped: expected %d bytes of a network, its frames and times in their "
+                        "order",
                         TRO_SKIPPED_BYTES);
     s->network = (int)network;
     s->why = (enum tro_skip)why;
@@ -125,8 +150,7 @@ void tro_stage_write(const struct tro_stage *s, uint8_t out[TRO_STAGE_BYTES])
     put_u32(out, (uint32_t)s->network);
     put_u32(out + 4, (uint32_t)s->tier);
     put_u64(out + 8, s->frame);
-    for (int i = 0; i < 5; i++)
-        put_u64(out + 16 + 8 * i, (uint64_t)times[i]);
+    write_times(times, 5, out + 16);
 }
 
 int tro_stage_read(struct tro_stage *s, const uint8_t *bytes, size_t n, struct tro_err *err)
@@ -135,15 +159,8 @@ int tro_stage_read(struct tro_stage *s, const uint8_t *bytes, size_t n, struct t
     const uint32_t network = tro_bytes_u32(&b), tier = tro_bytes_u32(&b);
     int64_t *const times[] = {&s->captured_ns, &s->taken_ns, &s->started_ns, &s->ran_ns,
                               &s->decoded_ns};
-    uint64_t before = 0;
-    bool is_ordered = true;
     s->frame = tro_bytes_u64(&b);
-    for (int i = 0; i < 5; i++) {
-        const uint64_t at = tro_bytes_u64(&b);
-        is_ordered = is_ordered && at >= before && at <= INT64_MAX;
-        before = at;
-        *times[i] = is_ordered ? (int64_t)at : 0;
-    }
+    const bool is_ordered = read_times(&b, times, 5);
     if (b.failed || tro_bytes_left(&b) || network >= TRO_FINDINGS_MAX_NETWORKS ||
         tier >= TRO_FINDINGS_MAX_NETWORKS || !is_ordered)
         return tro_fail(err, TRO_E_INPUT, "stage: expected %d bytes with times in their order",

@@ -9,7 +9,7 @@
 
 #include <trocar/trocar.h>
 
-#define TRO_WIRE_VERSION 1
+#define TRO_WIRE_VERSION 2
 #define TRO_WIRE_MAX_BYTES (512 << 10) /* of a message, with its head */
 #define TRO_WIRE_HEAD_BYTES 8          /* u32 type, u32 version */
 
@@ -67,12 +67,15 @@ enum tro_skip {
 };
 const char *tro_skip_name(enum tro_skip why);
 
-/* n_frames of them in a row, `frame` the last one. */
+/* n_frames of them in a row, `frame` the last one. Times as of a stage; of those that the lane was
+ * too busy for they are 0. */
 struct tro_skipped {
     int network;
     enum tro_skip why;
     uint64_t frame;
     uint32_t n_frames;
+    int64_t captured_ns, taken_ns;
+    int64_t at_ns; /* it was given up */
 };
 
 /* Where a frame was when: monotonic clock, none before the one above it. */
@@ -86,7 +89,7 @@ struct tro_stage {
     int64_t decoded_ns;  /* outputs are findings */
 };
 
-#define TRO_SKIPPED_BYTES 20
+#define TRO_SKIPPED_BYTES 44
 #define TRO_STAGE_BYTES 56
 void tro_skipped_write(const struct tro_skipped *s, uint8_t out[TRO_SKIPPED_BYTES]);
 int tro_skipped_read(struct tro_skipped *s, const uint8_t *bytes, size_t n, struct tro_err *err);

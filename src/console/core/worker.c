@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/thread.h"
+#include "console/core/realtime.h"
 #include "console/core/wire.h"
 #include "console/core/worker_lane.h"
 
@@ -113,6 +114,7 @@ static int make_lanes(struct worker *w, struct tro_err *err)
         if (!is_alone)
             shared[turn] = l;
         l->is_trial = n->is_trial;
+        l->is_urgent = is_gpu(w) && !n->is_trial;
         l->priority = n->is_trial ? 0 : stream_priority(w, n->priority);
         l->n_threads = n->is_trial ? 1 : threads_of_lane(w);
         l->is_measured = is_unmeasured(w);
@@ -120,6 +122,20 @@ static int make_lanes(struct worker *w, struct tro_err *err)
         w->n_first = l->number + 1 > w->n_first ? l->number + 1 : w->n_first;
     }
     return 0;
+}
+
+/* What the user should know: it works without. */
+static void add_notice(struct worker *w, const char *what, const struct tro_err *err)
+{
+    const size_t n = strlen(w->notice);
+    snprintf(w->notice + n, sizeof w->notice - n, "%s%s: %.200s", n ? "; " : "", what, err->text);
+}
+
+static void allow_realtime(struct worker *w)
+{
+    struct tro_err err = {0};
+    if (w->hosted.is_realtime && tro_realtime_allow(&err) < 0)
+        add_notice(w, "not in real time", &err);
 }
 
 /* A GPU reads frames where they lie. Without that they are copied first, which costs time alone. */
@@ -132,8 +148,7 @@ static void pin_pixels(struct worker *w)
         return;
     w->pinned = tro_pinned_register(w->hosted.device, pixels, n_bytes, &err);
     if (!w->pinned)
-        snprintf(w->notice, sizeof w->notice, "frames are copied before the GPU gets them: %.400s",
-                 err.text);
+        add_notice(w, "frames are copied before the GPU gets them", &err);
 }
 
 /* ---- messages ------------------------------------------------------------------------------- */
@@ -257,6 +272,7 @@ static int work(struct worker *w, struct tro_err *err)
     w->shared.ring = tro_ring_open(w->control_fd, w->pixels_fd, w->hosted.reader, err);
     if (!w->shared.ring)
         return err->status;
+    allow_realtime(w);
     pin_pixels(w);
     rc = make_lanes(w, err);
     if (rc >= 0)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/thread.h"
 #include "console/core/admit.h"
+#include "console/core/realtime.h"
 #include "console/core/wire.h"
 
 #define WAIT_NS INT64_C(100000000) /* for a frame, before it is looked whether to stop */
@@ -269,12 +270,13 @@ static int send_stage(struct tro_worker_lane *l, const struct tro_stage *s, stru
     return tro_wire_send(l->shared->socket, TRO_WIRE_STAGE, body, sizeof body, err);
 }
 
-static int send_skipped(struct tro_worker_lane *l, int slot, enum tro_skip why,
-                        struct tro_lane_skip skip, struct tro_err *err)
+static int send_skipped(struct tro_worker_lane *l, int slot, const struct tro_skipped *s,
+                        struct tro_err *err)
 {
     uint8_t body[TRO_SKIPPED_BYTES];
-    const struct tro_skipped s = {l->slots[slot].spec.network, why, skip.last, skip.n};
-    tro_skipped_write(&s, body);
+    struct tro_skipped of_network = *s;
+    of_network.network = l->slots[slot].spec.network;
+    tro_skipped_write(&of_network, body);
     return tro_wire_send(l->shared->socket, TRO_WIRE_SKIPPED, body, sizeof body, err);
 }
 
@@ -317,8 +319,11 @@ static int offer(struct tro_worker_lane *l, const struct tro_frame *f, struct tr
     struct tro_lane_skip busy[TRO_HOSTED_MAX_NETWORKS];
     tro_lane_offer(&l->lane, f->id, f->captured_ns, busy);
     for (int i = 0; i < l->n; i++)
-        if (busy[i].n)
-            TRO_TRY(send_skipped(l, i, TRO_SKIP_BUSY, busy[i], err));
+        if (busy[i].n) {
+            const struct tro_skipped s = {
+                .why = TRO_SKIP_BUSY, .frame = busy[i].last, .n_frames = busy[i].n};
+            TRO_TRY(send_skipped(l, i, &s, err));
+        }
     return 0;
 }
 
@@ -352,8 +357,14 @@ static int turn(struct tro_worker_lane *l, int64_t *taken_ns, int *slot, struct 
     if (c.tier >= 0)
         return look(l, c, &f, *taken_ns, err);
     tro_ring_release(l->shared->ring, &f);
-    const struct tro_lane_skip late = {1, l->lane.networks[c.network].released};
-    return send_skipped(l, c.network, TRO_SKIP_LATE, late, err);
+    const struct tro_lane_network *const n = &l->lane.networks[c.network];
+    const struct tro_skipped late = {.why = TRO_SKIP_LATE,
+                                     .frame = n->released,
+                                     .n_frames = 1,
+                                     .captured_ns = n->released_ns,
+                                     .taken_ns = *taken_ns,
+                                     .at_ns = tro_clock_ns()};
+    return send_skipped(l, c.network, &late, err);
 }
 
 static void run(struct tro_worker_lane *l)
@@ -398,6 +409,8 @@ static void *lane_main(void *ctx)
     if (l->is_trial)
         setpriority(PRIO_PROCESS, (id_t)gettid(), TRIAL_NICE);
     open_slots(l);
+    if (l->is_urgent)
+        tro_realtime_enter(TRO_REALTIME_LANE);
     if (!l->is_late)
         meet(l->shared, &l->shared->n_starting);
     measure(l);

@@ -43,6 +43,7 @@ struct tro_worker_lane {
     int number, n, n_threads;
     int priority;     /* of a GPU's stream */
     bool is_trial;    /* at the lowest priority */
+    bool is_urgent;   /* in real time, where that is allowed */
     bool is_measured; /* by the side of the others, where its worst cases are not given */
     bool is_late;     /* came after the others: it waits for nobody and tells by itself */
     struct tro_worker_slot slots[TRO_HOSTED_MAX_NETWORKS];

@@ -71,6 +71,7 @@ int tro_setup_open(struct tro_setup *s, const struct tro_config *c,
         networks[i] = network_of(c, i);
     struct tro_supervisor_opts opts = {
         .focal_length = c->source.focal_length,
+        .is_realtime = c->is_realtime,
         .budget_ns = (int64_t)(c->budget_ms * NS_OF_MS),
         .n_workers = c->n_workers,
         .n_networks = c->n_networks,

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/thread.h"
+#include "console/core/realtime.h"
 #include "console/core/source_frames.h"
 #include "console/media/nv12.h"
 #include "console/media/timemark.h"
@@ -117,13 +118,19 @@ static void copy_frame(const struct tro_frame_form *form, const GstVideoFrame *f
     }
 }
 
+static void raise_thread(void)
+{
+    tro_pipe_raise_thread("capture");
+    tro_realtime_enter(TRO_REALTIME_CAPTURE);
+}
+
 /* ---- from files ------------------------------------------------------------------------ */
 
 static void on_file_frame(void *ctx, const struct tro_frame *f)
 {
     struct tro_capture *const c = ctx;
     if (c->last_id == 0)
-        tro_pipe_raise_thread("capture");
+        raise_thread();
     GstBuffer *frame = next_frame(c, f->captured_ns);
     GstMapInfo map;
     if (frame && gst_buffer_map(frame, &map, GST_MAP_WRITE)) {
@@ -350,7 +357,7 @@ static void capture_pipes(struct tro_capture *c)
 static void *run(void *ctx)
 {
     struct tro_capture *const c = ctx;
-    tro_pipe_raise_thread("capture");
+    raise_thread();
     capture_pipes(c);
     return NULL;
 }

@@ -89,6 +89,7 @@ static const struct tro_yaml_field top_rows[] = {
     NODE("console",       console,                   OPTIONAL),
     NODE("source",        source,                    NEED),
     NUMBER("budget_ms",   c.budget_ms,               1, 1000),
+    BOOL("realtime",      c.is_realtime),
     NODE("networks",      networks,                  OPTIONAL),
     NODE("workers",       workers,                   OPTIONAL),
     NODE("findings",      findings,                  OPTIONAL),

@@ -57,6 +57,7 @@ struct tro_config {
         bool has_mark, loops;
     } source;
     double budget_ms;
+    bool is_realtime; /* threads go before others of the machine */
     int n_networks;
     struct tro_config_network networks[TRO_BOARD_MAX_NETWORKS];
     int n_workers; /* one for each device that networks name, in their order */
