@@ -68,7 +68,8 @@ class Console:
             found = re.search(r'http://127.0.0.1:(\d+)/', read(self.log))
             if found:
                 self.port = int(found.group(1))
-                if (self.status() or {'frame': 0})['frame'] > 0:
+                status = self.status()
+                if status and all(n['state'] == 'running' for n in status['networks']):
                     return True
             time.sleep(0.1)
         return False

@@ -103,7 +103,9 @@ static int open_console(struct console *c, const char *program, int64_t hang_ns,
     *c = (struct console){.lock = PTHREAD_MUTEX_INITIALIZER};
     opts.ring = c->ring = tro_ring_create(&kit_form, tro_supervisor_n_readers(&opts), err);
     c->supervisor = c->ring ? tro_supervisor_create(&opts, err) : NULL;
-    return c->supervisor ? tro_supervisor_start(c->supervisor, err) : -1;
+    TRO_TRY(c->supervisor ? tro_supervisor_start(c->supervisor, err) : -1);
+    TRO_TRY(tro_supervisor_wait(c->supervisor, err));
+    return 0;
 }
 
 static void close_console(struct console *c)

@@ -137,7 +137,6 @@ TEST(opened_round)
     o->n_networks = 2;
     o->networks[0] = (struct tro_opened_network){.network = 3,
                                                  .n_tiers = 2,
-                                                 .lane = 1,
                                                  .engine = {UINT64_MAX, 1},
                                                  .alone_ns = {5, 6},
                                                  .worst_ns = {7, 8},
@@ -165,15 +164,15 @@ TEST(opened_that_is_refused)
         {"", "expected JSON"},
         {"{}", "expected networks"},
         {"{\"networks\": [{}]}", "network"},
-        {"{\"networks\": [{\"network\": 16, \"lane\": 0}]}", "0 to 15"},
-        {"{\"networks\": [{\"network\": 0, \"lane\": 0, \"engines\": [\"xyz\"], \"worst_ns\": "
+        {"{\"networks\": [{\"network\": 16}]}", "0 to 15"},
+        {"{\"networks\": [{\"network\": 0, \"engines\": [\"xyz\"], \"worst_ns\": "
          "[1]}]}",
          "hexadecimal"},
-        {"{\"networks\": [{\"network\": 0, \"lane\": 0, \"engines\": [\"12\"], \"worst_ns\": "
+        {"{\"networks\": [{\"network\": 0, \"engines\": [\"12\"], \"worst_ns\": "
          "[-1]}]}",
          "worst_ns"},
-        {"{\"networks\": [{\"network\": 0, \"lane\": 0}]}", "neither"},
-        {"{\"networks\": [{\"network\": 0, \"lane\": 0, \"engines\": [\"1\"], \"names\": "
+        {"{\"networks\": [{\"network\": 0}]}", "neither"},
+        {"{\"networks\": [{\"network\": 0, \"engines\": [\"1\"], \"names\": "
          "[\"a name of more than thirty-one bytes\"]}]}",
          "31 bytes"},
     };

@@ -67,6 +67,9 @@ const handlers = {
     if (sentence && isSentence(sentence))
       handlers.sentence(sentence);
   },
+  status(message) {
+    useStatus(message.status ?? {});
+  },
   sentence(message) {
     guidance.add(message, performance.now());
     draw();

@@ -32,6 +32,7 @@ const SHAPES = {
     && isPlane(m.grid, 'steps', (grid) => areFinite(grid.near, grid.far)
       && isWhole(grid.steps)),
   hello: (m) => isText(m.name),
+  status: (m) => typeof m.status === 'object',
   sentence: (m) => isSentence(m),
   mark: (m) => isText(m.id) && MARKS.includes(m.kind) && arePoints(m.points)
     && areFinite(m.frame),

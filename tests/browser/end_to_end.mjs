@@ -44,8 +44,9 @@ async function isUp() {
     console.log(`${code === 3 ? 'SKIP' : 'FAIL'} end to end: trocard ended with ${code}: ${said}`);
     process.exit(code === 3 ? 0 : 1);
   }
-  try {
-    return (await fetch(address + '/')).ok;
+  try { // the page is there at once, findings when the plans are open
+    const { networks } = await (await ask('/api/v1/status', tokens.expert)).json();
+    return networks.every((network) => network.state === 'running');
   } catch {
     return false;
   }
@@ -53,7 +54,7 @@ async function isUp() {
 
 const daemon = startDaemon();
 process.on('exit', () => daemon.kill('SIGKILL'));
-await until('trocard serves its page', isUp, 60e3);
+await until('trocard sees', isUp, 60e3);
 const browser = await launch(['--allow-loopback-in-peer-connection']);
 const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
 const complained = complaints(page);

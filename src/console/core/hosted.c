@@ -3,6 +3,17 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+
+bool tro_hosted_is_gpu(const char *device)
+{
+    return strncmp(device, "cuda", 4) == 0;
+}
+
+int tro_hosted_lane(const char *device, int lanes, int nth)
+{
+    return tro_hosted_is_gpu(device) ? nth : nth % lanes;
+}
 
 static void write_network(const struct tro_hosted_network *n, struct tro_json *j)
 {
@@ -45,7 +56,6 @@ static void write_opened(const struct tro_opened_network *n, struct tro_json *j)
     char hash[24];
     tro_json_object_begin(j, NULL);
     tro_json_int(j, "network", n->network);
-    tro_json_int(j, "lane", n->lane);
     tro_json_array_begin(j, "engines");
     for (int i = 0; i < n->n_tiers; i++) {
         snprintf(hash, sizeof hash, "%016" PRIx64, n->engine[i]);

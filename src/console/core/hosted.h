@@ -36,6 +36,11 @@ struct tro_hosted {
     struct tro_hosted_network networks[TRO_HOSTED_MAX_NETWORKS];
 };
 
+bool tro_hosted_is_gpu(const char *device);
+/* The lane of a device's n-th network that is not on trial, both from 0: on a CPU they take turns,
+ * on a GPU each has one. */
+int tro_hosted_lane(const char *device, int lanes, int nth);
+
 void tro_hosted_write(const struct tro_hosted *h, struct tro_json *j);
 /* Strings lie in the arena. */
 int tro_hosted_read(const char *text, size_t n, struct tro_arena *arena, struct tro_hosted *out,
@@ -43,7 +48,7 @@ int tro_hosted_read(const char *text, size_t n, struct tro_arena *arena, struct 
 
 /* opened: what became of it. */
 struct tro_opened_network {
-    int network, n_tiers, lane;
+    int network, n_tiers;
     uint64_t engine[TRO_HOSTED_MAX_TIERS];  /* hashes */
     int64_t alone_ns[TRO_HOSTED_MAX_TIERS]; /* measured without the others; 0: it was not */
     int64_t worst_ns[TRO_HOSTED_MAX_TIERS]; /* as given, or measured beside the others */

@@ -148,7 +148,6 @@ static int read_opened(void *ctx, const char *key, const struct tro_field *f)
     if (o->n_networks == TRO_HOSTED_MAX_NETWORKS)
         return tro_field_fail(f, "expected at most %d networks", TRO_HOSTED_MAX_NETWORKS);
     TRO_TRY(read_int(f, "network", 0, TRO_HOSTED_MAX_NETWORKS - 1, &n->network));
-    TRO_TRY(read_int(f, "lane", 0, TRO_HOSTED_MAX_NETWORKS - 1, &n->lane));
     TRO_TRY(read_engines(f, n));
     TRO_TRY(read_names(f, &n->names));
     TRO_TRY(tro_field_text(f, "error", &error));

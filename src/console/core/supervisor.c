@@ -24,7 +24,7 @@ const char *tro_worker_state_name(enum tro_worker_state state)
 /* Lanes of a worker: each holds a frame. */
 static int n_lanes(const struct tro_supervisor_opts *o, int worker)
 {
-    const bool is_gpu = strncmp(o->workers[worker].device, "cuda", 4) == 0;
+    const bool is_gpu = tro_hosted_is_gpu(o->workers[worker].device);
     int n_regular = 0, n_trials = 0;
     for (int i = 0; i < o->n_networks; i++) {
         if (o->networks[i].worker != worker)
@@ -159,17 +159,25 @@ static void ask_to_quit(struct tro_supervisor *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-void tro_supervisor_destroy(struct tro_supervisor *s)
+void tro_supervisor_stop(struct tro_supervisor *s)
 {
-    if (!s)
-        return;
     ask_to_quit(s);
     for (int i = 0; i < s->n_workers; i++) {
         struct tro_supervised_worker *const w = &s->workers[i];
         if (w->has_thread)
             pthread_join(w->thread, NULL);
-        tro_findings_finish(&w->findings);
-        tro_free(w->in);
+        w->has_thread = false;
+    }
+}
+
+void tro_supervisor_destroy(struct tro_supervisor *s)
+{
+    if (!s)
+        return;
+    tro_supervisor_stop(s);
+    for (int i = 0; i < s->n_workers; i++) {
+        tro_findings_finish(&s->workers[i].findings);
+        tro_free(s->workers[i].in);
     }
     tro_tally_destroy(s->tally);
     pthread_cond_destroy(&s->wake);
@@ -202,12 +210,32 @@ int tro_supervisor_start(struct tro_supervisor *s, struct tro_err *err)
             return tro_fail(err, TRO_E_NOMEM, "no thread could be had for a worker");
         w->has_thread = true;
     }
-    pthread_mutex_lock(&s->lock);
-    while (!all_opened(s) && !first_failure(s))
-        pthread_cond_wait(&s->wake, &s->lock);
+    return 0;
+}
+
+/* Under the lock. */
+static int opened(const struct tro_supervisor *s, struct tro_err *err)
+{
     const struct tro_err *const failure = first_failure(s);
-    const int rc = failure ? tro_fail(err, (enum tro_status)failure->status, "%s", failure->text)
-                           : 0;
+    if (failure)
+        return tro_fail(err, (enum tro_status)failure->status, "%s", failure->text);
+    return all_opened(s);
+}
+
+int tro_supervisor_opened(struct tro_supervisor *s, struct tro_err *err)
+{
+    pthread_mutex_lock(&s->lock);
+    const int rc = opened(s, err);
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+int tro_supervisor_wait(struct tro_supervisor *s, struct tro_err *err)
+{
+    int rc;
+    pthread_mutex_lock(&s->lock);
+    while ((rc = opened(s, err)) == 0)
+        pthread_cond_wait(&s->wake, &s->lock);
     pthread_mutex_unlock(&s->lock);
     return rc;
 }

@@ -3,8 +3,8 @@
  * Starts workers, listens to them, starts them again when they end (docs/console.md). A worker that
  * crashes, hangs or lies costs findings until its successor is there, and nothing else.
  *
- * Threads: create, start and destroy from one thread, everything else from any. Callbacks come from
- * a thread for each worker and must not wait.
+ * Threads: create, start, stop and destroy from one thread, all else from any. Callbacks come
+ * from a thread for each worker and must not wait.
  */
 #ifndef TRO_CONSOLE_CORE_SUPERVISOR_H
 #define TRO_CONSOLE_CORE_SUPERVISOR_H
@@ -71,9 +71,16 @@ int tro_supervisor_n_readers(const struct tro_supervisor_opts *opts);
 /* opts are copied, with all they point to. */
 struct tro_supervisor *tro_supervisor_create(const struct tro_supervisor_opts *opts,
                                              struct tro_err *err);
-/* Waits until all workers have opened and measured their plans; the first failure ends it. */
+/* Workers begin to open and to measure their plans; it does not wait for that. */
 int tro_supervisor_start(struct tro_supervisor *s, struct tro_err *err);
-void tro_supervisor_destroy(struct tro_supervisor *s);
+/* 1: all workers have opened and measured their plans, once at least; 0: not yet; an error: one has
+ * failed before it had, and is not started again. */
+int tro_supervisor_opened(struct tro_supervisor *s, struct tro_err *err);
+/* The same, but it waits until they have. */
+int tro_supervisor_wait(struct tro_supervisor *s, struct tro_err *err);
+/* Ends all workers: from then on nothing is called back. What was counted can still be asked. */
+void tro_supervisor_stop(struct tro_supervisor *s);
+void tro_supervisor_destroy(struct tro_supervisor *s); /* stops first */
 
 /* The producer has published a frame: counted. */
 void tro_supervisor_frame(struct tro_supervisor *s, uint64_t id, int64_t captured_ns);

@@ -28,7 +28,7 @@ struct worker {
 
 static bool is_gpu(const struct worker *w)
 {
-    return strncmp(w->hosted.device, "cuda", 4) == 0;
+    return tro_hosted_is_gpu(w->hosted.device);
 }
 
 /* ---- lanes ---------------------------------------------------------------------------------- */
@@ -104,14 +104,15 @@ static int make_lanes(struct worker *w, struct tro_err *err)
     int n_regular = 0;
     for (int i = 0; i < w->hosted.n_networks; i++) {
         const struct tro_hosted_network *const n = &w->hosted.networks[i];
-        const int turn = n->is_trial ? 0 : n_regular++ % w->hosted.lanes;
-        const bool is_alone = n->is_trial || is_gpu(w);
-        struct tro_worker_lane *l = is_alone ? NULL : shared[turn];
+        const int turn = n->is_trial
+                             ? 0
+                             : tro_hosted_lane(w->hosted.device, w->hosted.lanes, n_regular++);
+        struct tro_worker_lane *l = n->is_trial ? NULL : shared[turn];
         if (!l)
             l = add_lane(w, err);
         if (!l)
             return err->status;
-        if (!is_alone)
+        if (!n->is_trial)
             shared[turn] = l;
         l->is_trial = n->is_trial;
         l->is_urgent = is_gpu(w) && !n->is_trial;

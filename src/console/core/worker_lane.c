@@ -81,7 +81,6 @@ static void open_slots(struct tro_worker_lane *l)
         struct tro_lane_network *const n = &l->lane.networks[i];
         struct tro_err err = {0};
         s->opened.network = s->spec.network;
-        s->opened.lane = l->number;
         s->opened.n_tiers = s->spec.n_tiers;
         *n = (struct tro_lane_network){.n_tiers = s->spec.n_tiers,
                                        .every = s->spec.every,

@@ -132,7 +132,7 @@ static int write_trace(void *ctx, int64_t from_ns, int64_t to_ns, struct tro_buf
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
-static int open_workers(struct tro_console *c, struct tro_err *err)
+static int open_setup(struct tro_console *c, struct tro_err *err)
 {
     const struct tro_setup_calls calls = {.findings = tro_console_findings,
                                           .completed = tro_console_completed,
@@ -140,13 +140,7 @@ static int open_workers(struct tro_console *c, struct tro_err *err)
                                           .n_times = N_TIMES,
                                           .n_more_readers = TRO_FOLLOW_READERS,
                                           .ctx = c};
-    TRO_TRY(tro_setup_open(&c->setup, c->config, &calls, err));
-    for (int i = 0; i < c->config->n_networks; i++) {
-        struct tro_supervisor_status s;
-        if (tro_supervisor_network(c->setup.supervisor, i, &s))
-            c->names[i] = s.opened.names;
-    }
-    return 0;
+    return tro_setup_open(&c->setup, c->config, &calls, err);
 }
 
 static int open_board(struct tro_console *c, struct tro_err *err)
@@ -157,8 +151,7 @@ static int open_board(struct tro_console *c, struct tro_err *err)
     c->metrics = c->board ? tro_metrics_create(err) : NULL;
     c->trace = c->metrics ? tro_trace_create(err) : NULL;
     c->sentences = c->trace ? tro_sentences_create(err) : NULL;
-    c->guide = c->sentences ? tro_guide_create(c->config, c->names, c->opts->record, err) : NULL;
-    if (!c->guide)
+    if (!c->sentences)
         return err->status;
     for (int i = 0; i < c->config->n_networks; i++) {
         c->network_names[i] = c->config->networks[i].name;
@@ -238,7 +231,7 @@ static int open_server(struct tro_console *c, struct tro_err *err)
 static int open_console(struct tro_console *c, struct tro_err *err)
 {
     c->started_ns = tro_clock_ns();
-    TRO_TRY(open_workers(c, err));
+    TRO_TRY(open_setup(c, err));
     TRO_TRY(open_board(c, err));
     TRO_TRY(open_media(c, err));
     TRO_TRY(tro_follow_open(c, err));
@@ -250,6 +243,7 @@ static int close_console(struct tro_console *c, struct tro_err *err)
 {
     if (c->media)
         tro_media_stop(c->media);
+    tro_setup_stop(&c->setup);
     tro_server_destroy(c->server);
     c->server = NULL;
     tro_viewers_destroy(c->viewers);
@@ -269,11 +263,16 @@ static int close_console(struct tro_console *c, struct tro_err *err)
 
 /* ---- running ---------------------------------------------------------------------------- */
 
-static void wait_for_end(struct tro_console *c, const sigset_t *set)
+static int wait_for_end(struct tro_console *c, const sigset_t *set, struct tro_err *err)
 {
     const struct timespec pause = {.tv_nsec = POLL_NS};
-    while (!atomic_load(&c->has_ended) && sigtimedwait(set, NULL, &pause) < 0)
+    int rc = 0;
+    while (rc == 0 && !atomic_load(&c->has_ended) && sigtimedwait(set, NULL, &pause) < 0) {
+        if (!atomic_load(&c->is_seeing))
+            rc = tro_console_begin_to_see(c, err);
         tro_console_watch(c);
+    }
+    return rc;
 }
 
 static int write_results(struct tro_console *c, struct tro_err *err)
@@ -300,12 +299,14 @@ static int write_results(struct tro_console *c, struct tro_err *err)
 static int run(struct tro_console *c, const sigset_t *set, struct tro_err *err)
 {
     const struct timespec last = {.tv_nsec = LAST_FINDINGS_NS};
-    if (!tro_setup_admit(&c->setup, NULL)) {
-        tro_setup_admit(&c->setup, stderr);
+    if (tro_setup_is_given(&c->setup) && !tro_console_admits(c))
         return 1;
-    }
-    TRO_TRY(tro_media_start(c->media, err));
-    wait_for_end(c, set);
+    TRO_TRY(tro_setup_start(&c->setup, err));
+    if (!tro_console_waits(c))
+        TRO_TRY(tro_media_start(c->media, err));
+    const int rc = wait_for_end(c, set, err);
+    if (rc != 0)
+        return rc;
     tro_media_stop(c->media);
     nanosleep(&last, NULL);
     return write_results(c, err);

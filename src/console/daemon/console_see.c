@@ -224,6 +224,8 @@ void tro_console_findings(void *ctx, const struct tro_findings *f, const struct 
 {
     struct tro_console *const c = ctx;
     struct tro_findings *const own = &c->seen[f->network];
+    if (!atomic_load(&c->is_seeing)) /* other workers still open their plans */
+        return;
     pthread_mutex_lock(&c->see);
     follow_rules(c, f, own);
     tro_board_put_findings(c->board, own);
@@ -255,8 +257,6 @@ void tro_console_worker_changed(void *ctx, int worker, enum tro_worker_state sta
     struct tro_json j = {.is_line = true};
     struct tro_worker_counters counters = {0};
     atomic_store(&c->worker_since_ns[worker], tro_clock_ns());
-    if (!c->setup.supervisor || !c->media) /* before the start */
-        return;
     if (state != TRO_WORKER_RUNNING)
         unguard(c, worker);
     tro_supervisor_worker(c->setup.supervisor, worker, &counters);

@@ -66,6 +66,7 @@ struct tro_console {
     atomic_int source_state;
     atomic_uint_fast64_t newest; /* frame */
     atomic_bool has_ended;       /* the source, for good */
+    atomic_bool is_seeing;       /* plans are open: guide and names are there, and stay */
     _Atomic int64_t worker_since_ns[TRO_CONFIG_MAX_WORKERS];
 };
 
@@ -88,6 +89,17 @@ void tro_console_dismiss(struct tro_console *c);
 void tro_console_tell_sentence(struct tro_console *c, enum tro_sentence_state state);
 /* When a frame was captured; 0: not remembered. */
 int64_t tro_console_captured_ns(struct tro_console *c, uint64_t frame);
+
+/* ---- console_begin.c: from the picture to findings ------------------------------------------ */
+
+/* Is the picture to wait for the workers? A source that ends would be over before they have looked
+ * at all of it; a camera is not to wait. */
+bool tro_console_waits(const struct tro_console *c);
+/* Prints why, if not. */
+bool tro_console_admits(struct tro_console *c);
+/* Once all plans are open: what they find counts from now on. 0: they are, or not yet; 1: the set
+ * is refused. */
+int tro_console_begin_to_see(struct tro_console *c, struct tro_err *err);
 
 /* ---- console_people.c: viewers -------------------------------------------------------------- */
 

@@ -9,18 +9,22 @@
 static void fill_network(struct tro_console *c, int i, int64_t now_ns,
                          struct tro_status_network *out)
 {
+    const bool is_seeing = atomic_load(&c->is_seeing);
     struct tro_supervisor_status s;
+    struct tro_worker_counters w;
     if (!tro_supervisor_network(c->setup.supervisor, i, &s))
         return;
-    out->state = s.opened.error[0] ? TRO_NETWORK_IS_REFUSED
-                 : s.is_running    ? TRO_NETWORK_IS_RUNNING
-                                   : TRO_NETWORK_IS_WAITING;
+    tro_supervisor_worker(c->setup.supervisor, s.worker, &w);
+    out->state = s.opened.error[0]                                ? TRO_NETWORK_IS_REFUSED
+                 : s.is_running && is_seeing                      ? TRO_NETWORK_IS_RUNNING
+                 : s.is_running || w.state == TRO_WORKER_STARTING ? TRO_NETWORK_IS_LOADING
+                                                                  : TRO_NETWORK_IS_WAITING;
     out->tier = c->tiers[i];
     for (int t = 0; t < s.opened.n_tiers && t < TRO_CONFIG_MAX_TIERS; t++) {
         out->tiers[t].engine = s.opened.engine[t];
         out->tiers[t].worst_ms = (double)s.opened.worst_ns[t] * 1e-6;
     }
-    out->names = &c->names[i];
+    out->names = is_seeing ? &c->names[i] : NULL;
     out->age_ms = c->seen[i].frame ? (double)(now_ns - c->seen[i].captured_ns) * 1e-6 : -1;
 }
 
@@ -95,7 +99,7 @@ void tro_console_status(struct tro_console *c, struct tro_console_status *out)
         .privacy = (enum tro_privacy_state)atomic_load(&c->privacy)};
     gather(c);
     out->is_blurred = out->privacy != TRO_PRIVACY_IS_INSIDE && out->privacy != TRO_PRIVACY_IS_OFF;
-    out->smoothing_delay_ms = tro_guide_delay_ms(c->guide);
+    out->smoothing_delay_ms = atomic_load(&c->is_seeing) ? tro_guide_delay_ms(c->guide) : 0;
     pthread_mutex_lock(&c->see);
     for (int i = 0; i < c->config->n_networks; i++)
         fill_network(c, i, now_ns, &out->networks[i]);

@@ -210,6 +210,13 @@ static int open_source(struct headless *h, struct tro_err *err)
     return h->source ? 0 : err->status;
 }
 
+/* What is measured begins when all plans are open. */
+static int open_workers(struct headless *h, struct tro_err *err)
+{
+    TRO_TRY(tro_setup_start(&h->setup, err));
+    return tro_setup_wait(&h->setup, err);
+}
+
 /* Facts speak of labels, which the plans tell. */
 static int open_guide(struct headless *h, struct tro_err *err)
 {
@@ -236,6 +243,8 @@ int tro_headless_run(const struct tro_config *c, const struct tro_headless_opts 
     if (rc >= 0)
         rc = tro_setup_open(&h.setup, c, &calls, err);
     if (rc >= 0)
+        rc = open_workers(&h, err);
+    if (rc >= 0)
         rc = open_guide(&h, err);
     if (rc >= 0)
         rc = run(&h, &set, err);
@@ -253,7 +262,8 @@ int tro_headless_check(const struct tro_config *c, struct tro_err *err)
     struct headless h = {.config = c, .trial = -1};
     const struct tro_setup_calls calls = {.findings = take_findings, .ctx = &h, .n_times = 1};
     TRO_TRY(tro_setup_open(&h.setup, c, &calls, err));
-    const bool holds = tro_setup_admit(&h.setup, stdout);
+    const int rc = open_workers(&h, err);
+    const bool holds = rc >= 0 && tro_setup_admit(&h.setup, stdout);
     tro_setup_close(&h.setup);
-    return holds ? 0 : 1;
+    return rc < 0 ? rc : holds ? 0 : 1;
 }

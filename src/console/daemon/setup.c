@@ -88,12 +88,34 @@ int tro_setup_open(struct tro_setup *s, const struct tro_config *c,
     opts.ring = s->ring = tro_ring_create(&c->source.form, s->first_reader + calls->n_more_readers,
                                           err);
     s->supervisor = s->ring ? tro_supervisor_create(&opts, err) : NULL;
-    int rc = s->supervisor ? tro_supervisor_start(s->supervisor, err) : err->status;
-    if (rc >= 0)
-        rc = check_privacy(s, err);
-    if (rc < 0)
-        tro_setup_close(s);
+    if (s->supervisor)
+        return 0;
+    tro_setup_close(s);
+    return err->status;
+}
+
+int tro_setup_start(struct tro_setup *s, struct tro_err *err)
+{
+    return tro_supervisor_start(s->supervisor, err);
+}
+
+int tro_setup_opened(struct tro_setup *s, struct tro_err *err)
+{
+    const int rc = tro_supervisor_opened(s->supervisor, err);
+    TRO_TRY(rc > 0 ? check_privacy(s, err) : 0);
     return rc;
+}
+
+int tro_setup_wait(struct tro_setup *s, struct tro_err *err)
+{
+    TRO_TRY(tro_supervisor_wait(s->supervisor, err));
+    return tro_setup_opened(s, err);
+}
+
+void tro_setup_stop(struct tro_setup *s)
+{
+    if (s->supervisor)
+        tro_supervisor_stop(s->supervisor);
 }
 
 void tro_setup_close(struct tro_setup *s)
@@ -104,12 +126,27 @@ void tro_setup_close(struct tro_setup *s)
 }
 
 /* Numbers of lanes are of all devices together. A worker has no more lanes than networks. */
-static int first_lane(const struct tro_config *c, int worker)
+static int lane_of(const struct tro_setup *s, int network)
 {
-    int n = 0;
+    const struct tro_config *const c = s->config;
+    const int worker = worker_of(c, &c->networks[network].device);
+    const int lanes = c->workers[worker].lanes > 0 ? c->workers[worker].lanes : 1;
+    int n_before = 0, nth = 0;
+    for (int i = 0; i < c->n_networks; i++) {
+        const int of = worker_of(c, &c->networks[i].device);
+        n_before += of < worker;
+        nth += of == worker && i < network && !c->networks[i].is_trial;
+    }
+    return n_before + tro_hosted_lane(s->device[worker], lanes, nth);
+}
+
+bool tro_setup_is_given(const struct tro_setup *s)
+{
+    const struct tro_config *const c = s->config;
     for (int i = 0; i < c->n_networks; i++)
-        n += worker_of(c, &c->networks[i].device) < worker;
-    return n;
+        if (!c->networks[i].is_trial && !(c->networks[i].worst_ms > 0))
+            return false;
+    return true;
 }
 
 bool tro_setup_admit(struct tro_setup *s, FILE *table)
@@ -124,11 +161,12 @@ bool tro_setup_admit(struct tro_setup *s, FILE *table)
         set[n++] = (struct tro_admit){
             .name = c->networks[i].name,
             .device = s->device[status.worker],
-            .lane = first_lane(c, status.worker) + status.opened.lane,
+            .lane = lane_of(s, i),
             .period_ns = (int64_t)(1e9 * c->networks[i].every / c->source.fps),
             .deadline_ns = (int64_t)(c->networks[i].deadline_ms * NS_OF_MS),
             .alone_ns = status.opened.alone_ns[0],
-            .worst_ns = status.opened.worst_ns[0],
+            .worst_ns = c->networks[i].worst_ms > 0 ? (int64_t)(c->networks[i].worst_ms * NS_OF_MS)
+                                                    : status.opened.worst_ns[0],
         };
     }
     const bool holds = tro_admit_check(set, n);

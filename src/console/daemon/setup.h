@@ -29,14 +29,24 @@ struct tro_setup_calls {
     int n_more_readers; /* of the ring, beside the workers'; they come last */
 };
 
-/* Makes the ring, starts the workers and waits until all plans are open and measured. Networks have
- * the numbers of the configuration, which outlives it. */
+/* Makes the ring and gets the workers ready; nothing runs yet. Networks have the numbers of the
+ * configuration, which outlives it. */
 int tro_setup_open(struct tro_setup *s, const struct tro_config *c,
                    const struct tro_setup_calls *calls, struct tro_err *err);
+/* Workers begin to open and to measure their plans; it does not wait for that. */
+int tro_setup_start(struct tro_setup *s, struct tro_err *err);
+/* 1: all plans are open and measured, and are what the configuration takes them for; 0: not yet;
+ * else why that will not be. */
+int tro_setup_opened(struct tro_setup *s, struct tro_err *err);
+/* The same, but it waits until they are. */
+int tro_setup_wait(struct tro_setup *s, struct tro_err *err);
+void tro_setup_stop(struct tro_setup *s);  /* nothing is called back any more */
 void tro_setup_close(struct tro_setup *s); /* an all-zero struct is fine */
 
+/* Does the configuration give all worst cases, so that the set can be judged before it starts? */
+bool tro_setup_is_given(const struct tro_setup *s);
 /* Do the networks hold their deadlines (docs/console.md, "Admission")? table: NULL, or where it is
- * written. Networks on trial are no part of it. */
+ * written. Networks on trial are no part of it. Once worst cases are known: given, or opened. */
 bool tro_setup_admit(struct tro_setup *s, FILE *table);
 
 /* Before any thread is made, so that all inherit it: SIGINT and SIGTERM come to sigtimedwait with
