@@ -290,6 +290,86 @@ TEST(a_plan_on_trial)
     kit_end();
 }
 
+/* Frames come until the network has run n times. */
+static bool run_until(struct console *c, int network, uint64_t n)
+{
+    struct tro_tally_counts t = {0};
+    for (int k = 0; k < 6000 && t.ran < n; k++) {
+        put_frame(c);
+        usleep(10000);
+        tro_tally_counts(tro_supervisor_tally(c->supervisor), network, &t);
+    }
+    return t.ran >= n;
+}
+
+static uint64_t runs_of(struct console *c, int network)
+{
+    struct tro_tally_counts t = {0};
+    tro_tally_counts(tro_supervisor_tally(c->supervisor), network, &t);
+    return t.ran;
+}
+
+static void kill_worker(struct console *c, int worker)
+{
+    struct tro_worker_counters w;
+    tro_supervisor_worker(c->supervisor, worker, &w);
+    if (CHECK(w.pid > 0))
+        kill(w.pid, SIGKILL);
+}
+
+/* Until the network is not running, or is again. */
+static bool wait_for_network(struct console *c, int network, bool runs)
+{
+    struct tro_supervisor_status s = {0};
+    for (int k = 0; k < 6000; k++) {
+        if (tro_supervisor_network(c->supervisor, network, &s) && s.is_running == runs)
+            return true;
+        usleep(10000);
+    }
+    return false;
+}
+
+TEST(a_plan_on_trial_comes_back_with_its_worker)
+{
+    struct tro_err err = {0};
+    struct tro_supervisor_status s;
+    struct console c;
+    make_plans();
+    const struct tro_hosted_network n = {.name = "trial",
+                                         .n_tiers = 1,
+                                         .plans = {kit_plan("endoscopy_bleeding_small")},
+                                         .every = 1,
+                                         .deadline_ns = 30 * SECOND};
+    CHECK_INT(open_console(&c, NULL, PATIENT_NS, &err), 0);
+    const int i = tro_supervisor_load(c.supervisor, 0, &n, &err);
+    CHECK(run_until(&c, i, 1));
+    kill_worker(&c, 0);
+    CHECK(wait_for_network(&c, i, false));
+    CHECK(wait_for_network(&c, i, true));
+    CHECK(run_until(&c, i, runs_of(&c, i) + 2)); /* and goes on to be counted */
+    /* One that comes while there is no worker. */
+    kill_worker(&c, 0);
+    const int late = tro_supervisor_load(c.supervisor, 0, &n, &err);
+    CHECK_INT(late, N_NETWORKS + 1);
+    CHECK(wait_for_network(&c, late, true));
+    CHECK(run_until(&c, late, 1));
+    CHECK_INT(tro_supervisor_unload(c.supervisor, late, &err), 0);
+    /* What may be the reason is not tried for ever. */
+    CHECK(wait_for_network(&c, i, true));
+    kill_worker(&c, 0);
+    CHECK(put_until(&c, findings_of(&c, 0) + 3));
+    CHECK(tro_supervisor_network(c.supervisor, i, &s));
+    CHECK(!s.is_running);
+    CHECK_HAS(s.opened.error, "given up: the worker of cpu ended 3 times");
+    CHECK_INT(tro_supervisor_unload(c.supervisor, i, &err), 0);
+    CHECK_INT(tro_supervisor_load(c.supervisor, 0, &n, &err), i);
+    CHECK(run_until(&c, i, 1));
+    CHECK_STR(err.text, "");
+    CHECK_INT(c.n_wrong, 0);
+    close_console(&c);
+    kit_end();
+}
+
 /* ---- what does not -------------------------------------------------------------------------- */
 
 static void expect_no_start(const char *program, const char *why)

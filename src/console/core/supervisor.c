@@ -47,7 +47,7 @@ int tro_supervisor_n_readers(const struct tro_supervisor_opts *opts)
 
 /* ---- copies --------------------------------------------------------------------------------- */
 
-static int copy_network(struct tro_supervisor *s, const struct tro_hosted_network *from,
+int tro_supervised_copy(struct tro_supervisor *s, const struct tro_hosted_network *from,
                         struct tro_hosted_network *to, struct tro_err *err)
 {
     *to = *from;
@@ -60,7 +60,7 @@ static int copy_network(struct tro_supervisor *s, const struct tro_hosted_networ
     return is_copied ? 0 : tro_fail_nomem(err);
 }
 
-static void add_network(struct tro_supervisor *s, int i, int worker)
+void tro_supervised_add(struct tro_supervisor *s, int i, int worker)
 {
     struct tro_supervised_network *const n = &s->networks[i];
     n->is_there = true;
@@ -109,8 +109,8 @@ static int copy_opts(struct tro_supervisor *s, struct tro_err *err)
 {
     TRO_TRY(copy_workers(s, err));
     for (int i = 0; i < s->opts.n_networks; i++) {
-        TRO_TRY(copy_network(s, &s->opts.networks[i].hosted, &s->networks[i].hosted, err));
-        add_network(s, i, s->opts.networks[i].worker);
+        TRO_TRY(tro_supervised_copy(s, &s->opts.networks[i].hosted, &s->networks[i].hosted, err));
+        tro_supervised_add(s, i, s->opts.networks[i].worker);
     }
     if (!s->opts.program)
         return tro_spawn_path("trocar-worker", s->program, sizeof s->program, err);
@@ -243,88 +243,6 @@ int tro_supervisor_wait(struct tro_supervisor *s, struct tro_err *err)
 void tro_supervisor_frame(struct tro_supervisor *s, uint64_t id, int64_t captured_ns)
 {
     tro_tally_frame(s->tally, id, captured_ns);
-}
-
-/* ---- loading -------------------------------------------------------------------------------- */
-
-/* Under the lock. */
-static int send_network(struct tro_supervisor *s, int worker, enum tro_wire_type type,
-                        const struct tro_hosted_network *n, struct tro_err *err)
-{
-    const struct tro_supervised_worker *const w = &s->workers[worker];
-    const struct tro_hosted h = {.device = w->opts.device,
-                                 .lanes = 1,
-                                 .reader = w->reader,
-                                 .n_networks = 1,
-                                 .networks = {*n}};
-    struct tro_json j = {.is_line = true};
-    tro_hosted_write(&h, &j);
-    const int rc = j.buf.failed    ? tro_fail_nomem(err)
-                   : w->socket < 0 ? tro_fail(err, TRO_E_DEVICE,
-                                              "the worker of %s does not run now", w->opts.device)
-                                   : tro_wire_send(w->socket, type, j.buf.p, j.buf.n, err);
-    tro_json_finish(&j);
-    return rc;
-}
-
-/* Under the lock: a place for one more, -1: there is none. */
-static int find_place(const struct tro_supervisor *s, int worker)
-{
-    int n_loaded = 0, place = -1;
-    for (int i = TRO_HOSTED_MAX_NETWORKS - 1; i >= 0; i--) {
-        const struct tro_supervised_network *const n = &s->networks[i];
-        n_loaded += n->is_there && n->is_loaded && n->status.worker == worker;
-        place = n->is_there ? place : i;
-    }
-    return n_loaded < TRO_WORKER_MAX_TRIALS ? place : -1;
-}
-
-static int load(struct tro_supervisor *s, int worker, const struct tro_hosted_network *from,
-                struct tro_err *err)
-{
-    const int i = find_place(s, worker);
-    if (i < 0)
-        return tro_fail(err, TRO_E_UNSUPPORTED,
-                        "expected at most %d networks on trial on a device and %d in all",
-                        TRO_WORKER_MAX_TRIALS, TRO_HOSTED_MAX_NETWORKS);
-    struct tro_supervised_network *const n = &s->networks[i];
-    TRO_TRY(copy_network(s, from, &n->hosted, err));
-    n->hosted.is_trial = true;
-    n->hosted.network = i;
-    TRO_TRY(send_network(s, worker, TRO_WIRE_LOAD, &n->hosted, err));
-    n->is_loaded = true;
-    add_network(s, i, worker);
-    return i;
-}
-
-int tro_supervisor_load(struct tro_supervisor *s, int worker, const struct tro_hosted_network *n,
-                        struct tro_err *err)
-{
-    if (worker < 0 || worker >= s->n_workers)
-        return tro_fail(err, TRO_E_INPUT, "expected a worker of 0 to %d, found %d",
-                        s->n_workers - 1, worker);
-    pthread_mutex_lock(&s->lock);
-    const int rc = load(s, worker, n, err);
-    pthread_mutex_unlock(&s->lock);
-    return rc;
-}
-
-int tro_supervisor_unload(struct tro_supervisor *s, int network, struct tro_err *err)
-{
-    int rc;
-    pthread_mutex_lock(&s->lock);
-    struct tro_supervised_network *const n = network >= 0 && network < TRO_HOSTED_MAX_NETWORKS
-                                                 ? &s->networks[network]
-                                                 : NULL;
-    if (n && n->is_there && n->is_loaded) {
-        rc = send_network(s, n->status.worker, TRO_WIRE_UNLOAD, &n->hosted, err);
-        n->is_there = n->is_loaded = false;
-    } else {
-        rc = tro_fail(err, TRO_E_INPUT, "expected a network that was loaded, found number %d",
-                      network);
-    }
-    pthread_mutex_unlock(&s->lock);
-    return rc;
 }
 
 /* ---- looking -------------------------------------------------------------------------------- */

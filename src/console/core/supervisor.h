@@ -86,8 +86,9 @@ void tro_supervisor_destroy(struct tro_supervisor *s); /* stops first */
 void tro_supervisor_frame(struct tro_supervisor *s, uint64_t id, int64_t captured_ns);
 
 /* One more network, on trial at the lowest priority, beside the running ones: its number, by which
- * it is counted. It opens meanwhile; tro_supervisor_network says what becomes of it. Gone when its
- * worker ends. hosted.network and is_trial are not looked at. */
+ * it is counted. It opens meanwhile; tro_supervisor_network says what becomes of it. A worker that
+ * is started anew gets it again, unless it has ended three times with it before it ran long.
+ * hosted.network and is_trial are not looked at. */
 int tro_supervisor_load(struct tro_supervisor *s, int worker, const struct tro_hosted_network *n,
                         struct tro_err *err);
 int tro_supervisor_unload(struct tro_supervisor *s, int network, struct tro_err *err);

@@ -11,7 +11,9 @@
 #define TRO_SUPERVISOR_STARTS 8 /* whose times are kept */
 
 struct tro_supervised_network {
-    bool is_there, is_loaded; /* loaded: came while running, goes with its worker */
+    bool is_there, is_loaded; /* loaded: came while the others ran */
+    int n_ends;               /* of its worker, where it was loaded: in a row, soon after */
+    uint64_t n_ran;           /* when its worker ended last */
     struct tro_hosted_network hosted;
     struct tro_supervisor_status status;
     struct tro_stage stage; /* its last one; of its worker's thread alone */
@@ -54,6 +56,17 @@ struct tro_supervisor {
     bool is_stopping;
     struct tro_supervised_network networks[TRO_HOSTED_MAX_NETWORKS];
 };
+
+/* Strings of the copy are the supervisor's. Under the lock, once workers run. */
+int tro_supervised_copy(struct tro_supervisor *s, const struct tro_hosted_network *from,
+                        struct tro_hosted_network *to, struct tro_err *err);
+/* Network i of a worker is there, and counted, from now on. Under the lock. */
+void tro_supervised_add(struct tro_supervisor *s, int i, int worker);
+
+/* Trials that were loaded, with the lock held: to a process that has opened the rest; and its
+ * process has ended. */
+int tro_supervised_load_again(struct tro_supervised_worker *w, struct tro_err *err);
+void tro_supervised_note_end(struct tro_supervised_worker *w);
 
 /* A worker's thread: from its first start to the supervisor's end. */
 void *tro_supervised_main(void *worker);

@@ -100,6 +100,10 @@ static int hear_opened(struct tro_supervised_worker *w, const struct tro_wire *m
     const bool is_running = rc >= 0 && has_all(w);
     const bool is_new = is_running && w->counters.state == TRO_WORKER_STARTING;
     w->has_opened = w->has_opened || is_running;
+    if (is_new) { /* what is loaded from here on is sent at once */
+        rc = tro_supervised_load_again(w, err);
+        w->counters.state = TRO_WORKER_RUNNING;
+    }
     pthread_mutex_unlock(&w->s->lock);
     if (is_new)
         set_state(w, TRO_WORKER_RUNNING, "");
@@ -280,7 +284,7 @@ static int send_open(struct tro_supervised_worker *w, struct tro_err *err)
     struct tro_json j = {.is_line = true};
     pthread_mutex_lock(&w->s->lock);
     for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++)
-        if (is_mine(w, i))
+        if (is_mine(w, i) && !w->s->networks[i].is_loaded)
             h.networks[h.n_networks++] = w->s->networks[i].hosted;
     pthread_mutex_unlock(&w->s->lock);
     tro_hosted_write(&h, &j);
@@ -313,7 +317,7 @@ static int spawn(struct tro_supervised_worker *w, pid_t *pid, struct tro_err *er
     return 0;
 }
 
-/* Networks of its own are not running; those that were loaded are gone. */
+/* Its networks do not run. */
 static void forget(struct tro_supervised_worker *w)
 {
     struct tro_supervisor *const s = w->s;
@@ -321,14 +325,11 @@ static void forget(struct tro_supervised_worker *w)
     close(w->socket);
     w->socket = -1;
     w->counters.pid = 0;
-    for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++) {
-        struct tro_supervised_network *const n = &s->networks[i];
-        if (!is_mine(w, i))
-            continue;
-        n->status.is_running = false;
-        if (n->is_loaded)
-            n->is_there = n->is_loaded = false;
-    }
+    w->counters.state = TRO_WORKER_PAUSED;
+    for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++)
+        if (is_mine(w, i))
+            s->networks[i].status.is_running = false;
+    tro_supervised_note_end(w);
     pthread_mutex_unlock(&s->lock);
     tro_ring_forget(s->opts.ring, w->reader);
 }

@@ -88,11 +88,11 @@ static int threads_of_lane(const struct worker *w)
     return n > 1 ? n : 1;
 }
 
-static bool is_unmeasured(const struct worker *w)
+static bool is_unmeasured(const struct tro_hosted *h)
 {
-    for (int i = 0; i < w->hosted.n_networks; i++)
-        for (int k = 0; k < w->hosted.networks[i].n_tiers; k++)
-            if (w->hosted.networks[i].worst_ns[k] == 0)
+    for (int i = 0; i < h->n_networks; i++)
+        for (int k = 0; k < h->networks[i].n_tiers; k++)
+            if (h->networks[i].worst_ns[k] == 0)
                 return true;
     return false;
 }
@@ -118,7 +118,7 @@ static int make_lanes(struct worker *w, struct tro_err *err)
         l->is_urgent = is_gpu(w) && !n->is_trial;
         l->priority = n->is_trial ? 0 : stream_priority(w, n->priority);
         l->n_threads = n->is_trial ? 1 : threads_of_lane(w);
-        l->is_measured = is_unmeasured(w);
+        l->is_measured = is_unmeasured(&w->hosted);
         add_slot(l, n);
         w->n_first = l->number + 1 > w->n_first ? l->number + 1 : w->n_first;
     }
@@ -226,7 +226,7 @@ static int load(struct worker *w, const struct tro_wire *m, struct tro_err *err)
         return err->status;
     l->is_trial = l->is_late = true;
     l->n_threads = 1;
-    l->is_measured = true;
+    l->is_measured = is_unmeasured(&more); /* it was, if this is not its first worker */
     add_slot(l, &more.networks[0]);
     return tro_worker_lane_start(l, err);
 }
