@@ -422,7 +422,7 @@ static bool prepare_machine(void)
 {
     if (m.shared)
         return true;
-    m.threads = map(MAX_THREADS * sizeof *m.threads);
+    m.threads = calloc(MAX_THREADS, sizeof *m.threads); /* what it points to is no leak */
     m.warps = map(MAX_WARPS * sizeof *m.warps);
     m.stacks = map((size_t)MAX_THREADS * STACK_BYTES);
     if (!m.threads || !m.warps || !m.stacks)
