@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """trocar build --precision int8: gates, layers that go back to floats, calibration files, what data
 lack; gates of other precisions."""
+import glob
 import json
 import os
 import re
@@ -9,8 +10,8 @@ import re
 import numpy
 import onnx
 
-from _kit import (F32, Mismatch, emulator, equal, holds, info, main, model, need_ort, node, read,
-                  read_json, refused, test, trocar, weight, write)
+from _kit import (F32, ROOT, Mismatch, emulator, equal, holds, info, main, model, need_ort, node,
+                  read, read_json, refused, test, trocar, weight, write)
 
 CLASSES = ['outside', 'abdominal-wall', 'liver', 'gallbladder', 'fat', 'bowel', 'artery',
            'instrument-shaft', 'instrument-wrist', 'instrument-tip']
@@ -304,6 +305,33 @@ def no_data_no_integers():
     refused('build', 'net.onnx', '-o', 'net.plan', '--eval', 'empty', '--gate', 'g.json',
             says='--eval: expected --precision int8')
     equal(os.path.exists('net.plan'), False, 'a plan')
+
+
+def outputs(plan, device, env):
+    """Of a picture of the data "seen"."""
+    picture = next(iter(sorted(glob.glob('seen/**/*.ppm', recursive=True))))
+    trocar('run', plan, '-i', picture, '--device', device, '-o', device, env=env)
+    return [numpy.load(f'{device}/{f}') for f in sorted(os.listdir(device)) if f.endswith('.npy')]
+
+
+@test
+def networks_decide_on_a_gpu_as_on_the_cpu():
+    """Convolutions, resizing and tables are the same integers there: labels of pixels and
+    detections are the same bytes."""
+    env = emulator()
+    frames('seen')
+    for name in ('unet_small', 'detector_small'):
+        path = os.path.join(ROOT, 'models', 'endoscopy_' + name)
+        trocar('build', path + '.onnx', '--record', path + '.json', '--precision', 'int8',
+               '--calib', 'seen', '--device', 'cpu,cuda', '--tune', 0, '--golden', 0, '-o',
+               name + '.plan', env=env)
+        cpu, gpu = (outputs(name + '.plan', device, env) for device in ('cpu', 'cuda'))
+        equal(len(cpu) > 0, True, f'{name}: outputs')
+        for a, b in zip(cpu, gpu):
+            if numpy.issubdtype(a.dtype, numpy.floating):  # of functions behind the integers
+                equal(numpy.allclose(a, b, rtol=1e-5), True, f'{name}: nearly the same on both')
+            else:
+                equal(a.tobytes() == b.tobytes() and a.any(), True, f'{name}: the same on both')
 
 
 if __name__ == '__main__':
