@@ -7,8 +7,9 @@
 
 Draws frames with the simulator, builds segmentation, detector and depth for them, and runs trocard
 without media on frames paced as a camera's: once with the three networks, and once while a fourth
-plan is loaded and then runs at the lowest priority in the same worker. Each run must have the
-findings of all networks for every frame within the budget of 10 ms, with p99.9 at most 5 ms.
+plan is loaded and then runs at the lowest priority (in a second process where CUDA MPS is there).
+Each run must have the findings of all networks for every frame within the budget of 10 ms, with
+p99.9 at most 5 ms.
 
 Prints a table and "PASS name: figures" or "FAIL name: why"; exit code 1 when one fails.
 """

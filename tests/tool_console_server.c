@@ -93,7 +93,8 @@ static void fill_status(struct tool *t, struct tro_console_status *s)
     s->networks[1].age_ms = -1;
     s->networks[1].state = TRO_NETWORK_IS_WAITING;
     s->n_workers = 1;
-    s->workers[0] = (struct tro_status_worker){"cpu", TRO_WORKER_RUNNING, 4711, 0, 120, 1};
+    s->workers[0] = (struct tro_status_worker){
+        .device = "cpu", .state = TRO_WORKER_RUNNING, .pid = 4711, .since_ms = 120, .lanes = 1};
     s->n_viewers = 1;
     s->viewers[0] = (struct tro_status_viewer){.name = "Dr. Chen", .role = "expert"};
     s->privacy = TRO_PRIVACY_IS_INSIDE;

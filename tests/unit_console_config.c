@@ -57,6 +57,7 @@ static const char full[] =
     "  - {name: new, plan: new.plan, device: cuda:1, trial: true}\n"
     "workers:\n"
     "  cpu: {threads: 2, lanes: 3}\n"
+    "  cuda_mps: never\n"
     "findings: {max_age_ms: 120, fade_ms: 0}\n"
     "tracker: {keep_ms: 500, smoothing_ms: 0}\n"
     "rules: rules.yaml\n"
@@ -90,6 +91,7 @@ static void check_full_networks(const struct tro_config *c)
     CHECK_INT(c->workers[0].lanes, 1);
     CHECK_INT(c->workers[1].threads, 2);
     CHECK_INT(c->workers[1].lanes, 3);
+    CHECK(c->ignores_mps);
 }
 
 static void check_full_rest(const struct tro_config *c)
@@ -223,10 +225,13 @@ static const struct bad bad_rest[] = {
     {"console: {language: de}", "etc/a.yaml:5:21: console.language: expected one of en, zh, found "
                                 "'de'"},
     {"console: here", "etc/a.yaml:5:10: console: expected a map of keys, found 'here'"},
-    {"workers: {gpu: {lanes: 2}}", "etc/a.yaml:5:11: workers: expected one of the keys cpu, found "
-                                   "'gpu'"},
+    {"workers: {gpu: {lanes: 2}}",
+     "etc/a.yaml:5:11: workers: expected one of the keys cpu, cuda_mps, found "
+     "'gpu'"},
     {"workers: {cpu: {lanes: 1.5}}", "etc/a.yaml:5:24: workers.cpu.lanes: expected an integer of 1 "
                                      "to 16, found '1.5'"},
+    {"workers: {cuda_mps: yes}", "etc/a.yaml:5:21: workers.cuda_mps: expected one of auto, never, "
+                                 "found 'yes'"},
     {"findings: {max_age_ms: 0}", "etc/a.yaml:5:24: findings.max_age_ms: expected a number of 1 to "
                                   "10000, found '0'"},
     {"tracker: {keep_ms: -1}", "etc/a.yaml:5:20: tracker.keep_ms: expected a number of 0 to 60000, "

@@ -197,13 +197,17 @@ TEST(prometheus_text_is_what_prometheus_reads)
 {
     struct tro_metrics *const m = tro_metrics_create(NULL);
     struct tro_console_status *const s = make_status(m);
-    s->n_workers = 1;
-    snprintf(s->workers[0].device, sizeof(s->workers[0].device), "cpu");
+    s->n_workers = 2;
+    for (int i = 0; i < 2; i++)
+        snprintf(s->workers[i].device, sizeof(s->workers[i].device), "cpu");
+    s->workers[1].is_for_trials = true;
     tro_metrics_time(m, TRO_SERIES_LATENCY + 1, 4000001);
     struct tro_buf out = {0};
     tro_status_prometheus(s, &out);
     const char *const text = text_of(&out);
     CHECK_HAS(text, "trocar_network_skipped_total{network=\"tissue\",why=\"late\"} 0\n");
+    CHECK_HAS(text, "trocar_worker_up{device=\"cpu\",process=\"main\"} 0\n");
+    CHECK_HAS(text, "trocar_worker_restarts_total{device=\"cpu\",process=\"trials\"} 0\n");
     CHECK_HAS(text, "{network=\"a\\\\b\\n\\\"c\",le=\"0.004\"} 0\n");
     CHECK_HAS(text, "{network=\"a\\\\b\\n\\\"c\",le=\"0.006\"} 1\n");
     CHECK_HAS(text, "trocar_findings_age_seconds{network=\"tissue\"} 0.0125\n");

@@ -120,7 +120,8 @@ function showList(id, items, none) {
 function showWorkers() {
   showList('workers', status.workers.map((worker) => h('li', {},
     h('span', {}, h('b', {}, worker.device), ' ',
-      h('small', {}, text('worker.pid', worker))),
+      h('small', {}, [worker.process === 'trials' ? text('worker.trials') : '',
+        worker.pid ? text('worker.pid', worker) : ''].filter(Boolean).join(' · '))),
     h('small', {}, text('worker.restarts', { n: worker.restarts })),
     chip(text('worker.' + worker.state), worker.state === 'running' ? 'good' : 'warn'))),
   text('workers.none'));
@@ -171,6 +172,8 @@ function eventText(name, data) {
   if (name === 'mark')
     return data.erased ? text('event.erased', data)
       : text('event.mark', { ...data, kind: text('mark.' + data.kind) });
+  if (name === 'worker' && data.process === 'trials')
+    data = { ...data, device: `${data.device} (${text('worker.trials')})` };
   if (name === 'worker' || name === 'viewer')
     return text('event.' + name, { ...data, state: text(`${name}.${data.state}`) });
   return text('event.' + name, data);

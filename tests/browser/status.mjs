@@ -36,7 +36,10 @@ export const status = {
     network('out-of-body', 'cpu', 0, time(2.1, 2.9, 3.3, 4.0), time(1.1, 1.3, 1.5, 1.9),
       { trial: true }),
   ],
-  workers: [{ device: 'cpu', state: 'running', pid: 4711, restarts: 1, since_ms: 120, lanes: 1 }],
+  workers: [{ device: 'cpu', process: 'main', state: 'running', pid: 4711, restarts: 1,
+    since_ms: 120, lanes: 1 },
+  { device: 'cpu', process: 'trials', state: 'ended', pid: null, restarts: 0, since_ms: 90,
+    lanes: 1 }],
   viewers: [
     { name: 'Dr. Chen', role: 'expert', view: 'plain', connected: true, since_ms: 9000, sent: 51200,
       dropped: 0, messages: 31, refused: 0 },

@@ -298,8 +298,8 @@ def traces_are_of_the_time_asked_for():
 
 
 EVENTS = {'tier': {'at': 1.5, 'network': 'tissue', 'from': 0, 'to': 1, 'why': 'late'},
-          'worker': {'at': 1.5, 'device': 'cpu', 'state': 'restarting', 'restarts': 1,
-                     'why': 'signal 9'},
+          'worker': {'at': 1.5, 'device': 'cpu', 'process': 'main', 'state': 'restarting',
+                     'restarts': 1, 'why': 'signal 9'},
           'viewer': {'at': 1.5, 'name': 'Dr. Chen', 'role': 'expert', 'state': 'joined', 'why': ''},
           'mark': {'at': 1.5, 'id': 'a-1', 'kind': 'arrow', 'name': 'Dr. Chen', 'frame': 812,
                    'erased': False}}

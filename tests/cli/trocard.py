@@ -3,6 +3,7 @@
 """trocard without media: admission, frames through workers, what was measured."""
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -126,7 +127,12 @@ def frames_through_workers():
     holds(done.stdout, '40 frames', 'tissue', 'outside')
     result = read_json('r.json')
     check_run(result, 40)
-    equal([(w['device'], w['starts'], w['refused']) for w in result['workers']], [('cpu', 1, 0)])
+    equal(workers_of(result), [('cpu', 'main', 1)])
+
+
+def workers_of(result):
+    equal([w['refused'] for w in result['workers']], [0] * len(result['workers']))
+    return [(w['device'], w['process'], w['starts']) for w in result['workers']]
 
 
 @test
@@ -139,12 +145,35 @@ def a_plan_on_trial():
         check_run(result, n_frames)
         trial = result['networks'][2]
         equal((trial['name'], trial['trial']), ('trial', True))
+        equal(workers_of(result), [('cpu', 'main', 1), ('cpu', 'trials', 1)])
         if trial['ran'] >= 1:
             break
     else:
         raise Mismatch('the plan on trial never ran')
     refused('--config', 'console.yaml', '--no-media', '--frames', 60, '--trial', 'none.plan@0',
             says='none.plan')
+
+
+def add_trial(plan):
+    with open('console.yaml', 'a', encoding='utf-8') as f:
+        f.write(f'  - {{name: new, plan: {plan}, trial: true}}\n')
+
+
+@test
+def a_trial_of_the_configuration():
+    setup()
+    add_trial('outside.plan')
+    table = trocard('--config', 'console.yaml', '--check').stdout
+    holds(table, 'new              cpu      on trial, in a process of its own\n')
+    trocard('--config', 'console.yaml', '--no-media', '--frames', 40, '--json', 'r.json')
+    result = read_json('r.json')
+    check_run(result, 40)
+    equal(workers_of(result), [('cpu', 'main', 1), ('cpu', 'trials', 1)])
+    os.remove('outside.plan')
+    build('outside', 'outside_small')
+    write('console.yaml', CONFIG.format(fps=20, worst=1, device='cpu'))
+    add_trial('none.plan')
+    refused('--config', 'console.yaml', '--check', says='network new, on trial: none.plan')
 
 
 @test
@@ -226,17 +255,50 @@ def setup_gpu(fps):
         trocar('build', net, '--record', 'net.json', '--frames', FORM, '-o', name + '.plan',
                '--tune', 0, '--golden', 0)
     write('console.yaml', CONFIG.format(fps=fps, worst=1, device='cuda'))
+    env['CUDA_MPS_PIPE_DIRECTORY'] = 'mps'  # not that of this machine
     return env
+
+
+def run_gpu_with_trial(env):
+    """Processes. The plan takes its time to open where the machine is busy."""
+    trocard('--config', 'console.yaml', '--no-media', '--frames', 10, '--json', 'r.json',
+            '--trial', 'outside.plan@0.3', env=env)
+    result = read_json('r.json')
+    check_run(result, 10)
+    equal([w['notice'] for w in result['workers']], [''] * len(result['workers']))
+    return workers_of(result)
 
 
 @test
 def on_an_emulated_gpu():
     env = setup_gpu(fps=5)
-    trocard('--config', 'console.yaml', '--no-media', '--frames', 10, '--json', 'r.json',
-            '--trial', 'outside.plan@0.3', env=env)
-    result = read_json('r.json')
-    check_run(result, 10)
-    equal([(w['device'], w['starts'], w['notice']) for w in result['workers']], [('cuda:0', 1, '')])
+    equal(run_gpu_with_trial(env), [('cuda:0', 'main', 1)])
+
+
+def pretend_mps():
+    """The socket of a control daemon, which takes what comes and says nothing."""
+    os.mkdir('mps')
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    control.bind('mps/control')
+    control.listen(16)
+    return control
+
+
+@test
+def trials_beside_an_emulated_gpu():
+    """In a process of their own where MPS is, else in the worker of the others."""
+    env = setup_gpu(fps=5)
+    with pretend_mps():
+        equal(run_gpu_with_trial(env), [('cuda:0', 'main', 1), ('cuda:0', 'trials', 1)])
+        with open('console.yaml', 'a', encoding='utf-8') as f:
+            f.write('  - {name: new, plan: outside.plan, trial: true, device: cuda}\n')
+        table = trocard('--config', 'console.yaml', '--check', env=env).stdout
+        holds(table, 'new              cuda:0   on trial, in a process of its own\n')
+        with open('console.yaml', 'a', encoding='utf-8') as f:
+            f.write('workers: {cuda_mps: never}\n')
+        table = trocard('--config', 'console.yaml', '--check', env=env).stdout
+        holds(table, 'in the worker of the others: no CUDA MPS (workers.cuda_mps is never)\n')
+        equal(run_gpu_with_trial(env), [('cuda:0', 'main', 1)])
 
 
 @test

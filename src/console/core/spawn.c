@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/err.h"
 
 extern char **environ;
@@ -27,8 +28,28 @@ static void set_signals(posix_spawnattr_t *a)
                                     POSIX_SPAWN_SETPGROUP);
 }
 
-int tro_spawn_worker(const char *program, const int fds[3], pid_t *pid, struct tro_err *err)
+/* What this process has but for a variable of that name, and one more. */
+static char **environment_with(const char *more)
 {
+    const size_t n_name = strcspn(more, "=") + 1;
+    size_t n = 0, n_out = 0;
+    while (environ[n])
+        n++;
+    char **const out = tro_calloc(n + 2, sizeof *out);
+    for (size_t i = 0; out && i < n; i++)
+        if (strncmp(environ[i], more, n_name) != 0)
+            out[n_out++] = environ[i];
+    if (out)
+        out[n_out] = (char *)more;
+    return out;
+}
+
+int tro_spawn_worker(const char *program, const int fds[3], const char *more, pid_t *pid,
+                     struct tro_err *err)
+{
+    char **const with = more ? environment_with(more) : NULL;
+    if (more && !with)
+        return tro_fail_nomem(err);
     char numbers[3][16];
     char *argv[5] = {(char *)program, numbers[0], numbers[1], numbers[2], NULL};
     posix_spawn_file_actions_t actions;
@@ -41,7 +62,9 @@ int tro_spawn_worker(const char *program, const int fds[3], pid_t *pid, struct t
         /* Onto itself: stays open in the new process alone. */
         posix_spawn_file_actions_adddup2(&actions, fds[i], fds[i]);
     }
-    const int failed = posix_spawn(pid, program, &actions, &attributes, argv, environ);
+    const int failed = posix_spawn(pid, program, &actions, &attributes, argv,
+                                   with ? with : environ);
+    tro_free(with);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (failed)

@@ -7,8 +7,10 @@
 #include <trocar/trocar.h>
 
 /* The ring's control and pixels and a socket: it inherits these and the standard ones, no others.
- * It dies with the thread that starts it. */
-int tro_spawn_worker(const char *program, const int fds[3], pid_t *pid, struct tro_err *err);
+ * more: "NAME=VALUE", one more of its environment; NULL: none. It dies with the thread that starts
+ * it. */
+int tro_spawn_worker(const char *program, const int fds[3], const char *more, pid_t *pid,
+                     struct tro_err *err);
 
 /* "NAME" beside the program that runs. */
 int tro_spawn_path(const char *name, char *out, size_t n_out, struct tro_err *err);

@@ -19,7 +19,21 @@ const char *tro_worker_state_name(enum tro_worker_state state)
     return names[state];
 }
 
+const char *tro_worker_process_name(bool is_for_trials)
+{
+    return is_for_trials ? "trials" : "main";
+}
+
 /* ---- readers -------------------------------------------------------------------------------- */
+
+static bool takes_trials(const struct tro_supervisor_opts *o, int worker)
+{
+    for (int i = 0; i < o->n_workers; i++)
+        if (o->workers[i].is_for_trials &&
+            strcmp(o->workers[i].device, o->workers[worker].device) == 0)
+            return i == worker;
+    return true;
+}
 
 /* Lanes of a worker: each holds a frame. */
 static int n_lanes(const struct tro_supervisor_opts *o, int worker)
@@ -34,7 +48,7 @@ static int n_lanes(const struct tro_supervisor_opts *o, int worker)
     }
     if (!is_gpu && n_regular > o->workers[worker].lanes)
         n_regular = o->workers[worker].lanes;
-    return n_regular + n_trials + TRO_WORKER_MAX_TRIALS;
+    return n_regular + n_trials + (takes_trials(o, worker) ? TRO_WORKER_MAX_TRIALS : 0);
 }
 
 int tro_supervisor_n_readers(const struct tro_supervisor_opts *opts)
@@ -112,6 +126,11 @@ static int copy_opts(struct tro_supervisor *s, struct tro_err *err)
         TRO_TRY(tro_supervised_copy(s, &s->opts.networks[i].hosted, &s->networks[i].hosted, err));
         tro_supervised_add(s, i, s->opts.networks[i].worker);
     }
+    for (int i = 0; i < s->n_workers; i++)
+        if (!tro_supervised_has_work(&s->workers[i])) {
+            s->workers[i].has_opened = true;
+            s->workers[i].counters.state = TRO_WORKER_ENDED;
+        }
     if (!s->opts.program)
         return tro_spawn_path("trocar-worker", s->program, sizeof s->program, err);
     if (strlen(s->opts.program) >= sizeof s->program)

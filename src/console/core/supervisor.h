@@ -14,11 +14,14 @@
 #include "console/core/tally.h"
 #include "console/core/wire.h"
 
-#define TRO_SUPERVISOR_MAX_WORKERS 9 /* the processor and eight devices */
+#define TRO_SUPERVISOR_MAX_WORKERS 18 /* of the processor and eight devices, two each */
 
 struct tro_supervisor_worker {
     const char *device; /* "cpu", "cuda:0" ... */
     int threads, lanes; /* as in struct tro_hosted; lanes of a GPU: 1 */
+    /* Of plans on trial alone: its process is there while there are some, and what becomes of it
+     * concerns nobody else; not even the start waits for more than its first end. */
+    bool is_for_trials;
 };
 
 struct tro_supervisor_network {
@@ -31,7 +34,7 @@ struct tro_supervisor_network {
     X(STARTING, "starting") /* opens its plans */                     \
     X(RUNNING, "running")                                             \
     X(PAUSED, "restarting") /* has ended; is started after a pause */ \
-    X(ENDED, "ended")       /* as it was asked to, or at first start */
+    X(ENDED, "ended")       /* as it was asked to, at first start, or with nothing on trial */
 
 enum tro_worker_state {
 #define TRO_WORKER_ENUM(id, name) TRO_WORKER_##id,
@@ -40,6 +43,8 @@ enum tro_worker_state {
         TRO_N_WORKER_STATES
 };
 const char *tro_worker_state_name(enum tro_worker_state state);
+/* "main", or "trials": which of the processes of a device. */
+const char *tro_worker_process_name(bool is_for_trials);
 
 struct tro_supervisor_opts {
     const char *program;   /* path of trocar-worker; NULL: beside the program that runs */
@@ -86,9 +91,10 @@ void tro_supervisor_destroy(struct tro_supervisor *s); /* stops first */
 void tro_supervisor_frame(struct tro_supervisor *s, uint64_t id, int64_t captured_ns);
 
 /* One more network, on trial at the lowest priority, beside the running ones: its number, by which
- * it is counted. It opens meanwhile; tro_supervisor_network says what becomes of it. A worker that
- * is started anew gets it again, unless it has ended three times with it before it ran long.
- * hosted.network and is_trial are not looked at. */
+ * it is counted. Where the worker's device has one for trials it runs there. It opens meanwhile;
+ * tro_supervisor_network says what becomes of it. A worker that is started anew gets it again,
+ * unless it has ended three times with it before it ran long. hosted.network and is_trial are not
+ * looked at. */
 int tro_supervisor_load(struct tro_supervisor *s, int worker, const struct tro_hosted_network *n,
                         struct tro_err *err);
 int tro_supervisor_unload(struct tro_supervisor *s, int network, struct tro_err *err);

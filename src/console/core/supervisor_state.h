@@ -12,7 +12,8 @@
 
 struct tro_supervised_network {
     bool is_there, is_loaded; /* loaded: came while the others ran */
-    int n_ends;               /* of its worker, where it was loaded: in a row, soon after */
+    bool is_sent;             /* to the process that runs now */
+    int n_ends;               /* of its worker, where it is on trial: in a row, soon after */
     uint64_t n_ran;           /* when its worker ended last */
     struct tro_hosted_network hosted;
     struct tro_supervisor_status status;
@@ -37,7 +38,7 @@ struct tro_supervised_worker {
 
     /* under the lock */
     int socket;      /* -1: none */
-    bool has_opened; /* once, at least */
+    bool has_opened; /* once, at least, or it is not waited for */
     bool has_ended;
     struct tro_worker_counters counters;
     struct tro_err err; /* why it never opened */
@@ -63,9 +64,15 @@ int tro_supervised_copy(struct tro_supervisor *s, const struct tro_hosted_networ
 /* Network i of a worker is there, and counted, from now on. Under the lock. */
 void tro_supervised_add(struct tro_supervisor *s, int i, int worker);
 
-/* Trials that were loaded, with the lock held: to a process that has opened the rest; and its
- * process has ended. */
+/* ---- supervisor_trial.c; with the lock held ------------------------------------------------- */
+
+/* Is it there, and, where it is on trial, neither refused nor given up? */
+bool tro_supervised_is_wanted(const struct tro_supervised_network *n);
+/* Is there something that its process is for? */
+bool tro_supervised_has_work(const struct tro_supervised_worker *w);
+/* What was loaded, to a process that has opened the rest. */
 int tro_supervised_load_again(struct tro_supervised_worker *w, struct tro_err *err);
+/* Its process has ended. */
 void tro_supervised_note_end(struct tro_supervised_worker *w);
 
 /* A worker's thread: from its first start to the supervisor's end. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plans on trial that come while the others run. They are remembered: a worker that is started anew
- * gets them again, unless they are what it ends of. */
+/* Plans on trial, and those that come while the others run. They are remembered: a worker that is
+ * started anew gets them again, unless they are what it ends of. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "console/core/worker.h"
 
 #define MAX_ENDS 3     /* of its worker, one after the other, then it is given up */
-#define MANY_RUNS 1000 /* since it was loaded or loaded again: what the worker ends of is not it */
+#define MANY_RUNS 1000 /* in one process: what that ends of is something else */
 
 /* ---- to the worker; under the lock ---------------------------------------------------------- */
 
@@ -29,17 +29,32 @@ static int send_network(const struct tro_supervised_worker *w, enum tro_wire_typ
     return rc;
 }
 
+bool tro_supervised_is_wanted(const struct tro_supervised_network *n)
+{
+    return n->is_there && !(n->hosted.is_trial && n->status.opened.error[0]);
+}
+
 static bool is_of(const struct tro_supervised_network *n, const struct tro_supervised_worker *w)
 {
-    return n->is_there && n->is_loaded && n->status.worker == w->number;
+    return n->is_there && n->status.worker == w->number;
+}
+
+bool tro_supervised_has_work(const struct tro_supervised_worker *w)
+{
+    for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++)
+        if (is_of(&w->s->networks[i], w) && tro_supervised_is_wanted(&w->s->networks[i]))
+            return true;
+    return !w->opts.is_for_trials;
 }
 
 int tro_supervised_load_again(struct tro_supervised_worker *w, struct tro_err *err)
 {
     for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++) {
-        const struct tro_supervised_network *const n = &w->s->networks[i];
-        if (is_of(n, w) && !n->status.opened.error[0])
-            TRO_TRY(send_network(w, TRO_WIRE_LOAD, &n->hosted, err));
+        struct tro_supervised_network *const n = &w->s->networks[i];
+        if (!is_of(n, w) || n->is_sent || !tro_supervised_is_wanted(n))
+            continue;
+        TRO_TRY(send_network(w, TRO_WIRE_LOAD, &n->hosted, err));
+        n->is_sent = true;
     }
     return 0;
 }
@@ -60,10 +75,14 @@ static void note_end(struct tro_supervised_network *n, const char *device, uint6
 void tro_supervised_note_end(struct tro_supervised_worker *w)
 {
     for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++) {
+        struct tro_supervised_network *const n = &w->s->networks[i];
         struct tro_tally_counts t = {0};
+        if (!is_of(n, w))
+            continue;
         tro_tally_counts(w->s->tally, i, &t);
-        if (is_of(&w->s->networks[i], w))
-            note_end(&w->s->networks[i], w->opts.device, t.ran);
+        if (n->hosted.is_trial && n->is_sent)
+            note_end(n, w->opts.device, t.ran);
+        n->is_sent = n->status.is_running = false;
     }
 }
 
@@ -74,7 +93,7 @@ static int find_place(const struct tro_supervised_worker *w)
 {
     int n_loaded = 0, place = -1;
     for (int i = TRO_HOSTED_MAX_NETWORKS - 1; i >= 0; i--) {
-        n_loaded += is_of(&w->s->networks[i], w);
+        n_loaded += is_of(&w->s->networks[i], w) && w->s->networks[i].is_loaded;
         place = w->s->networks[i].is_there ? place : i;
     }
     return n_loaded < TRO_WORKER_MAX_TRIALS ? place : -1;
@@ -97,10 +116,22 @@ static int load(struct tro_supervised_worker *w, const struct tro_hosted_network
         send_network(w, TRO_WIRE_LOAD, &n->hosted, NULL) == TRO_E_NOMEM)
         return tro_fail_nomem(err);
     n->is_loaded = true;
+    n->is_sent = w->counters.state == TRO_WORKER_RUNNING;
     n->n_ends = 0;
     n->n_ran = 0;
     tro_supervised_add(w->s, i, w->number);
+    pthread_cond_broadcast(&w->s->wake);
     return i;
+}
+
+/* The one of its device that is for trials, if there is one. */
+static struct tro_supervised_worker *worker_for(struct tro_supervisor *s, int worker)
+{
+    for (int i = 0; i < s->n_workers; i++)
+        if (s->workers[i].opts.is_for_trials &&
+            strcmp(s->workers[i].opts.device, s->workers[worker].opts.device) == 0)
+            return &s->workers[i];
+    return &s->workers[worker];
 }
 
 int tro_supervisor_load(struct tro_supervisor *s, int worker, const struct tro_hosted_network *n,
@@ -110,7 +141,7 @@ int tro_supervisor_load(struct tro_supervisor *s, int worker, const struct tro_h
         return tro_fail(err, TRO_E_INPUT, "expected a worker of 0 to %d, found %d",
                         s->n_workers - 1, worker);
     pthread_mutex_lock(&s->lock);
-    const int rc = load(&s->workers[worker], n, err);
+    const int rc = load(worker_for(s, worker), n, err);
     pthread_mutex_unlock(&s->lock);
     return rc;
 }
@@ -118,10 +149,9 @@ int tro_supervisor_load(struct tro_supervisor *s, int worker, const struct tro_h
 static int unload(struct tro_supervised_network *n, const struct tro_supervised_worker *w,
                   struct tro_err *err)
 {
-    if (w->counters.state == TRO_WORKER_RUNNING &&
-        send_network(w, TRO_WIRE_UNLOAD, &n->hosted, NULL) == TRO_E_NOMEM)
+    if (n->is_sent && send_network(w, TRO_WIRE_UNLOAD, &n->hosted, NULL) == TRO_E_NOMEM)
         return tro_fail_nomem(err);
-    n->is_there = n->is_loaded = false;
+    n->is_there = n->is_loaded = n->is_sent = false;
     return 0;
 }
 

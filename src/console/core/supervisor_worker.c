@@ -18,22 +18,24 @@
 
 #define MS INT64_C(1000000)
 #define POLL_MS 100
-#define SEND_SECONDS 1        /* that a worker may take to read a message */
-#define HANG_NS (2000 * MS)   /* without a word, while frames come */
-#define OPEN_NS (600000 * MS) /* to open and measure all plans */
-#define QUIT_NS (2000 * MS)   /* to end when asked to */
+#define SEND_SECONDS 1             /* that a worker may take to read a message */
+#define HANG_NS (2000 * MS)        /* without a word, while frames come */
+#define TRIAL_HANG_NS (20000 * MS) /* of what runs when nothing else does */
+#define OPEN_NS (600000 * MS)      /* to open and measure all plans */
+#define QUIT_NS (2000 * MS)        /* to end when asked to */
 #define MINUTE_NS (60000 * MS)
-#define FREE_STARTS 3 /* within a minute, without a pause */
+#define BELOW_OTHERS "CUDA_MPS_CLIENT_PRIORITY=1" /* of processes that share a GPU under MPS */
+#define FREE_STARTS 3                             /* within a minute, without a pause */
 #define FIRST_PAUSE_NS (50 * MS)
 #define LONGEST_PAUSE_NS (1000 * MS)
 
 /* ---- state ---------------------------------------------------------------------------------- */
 
-static bool is_stopping(struct tro_supervisor *s)
+static bool is_needed(struct tro_supervised_worker *w)
 {
-    pthread_mutex_lock(&s->lock);
-    const bool is_it = s->is_stopping;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_lock(&w->s->lock);
+    const bool is_it = !w->s->is_stopping && tro_supervised_has_work(w);
+    pthread_mutex_unlock(&w->s->lock);
     return is_it;
 }
 
@@ -73,7 +75,7 @@ static int take_opened(struct tro_supervised_worker *w, const struct tro_opened_
     n->status.is_running = !o->error[0];
     for (int i = 0; i < o->n_tiers; i++)
         n->hosted.worst_ns[i] = o->worst_ns[i];
-    if (o->error[0] && !n->is_loaded)
+    if (o->error[0] && !n->hosted.is_trial)
         return tro_fail(err, TRO_E_INPUT, "network %s: %s", n->hosted.name, o->error);
     return 0;
 }
@@ -81,7 +83,8 @@ static int take_opened(struct tro_supervised_worker *w, const struct tro_opened_
 static bool has_all(const struct tro_supervised_worker *w)
 {
     for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++)
-        if (is_mine(w, i) && !w->s->networks[i].is_loaded && !w->s->networks[i].status.is_running)
+        if (is_mine(w, i) && !w->s->networks[i].is_loaded &&
+            tro_supervised_is_wanted(&w->s->networks[i]) && !w->s->networks[i].status.is_running)
             return false;
     return true;
 }
@@ -204,14 +207,16 @@ static int hear(struct tro_supervised_worker *w, const struct tro_wire *m, struc
 /* Nothing has come for so long, though frames did, that something must have. */
 static int check_hang(struct tro_supervised_worker *w, int64_t now_ns, struct tro_err *err)
 {
-    int64_t longest_ns = w->s->opts.hang_ns ? w->s->opts.hang_ns : HANG_NS;
+    int64_t longest_ns = w->opts.is_for_trials ? TRIAL_HANG_NS
+                         : w->s->opts.hang_ns  ? w->s->opts.hang_ns
+                                               : HANG_NS;
     uint64_t most_frames = 2;
     pthread_mutex_lock(&w->s->lock);
     const bool is_running = w->counters.state == TRO_WORKER_RUNNING;
     uint64_t every = UINT64_MAX / 4;
     for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++) {
         const struct tro_hosted_network *const n = &w->s->networks[i].hosted;
-        if (!is_mine(w, i) || n->is_trial)
+        if (!is_mine(w, i) || n->is_trial != w->opts.is_for_trials)
             continue;
         every = (uint64_t)n->every < every ? (uint64_t)n->every : every;
         longest_ns = 10 * n->worst_ns[0] > longest_ns ? 10 * n->worst_ns[0] : longest_ns;
@@ -238,8 +243,10 @@ static int listen_once(struct tro_supervised_worker *w, struct tro_err *err)
     const int n = poll(&p, 1, POLL_MS);
     const int64_t now_ns = tro_clock_ns();
     struct tro_wire m;
-    if (is_stopping(w->s) && w->quit_ns == 0)
+    if (w->quit_ns == 0 && !is_needed(w)) {
+        tro_wire_send(w->socket, TRO_WIRE_QUIT, NULL, 0, NULL);
         w->quit_ns = now_ns;
+    }
     if (w->quit_ns && now_ns - w->quit_ns > QUIT_NS)
         return 0;
     if (n <= 0) {
@@ -280,12 +287,17 @@ static int send_open(struct tro_supervised_worker *w, struct tro_err *err)
                            .lanes = w->opts.lanes,
                            .reader = w->reader,
                            .focal_length = w->s->opts.focal_length,
-                           .is_realtime = w->s->opts.is_realtime};
+                           .is_realtime = w->s->opts.is_realtime && !w->opts.is_for_trials};
     struct tro_json j = {.is_line = true};
     pthread_mutex_lock(&w->s->lock);
-    for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++)
-        if (is_mine(w, i) && !w->s->networks[i].is_loaded)
-            h.networks[h.n_networks++] = w->s->networks[i].hosted;
+    for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++) {
+        struct tro_supervised_network *const n = &w->s->networks[i];
+        if (!is_mine(w, i) || !tro_supervised_is_wanted(n) ||
+            (n->is_loaded && !w->opts.is_for_trials)) /* the others do not wait for it */
+            continue;
+        h.networks[h.n_networks++] = n->hosted;
+        n->is_sent = true;
+    }
     pthread_mutex_unlock(&w->s->lock);
     tro_hosted_write(&h, &j);
     const int rc = j.buf.failed ? tro_fail_nomem(err)
@@ -303,7 +315,8 @@ static int spawn(struct tro_supervised_worker *w, pid_t *pid, struct tro_err *er
     setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     const int fds[3] = {tro_ring_control_fd(s->opts.ring), tro_ring_pixels_fd(s->opts.ring),
                         pair[1]};
-    const int rc = tro_spawn_worker(s->program, fds, pid, err);
+    const int rc = tro_spawn_worker(s->program, fds, w->opts.is_for_trials ? BELOW_OTHERS : NULL,
+                                    pid, err);
     close(pair[1]);
     if (rc < 0) {
         close(pair[0]);
@@ -326,9 +339,6 @@ static void forget(struct tro_supervised_worker *w)
     w->socket = -1;
     w->counters.pid = 0;
     w->counters.state = TRO_WORKER_PAUSED;
-    for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++)
-        if (is_mine(w, i))
-            s->networks[i].status.is_running = false;
     tro_supervised_note_end(w);
     pthread_mutex_unlock(&s->lock);
     tro_ring_forget(s->opts.ring, w->reader);
@@ -388,12 +398,38 @@ static void wait_for(struct tro_supervisor *s, int64_t until_ns)
     pthread_mutex_unlock(&s->lock);
 }
 
-static bool has_opened(struct tro_supervised_worker *w)
+/* What is on trial does not hold up the start when its process has ended. */
+static bool may_go_on(struct tro_supervised_worker *w)
 {
     pthread_mutex_lock(&w->s->lock);
-    const bool is_it = w->has_opened;
+    w->has_opened = w->has_opened || w->opts.is_for_trials;
+    pthread_cond_broadcast(&w->s->wake);
+    const bool is_it = w->has_opened && !w->s->is_stopping;
     pthread_mutex_unlock(&w->s->lock);
     return is_it;
+}
+
+/* False: it is stopping instead. */
+static bool wait_for_work(struct tro_supervised_worker *w)
+{
+    struct tro_supervisor *const s = w->s;
+    pthread_mutex_lock(&s->lock);
+    while (!s->is_stopping && !tro_supervised_has_work(w))
+        pthread_cond_wait(&s->wake, &s->lock);
+    const bool is_it = !s->is_stopping;
+    pthread_mutex_unlock(&s->lock);
+    return is_it;
+}
+
+static void pause_before_next(struct tro_supervised_worker *w, const char *why)
+{
+    if (!is_needed(w)) {
+        set_state(w, TRO_WORKER_ENDED, why);
+        return;
+    }
+    set_state(w, TRO_WORKER_PAUSED, why);
+    const int64_t now_ns = tro_clock_ns();
+    wait_for(w->s, now_ns + find_pause(w, now_ns));
 }
 
 void *tro_supervised_main(void *worker)
@@ -401,16 +437,14 @@ void *tro_supervised_main(void *worker)
     struct tro_supervised_worker *const w = worker;
     struct tro_err err = {0};
     tro_realtime_enter(TRO_REALTIME_REPORTS);
-    while (!is_stopping(w->s)) {
+    while (wait_for_work(w)) {
         err = (struct tro_err){0};
         note_start(w, tro_clock_ns());
         set_state(w, TRO_WORKER_STARTING, "");
         live(w, &err);
-        if (!has_opened(w) || is_stopping(w->s))
+        if (!may_go_on(w))
             break;
-        set_state(w, TRO_WORKER_PAUSED, err.text);
-        const int64_t now_ns = tro_clock_ns();
-        wait_for(w->s, now_ns + find_pause(w, now_ns));
+        pause_before_next(w, err.text);
     }
     pthread_mutex_lock(&w->s->lock);
     w->has_ended = true;

@@ -263,6 +263,7 @@ void tro_console_worker_changed(void *ctx, int worker, enum tro_worker_state sta
     tro_json_object_begin(&j, NULL);
     tro_json_number(&j, "at", tro_console_ms(c, tro_clock_ns()));
     tro_json_string(&j, "device", c->setup.device[worker]);
+    tro_json_string(&j, "process", tro_worker_process_name(c->setup.is_for_trials[worker]));
     tro_json_string(&j, "state", tro_worker_state_name(state));
     tro_json_int(&j, "restarts", counters.starts ? (int64_t)counters.starts - 1 : 0);
     tro_json_string(&j, "why", why);

@@ -67,7 +67,7 @@ struct tro_console {
     atomic_uint_fast64_t newest; /* frame */
     atomic_bool has_ended;       /* the source, for good */
     atomic_bool is_seeing;       /* plans are open: guide and names are there, and stay */
-    _Atomic int64_t worker_since_ns[TRO_CONFIG_MAX_WORKERS];
+    _Atomic int64_t worker_since_ns[TRO_SUPERVISOR_MAX_WORKERS];
 };
 
 /* Milliseconds on the wire: since the daemon started. */

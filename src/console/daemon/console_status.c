@@ -19,6 +19,7 @@ static void fill_network(struct tro_console *c, int i, int64_t now_ns,
                  : s.is_running && is_seeing                      ? TRO_NETWORK_IS_RUNNING
                  : s.is_running || w.state == TRO_WORKER_STARTING ? TRO_NETWORK_IS_LOADING
                                                                   : TRO_NETWORK_IS_WAITING;
+    out->is_for_trials = c->setup.is_for_trials[s.worker];
     out->tier = c->tiers[i];
     for (int t = 0; t < s.opened.n_tiers && t < TRO_CONFIG_MAX_TIERS; t++) {
         out->tiers[t].engine = s.opened.engine[t];
@@ -28,16 +29,21 @@ static void fill_network(struct tro_console *c, int i, int64_t now_ns,
     out->age_ms = c->seen[i].frame ? (double)(now_ns - c->seen[i].captured_ns) * 1e-6 : -1;
 }
 
-static void fill_worker(struct tro_console *c, int i, int64_t now_ns, struct tro_status_worker *out)
+static void fill_worker(struct tro_console *c, int i, int64_t now_ns,
+                        struct tro_console_status *all)
 {
     struct tro_worker_counters w;
     tro_supervisor_worker(c->setup.supervisor, i, &w);
+    if (!tro_setup_is_worth_telling(&c->setup, i, &w))
+        return;
+    struct tro_status_worker *const out = &all->workers[all->n_workers++];
     snprintf(out->device, sizeof out->device, "%s", c->setup.device[i]);
     out->state = w.state;
     out->pid = w.pid;
     out->n_restarts = w.starts ? w.starts - 1 : 0;
     out->since_ms = (double)(now_ns - atomic_load(&c->worker_since_ns[i])) * 1e-6;
-    out->lanes = c->config->workers[i].lanes;
+    out->lanes = i < c->config->n_workers ? c->config->workers[i].lanes : 1;
+    out->is_for_trials = c->setup.is_for_trials[i];
 }
 
 static void fill_viewers(struct tro_console *c, int64_t now_ns, struct tro_console_status *out)
@@ -95,7 +101,6 @@ void tro_console_status(struct tro_console *c, struct tro_console_status *out)
         .now_ns = now_ns,
         .source = (enum tro_source_state)atomic_load(&c->source_state),
         .frame = atomic_load(&c->newest),
-        .n_workers = c->config->n_workers,
         .privacy = (enum tro_privacy_state)atomic_load(&c->privacy)};
     gather(c);
     out->is_blurred = out->privacy != TRO_PRIVACY_IS_INSIDE && out->privacy != TRO_PRIVACY_IS_OFF;
@@ -108,8 +113,8 @@ void tro_console_status(struct tro_console *c, struct tro_console_status *out)
     out->sentence_state = c->sentence_state;
     out->sentence_age_ms = (float)((double)(now_ns - c->sentence.seen_ns) * 1e-6);
     pthread_mutex_unlock(&c->see);
-    for (int i = 0; i < c->config->n_workers; i++)
-        fill_worker(c, i, now_ns, &out->workers[i]);
+    for (int i = 0; i < c->setup.n_workers; i++)
+        fill_worker(c, i, now_ns, out);
     fill_viewers(c, now_ns, out);
     tro_media_count(c->media, &m);
     snprintf(out->encoder, sizeof out->encoder, "%s", m.encoder);

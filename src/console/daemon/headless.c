@@ -47,7 +47,7 @@ static void take_change(void *ctx, int worker, enum tro_worker_state state, cons
     struct tro_worker_counters w;
     if (state == TRO_WORKER_RUNNING && h->setup.supervisor) {
         tro_supervisor_worker(h->setup.supervisor, worker, &w);
-        if (w.notice[0] && w.starts == 1)
+        if (w.notice[0] && w.starts == 1 && !h->setup.is_for_trials[worker])
             fprintf(stderr, "trocard: worker of %s: %s\n", h->setup.device[worker], w.notice);
     }
     if (state == TRO_WORKER_PAUSED)
@@ -101,8 +101,11 @@ static void json_worker(struct headless *h, int i, struct tro_json *j)
 {
     struct tro_worker_counters w;
     tro_supervisor_worker(h->setup.supervisor, i, &w);
+    if (!tro_setup_is_worth_telling(&h->setup, i, &w))
+        return;
     tro_json_object_begin(j, NULL);
     tro_json_string(j, "device", h->setup.device[i]);
+    tro_json_string(j, "process", tro_worker_process_name(h->setup.is_for_trials[i]));
     tro_json_int(j, "starts", (int64_t)w.starts);
     tro_json_int(j, "hangs", (int64_t)w.hangs);
     tro_json_int(j, "refused", (int64_t)w.refused);
@@ -121,7 +124,7 @@ static int write_json(struct headless *h, struct tro_err *err)
     tro_json_int(&j, "unseen_frames", (int64_t)tro_ring_n_unseen(h->setup.ring));
     tro_tally_json(tro_supervisor_tally(h->setup.supervisor), &j);
     tro_json_array_begin(&j, "workers");
-    for (int i = 0; i < h->config->n_workers; i++)
+    for (int i = 0; i < h->setup.n_workers; i++)
         json_worker(h, i, &j);
     tro_json_array_end(&j);
     tro_json_object_end(&j);

@@ -121,12 +121,16 @@ static void put_workers(const struct tro_console_status *s, struct tro_buf *out)
     for (int i = 0; i < s->n_workers; i++) {
         tro_buf_str(out, "trocar_worker_up{");
         put_label(out, "device", s->workers[i].device);
+        tro_buf_u8(out, ',');
+        put_label(out, "process", tro_worker_process_name(s->workers[i].is_for_trials));
         tro_buf_printf(out, "} %d\n", s->workers[i].state == TRO_WORKER_RUNNING);
     }
     put_head(out, "trocar_worker_restarts_total", "counter", "Workers that were started again.");
     for (int i = 0; i < s->n_workers; i++) {
         tro_buf_str(out, "trocar_worker_restarts_total{");
         put_label(out, "device", s->workers[i].device);
+        tro_buf_u8(out, ',');
+        put_label(out, "process", tro_worker_process_name(s->workers[i].is_for_trials));
         tro_buf_printf(out, "} %llu\n", (unsigned long long)s->workers[i].n_restarts);
     }
 }

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "console/core/admit.h"
+#include "console/core/mps.h"
 
 #define NS_OF_MS 1e6
 
@@ -17,11 +18,76 @@ static int worker_of(const struct tro_config *c, const struct tro_config_device 
     return i;
 }
 
-static struct tro_supervisor_network network_of(const struct tro_config *c, int i)
+/* ---- processes ------------------------------------------------------------------------------ */
+
+static bool has_regular(const struct tro_config *c, int worker)
 {
+    for (int i = 0; i < c->n_networks; i++)
+        if (!c->networks[i].is_trial && worker_of(c, &c->networks[i].device) == worker)
+            return true;
+    return false;
+}
+
+/* Processes take turns on a GPU, and what waits for the other's turn is late, unless MPS lets them
+ * compute at once. */
+static bool may_have_two(struct tro_setup *s, const struct tro_config_device *d)
+{
+    if (!d->is_cuda)
+        return true;
+    if (s->config->ignores_mps)
+        snprintf(s->no_mps, sizeof s->no_mps, "workers.cuda_mps is never");
+    else if (!s->no_mps[0])
+        s->has_mps = tro_mps_answers(s->no_mps, sizeof s->no_mps);
+    return s->has_mps;
+}
+
+/* Each device has one, and one more of what is on trial, where that costs the others nothing. */
+static void list_workers(struct tro_setup *s, struct tro_supervisor_worker *to)
+{
+    const struct tro_config *const c = s->config;
+    s->n_workers = c->n_workers;
+    for (int i = 0; i < c->n_workers; i++) {
+        const struct tro_config_worker *const w = &c->workers[i];
+        snprintf(s->device[i], sizeof s->device[i], w->device.is_cuda ? "cuda:%d" : "cpu",
+                 w->device.index);
+        s->is_for_trials[i] = !has_regular(c, i);
+        to[i] = (struct tro_supervisor_worker){.device = s->device[i],
+                                               .threads = w->threads,
+                                               .lanes = w->lanes > 0 ? w->lanes : 1,
+                                               .is_for_trials = s->is_for_trials[i]};
+        if (s->is_for_trials[i] || !may_have_two(s, &w->device))
+            continue;
+        const int own = s->n_workers++;
+        memcpy(s->device[own], s->device[i], sizeof s->device[i]);
+        s->is_for_trials[own] = true;
+        to[own] = (struct tro_supervisor_worker){
+            .device = s->device[own], .threads = 1, .lanes = 1, .is_for_trials = true};
+    }
+}
+
+static int trials_of(const struct tro_setup *s, int worker)
+{
+    for (int i = s->config->n_workers; i < s->n_workers; i++)
+        if (strcmp(s->device[i], s->device[worker]) == 0)
+            return i;
+    return worker;
+}
+
+bool tro_setup_is_worth_telling(const struct tro_setup *s, int worker,
+                                const struct tro_worker_counters *w)
+{
+    return !s->is_for_trials[worker] || w->starts > 0;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static struct tro_supervisor_network network_of(const struct tro_setup *s, int i)
+{
+    const struct tro_config *const c = s->config;
     const struct tro_config_network *const n = &c->networks[i];
+    const int worker = worker_of(c, &n->device);
     struct tro_supervisor_network to = {
-        .worker = worker_of(c, &n->device),
+        .worker = n->is_trial ? trials_of(s, worker) : worker,
         .hosted = {.network = i,
                    .name = n->name,
                    .n_tiers = n->n_tiers,
@@ -57,23 +123,17 @@ static int check_privacy(const struct tro_setup *s, struct tro_err *err)
 int tro_setup_open(struct tro_setup *s, const struct tro_config *c,
                    const struct tro_setup_calls *calls, struct tro_err *err)
 {
-    struct tro_supervisor_worker workers[TRO_CONFIG_MAX_WORKERS];
+    struct tro_supervisor_worker workers[TRO_SUPERVISOR_MAX_WORKERS];
     struct tro_supervisor_network networks[TRO_BOARD_MAX_NETWORKS];
     *s = (struct tro_setup){.config = c};
-    for (int i = 0; i < c->n_workers; i++) {
-        const struct tro_config_worker *const w = &c->workers[i];
-        snprintf(s->device[i], sizeof s->device[i], w->device.is_cuda ? "cuda:%d" : "cpu",
-                 w->device.index);
-        workers[i] = (struct tro_supervisor_worker){
-            .device = s->device[i], .threads = w->threads, .lanes = w->lanes > 0 ? w->lanes : 1};
-    }
+    list_workers(s, workers);
     for (int i = 0; i < c->n_networks; i++)
-        networks[i] = network_of(c, i);
+        networks[i] = network_of(s, i);
     struct tro_supervisor_opts opts = {
         .focal_length = c->source.focal_length,
         .is_realtime = c->is_realtime,
         .budget_ns = (int64_t)(c->budget_ms * NS_OF_MS),
-        .n_workers = c->n_workers,
+        .n_workers = s->n_workers,
         .n_networks = c->n_networks,
         .workers = workers,
         .networks = networks,
@@ -99,10 +159,26 @@ int tro_setup_start(struct tro_setup *s, struct tro_err *err)
     return tro_supervisor_start(s->supervisor, err);
 }
 
+/* The others run without it; at the start a plan that is not what it should be is a mistake. */
+static int check_trials(const struct tro_setup *s, struct tro_err *err)
+{
+    const struct tro_config *const c = s->config;
+    struct tro_supervisor_status status;
+    for (int i = 0; i < c->n_networks; i++)
+        if (c->networks[i].is_trial && tro_supervisor_network(s->supervisor, i, &status) &&
+            status.opened.error[0])
+            return tro_fail(err, TRO_E_INPUT, "network %s, on trial: %s", c->networks[i].name,
+                            status.opened.error);
+    return 0;
+}
+
 int tro_setup_opened(struct tro_setup *s, struct tro_err *err)
 {
     const int rc = tro_supervisor_opened(s->supervisor, err);
-    TRO_TRY(rc > 0 ? check_privacy(s, err) : 0);
+    if (rc <= 0)
+        return rc;
+    TRO_TRY(check_trials(s, err));
+    TRO_TRY(check_privacy(s, err));
     return rc;
 }
 
@@ -124,6 +200,8 @@ void tro_setup_close(struct tro_setup *s)
     tro_ring_destroy(s->ring);
     *s = (struct tro_setup){0};
 }
+
+/* ---- admission ------------------------------------------------------------------------------ */
 
 /* Numbers of lanes are of all devices together. A worker has no more lanes than networks. */
 static int lane_of(const struct tro_setup *s, int network)
@@ -149,6 +227,21 @@ bool tro_setup_is_given(const struct tro_setup *s)
     return true;
 }
 
+static void print_trials(const struct tro_setup *s, FILE *out)
+{
+    const struct tro_config *const c = s->config;
+    for (int i = 0; i < c->n_networks; i++) {
+        const int worker = trials_of(s, worker_of(c, &c->networks[i].device));
+        if (!c->networks[i].is_trial)
+            continue;
+        fprintf(out, "%-16s %-8s on trial, ", c->networks[i].name, s->device[worker]);
+        if (s->is_for_trials[worker])
+            fprintf(out, "in a process of its own\n");
+        else
+            fprintf(out, "in the worker of the others: no CUDA MPS (%s)\n", s->no_mps);
+    }
+}
+
 bool tro_setup_admit(struct tro_setup *s, FILE *table)
 {
     const struct tro_config *const c = s->config;
@@ -170,8 +263,10 @@ bool tro_setup_admit(struct tro_setup *s, FILE *table)
         };
     }
     const bool holds = tro_admit_check(set, n);
-    if (table)
+    if (table) {
         tro_admit_print(set, n, table);
+        print_trials(s, table);
+    }
     return holds;
 }
 

@@ -14,8 +14,13 @@ struct tro_setup {
     const struct tro_config *config;
     struct tro_ring *ring;
     struct tro_supervisor *supervisor;
-    int first_reader;                        /* of those beside the workers' */
-    char device[TRO_CONFIG_MAX_WORKERS][16]; /* of each worker: "cpu", "cuda:0" */
+    int first_reader; /* of those beside the workers' */
+    /* Those of the configuration, in its order, then processes of what is on trial. */
+    int n_workers;
+    char device[TRO_SUPERVISOR_MAX_WORKERS][16]; /* "cpu", "cuda:0" */
+    bool is_for_trials[TRO_SUPERVISOR_MAX_WORKERS];
+    bool has_mps;
+    char no_mps[256]; /* why not, where it was looked for */
 };
 
 /* As in struct tro_supervisor_opts. */
@@ -43,10 +48,15 @@ int tro_setup_wait(struct tro_setup *s, struct tro_err *err);
 void tro_setup_stop(struct tro_setup *s);  /* nothing is called back any more */
 void tro_setup_close(struct tro_setup *s); /* an all-zero struct is fine */
 
+/* A process for trials that never was needed is not worth a word. */
+bool tro_setup_is_worth_telling(const struct tro_setup *s, int worker,
+                                const struct tro_worker_counters *w);
+
 /* Does the configuration give all worst cases, so that the set can be judged before it starts? */
 bool tro_setup_is_given(const struct tro_setup *s);
 /* Do the networks hold their deadlines (docs/console.md, "Admission")? table: NULL, or where it is
- * written. Networks on trial are no part of it. Once worst cases are known: given, or opened. */
+ * written, with a line for each network on trial, which is no part of it. Once worst cases are
+ * known: given, or opened. */
 bool tro_setup_admit(struct tro_setup *s, FILE *table);
 
 /* Before any thread is made, so that all inherit it: SIGINT and SIGTERM come to sigtimedwait with

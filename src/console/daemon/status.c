@@ -160,6 +160,7 @@ static void put_network(const struct tro_console_status *s, int i, struct tro_js
     tro_json_object_begin(j, NULL);
     tro_json_string(j, "name", c->name);
     put_device(&c->device, j);
+    tro_json_string(j, "process", tro_worker_process_name(n->is_for_trials));
     tro_json_string(j, "state", network_states[n->state]);
     tro_json_bool(j, "trial", c->is_trial);
     tro_json_int(j, "every", c->every);
@@ -182,6 +183,7 @@ static void put_worker(const struct tro_status_worker *w, struct tro_json *j)
 {
     tro_json_object_begin(j, NULL);
     tro_json_string(j, "device", w->device);
+    tro_json_string(j, "process", tro_worker_process_name(w->is_for_trials));
     tro_json_string(j, "state", tro_worker_state_name(w->state));
     if (w->pid)
         tro_json_int(j, "pid", w->pid);

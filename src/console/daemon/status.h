@@ -44,7 +44,8 @@ enum tro_privacy_state { TRO_PRIVACY_STATES(TRO_STATE_ENUM) TRO_N_PRIVACY_STATES
 
 struct tro_status_network {
     enum tro_network_state state;
-    int tier; /* that runs now */
+    bool is_for_trials; /* the worker that hosts it */
+    int tier;           /* that runs now */
     struct {
         uint64_t engine; /* 0: not opened yet */
         double worst_ms; /* 0: not measured yet */
@@ -60,6 +61,7 @@ struct tro_status_worker {
     uint64_t n_restarts;
     double since_ms; /* in this state */
     int lanes;
+    bool is_for_trials;
 };
 
 struct tro_status_viewer {
@@ -79,7 +81,7 @@ struct tro_console_status {
     float smoothing_delay_ms;
     struct tro_status_network networks[TRO_BOARD_MAX_NETWORKS]; /* as many as are configured */
     int n_workers;
-    struct tro_status_worker workers[TRO_CONFIG_MAX_WORKERS];
+    struct tro_status_worker workers[TRO_SUPERVISOR_MAX_WORKERS];
     int n_viewers;
     struct tro_status_viewer viewers[TRO_STATUS_MAX_VIEWERS];
     enum tro_privacy_state privacy;

@@ -38,6 +38,7 @@ static const char *const languages[] = {TRO_LANGUAGES(CODE) NULL};
 #undef CODE
 static const char *const matrices[] = {"bt709", "bt601", NULL};
 static const char *const ranges[] = {"limited", "full", NULL};
+static const char *const mps_names[] = {"auto", "never", NULL};
 
 /* A configuration in the making: parts of the tree, and what is not yet what it will be. */
 struct reading {
@@ -47,7 +48,7 @@ struct reading {
     const struct tro_yaml_node *privacy, *display, *encoder, *server;
     const struct tro_yaml_node *cpu; /* of workers */
     const char *location, *rules, *privacy_network, *listen, *certificate, *key, *tokens;
-    int matrix, range;
+    int matrix, range, mps;
     struct tro_config_worker worker;
 };
 
@@ -119,6 +120,7 @@ static const struct tro_yaml_field source_rows[] = {
     {.key = NULL}};
 static const struct tro_yaml_field workers_rows[] = {
     NODE("cpu",           cpu,                       OPTIONAL),
+    CHOICE("cuda_mps",    mps,                       mps_names, OPTIONAL),
     {.key = NULL}};
 static const struct tro_yaml_field worker_rows[] = {
     INT("threads",        worker.threads,            1, MAX_THREADS, OPTIONAL),
@@ -330,6 +332,7 @@ static int read_networks(struct reading *r)
         TRO_TRY(tro_yaml_fields(&r->y, r->workers, workers_rows, r));
     if (r->cpu)
         TRO_TRY(tro_yaml_fields(&r->y, r->cpu, worker_rows, r));
+    r->c.ignores_mps = r->mps == 1;
     if (!r->networks)
         return 0;
     TRO_TRY(tro_yaml_want_list(&r->y, r->networks, 1, TRO_BOARD_MAX_NETWORKS));

@@ -60,7 +60,8 @@ struct tro_config {
     bool is_realtime; /* threads go before others of the machine */
     int n_networks;
     struct tro_config_network networks[TRO_BOARD_MAX_NETWORKS];
-    int n_workers; /* one for each device that networks name, in their order */
+    bool ignores_mps; /* what is on trial stays in the worker of its GPU */
+    int n_workers;    /* one for each device that networks name, in their order */
     struct tro_config_worker workers[TRO_CONFIG_MAX_WORKERS];
     float max_age_ms, fade_ms;
     float keep_ms, smoothing_ms; /* of the tracker */
