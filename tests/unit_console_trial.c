@@ -227,6 +227,7 @@ TEST(a_start_does_not_need_what_is_on_trial)
     CHECK(put_until(&c, 3));
     CHECK(wait_for_no_process(&c));
     CHECK(tro_supervisor_network(c.supervisor, N_NETWORKS, &s));
+    CHECK(s.is_given_up);
     CHECK_HAS(s.opened.error, "given up: the worker of cpu ended 3 times");
     CHECK_INT(worker_of(&c, TRIALS).starts, 3);
     CHECK_HAS(worker_of(&c, TRIALS).why, "exit 7");
@@ -237,6 +238,7 @@ TEST(a_start_does_not_need_what_is_on_trial)
         CHECK_INT(open_console_with(&c, NULL, PATIENT_NS, with_trials, "/none.plan", &err), 0);
         CHECK(put_until(&c, 3));
         CHECK(tro_supervisor_network(c.supervisor, N_NETWORKS, &s));
+        CHECK(!s.is_given_up);
         CHECK_HAS(s.opened.error, "/none.plan");
         CHECK_INT(worker_of(&c, MAIN).starts, 1);
         close_console(&c);

@@ -18,7 +18,8 @@ CCACHE_PATH = '/usr/lib/ccache:' + os.environ.get('PATH', '')
 
 # Programs with threads of the engine in them: all that the build "tsan" has, and what they start.
 THREADED = ('unit_base_thread', 'unit_console_http', 'unit_console_ring', 'unit_console_server',
-            'unit_console_source', 'unit_console_status', 'unit_console_supervisor', 'unit_lower',
+            'unit_console_source', 'unit_console_status', 'unit_console_supervisor',
+            'unit_console_trial', 'unit_lower',
             'unit_session')
 STARTED = ('trocar-worker', 'tests/tool_console_liar')
 # With GStreamer, whose own locks ThreadSanitizer does not see.

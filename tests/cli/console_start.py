@@ -24,11 +24,12 @@ CONFIG = '''source: {{kind: frames, location: frames, width: 240, height: 144, f
 budget_ms: 1000
 networks:
   - {{name: tissue, plan: tissue.plan, deadline_ms: {deadline}{worst}}}
-  - {{name: outside, plan: outside.plan, worst_ms: 1, deadline_ms: 1000, every: 2}}
+  - {{name: outside, plan: outside.plan, worst_ms: 1, deadline_ms: 1000, every: 2}}{more}
 display: [{{kind: none}}]
 server: {{listen: "127.0.0.1:0", tokens: tokens}}
 '''
 WORKER = '''#!/bin/sh
+[ "$CUDA_MPS_CLIENT_PRIORITY" != 1 ] || exit 7    # that of trials is of no use
 : >{folder}/held
 while [ ! -e {folder}/go ] && kill -0 $PPID; do sleep 0.05; done
 exec {worker} "$@"
@@ -36,7 +37,7 @@ exec {worker} "$@"
 PATIENCE_S = 120  # sanitizers look on
 
 
-def setup(deadline=1000, worst=', worst_ms: 1', loop='true'):
+def setup(deadline=1000, worst=', worst_ms: 1', loop='true', more=''):
     os.mkdir('frames')
     random = numpy.random.default_rng(1)
     for i in range(3):
@@ -47,7 +48,7 @@ def setup(deadline=1000, worst=', worst_ms: 1', loop='true'):
         path = os.path.join(ROOT, 'models', 'endoscopy_' + network)
         trocar('build', path + '.onnx', '--record', path + '.json', '--frames', FORM, '-o',
                name + '.plan', '--tune', 0, '--golden', 0)
-    write('console.yaml', CONFIG.format(deadline=deadline, worst=worst, loop=loop))
+    write('console.yaml', CONFIG.format(deadline=deadline, worst=worst, loop=loop, more=more))
     write('tokens', f'expert {EXPERT} Dr. Chen\noperator {OPERATOR} Operator\n')
     os.chmod('tokens', 0o600)
     # The worker's program is looked for beside that of the console.
@@ -148,6 +149,20 @@ def one_that_is_ended_while_it_loads():
     setup()
     with Console() as console:
         console.status(lambda s: s['frame'] >= 2)
+        console.process.send_signal(signal.SIGTERM)
+        console.ends(0)
+
+
+@test
+def a_trial_that_crashes_holds_up_nothing():
+    setup(more='\n  - {name: new, plan: outside.plan, trial: true}')
+    with Console() as console:
+        console.status(lambda s: states(s) == ['loading', 'loading', 'refused'])
+        write('go', '')
+        status = console.status(lambda s: all(n['findings'] for n in s['networks'][:2]))
+        equal(states(status), ['running', 'running', 'refused'])
+        equal([(w['process'], w['state'], w['restarts']) for w in status['workers']],
+              [('main', 'running', 0), ('trials', 'ended', 2)])
         console.process.send_signal(signal.SIGTERM)
         console.ends(0)
 

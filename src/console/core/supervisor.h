@@ -101,6 +101,7 @@ int tro_supervisor_unload(struct tro_supervisor *s, int network, struct tro_err 
 
 struct tro_supervisor_status {
     bool is_trial, is_running;
+    bool is_given_up; /* on trial, and its worker ended again and again; opened.error says so */
     int worker;
     struct tro_opened_network opened; /* as it was opened last; error: why it does not run */
 };

@@ -65,11 +65,13 @@ static void note_end(struct tro_supervised_network *n, const char *device, uint6
     struct tro_opened_network *const o = &n->status.opened;
     n->n_ends = n_ran - n->n_ran < MANY_RUNS ? n->n_ends + 1 : 1;
     n->n_ran = n_ran;
-    if (n->n_ends >= MAX_ENDS && !o->error[0])
-        snprintf(o->error, sizeof o->error,
-                 "given up: the worker of %s ended %d times, each before it had run %d times; load "
-                 "it again if there was another reason",
-                 device, n->n_ends, MANY_RUNS);
+    if (n->n_ends < MAX_ENDS || o->error[0])
+        return;
+    n->status.is_given_up = true;
+    snprintf(o->error, sizeof o->error,
+             "given up: the worker of %s ended %d times, each before it had run %d times; load "
+             "it again if there was another reason",
+             device, n->n_ends, MANY_RUNS);
 }
 
 void tro_supervised_note_end(struct tro_supervised_worker *w)
