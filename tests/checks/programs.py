@@ -13,7 +13,7 @@ UNIT_TIMEOUT = 600
 MAX_SAID = 3  # lines shown of what a failed test said; the rest is in the log
 SCRIPT_TIMEOUT = 1200
 # Scripts of tests/cli that run a console as it is, frames at their rate: one at a time.
-IN_REAL_TIME = ('console_clients', 'console_server', 'console_soak', 'trocard')
+IN_REAL_TIME = ('console_clients', 'console_server', 'console_soak', 'console_start', 'trocard')
 ORT_LIBRARY = 'build/npm/node_modules/onnxruntime-node/bin'
 
 
