@@ -413,8 +413,8 @@ async function dashboard() {
   for (let i = 0; i < 40; i++)
     server.event('status', status);
   server.event('tier', { at: 1, network: 'depth', from: 0, to: 1, why: 'late' });
-  server.event('worker', { at: 2, device: 'cpu', process: 'trials', state: 'restarting', restarts: 1,
-    why: 'signal 9' });
+  server.event('worker', { at: 2, device: 'cpu', process: 'trials', state: 'restarting',
+    restarts: 1, why: 'signal 9' });
   server.event('viewer', { at: 3, name: '<i>Dr. Chen', role: 'expert', state: 'joined', why: '' });
   server.event('mark', { at: 4, id: 'a', kind: 'arrow', name: 'Dr. Chen', frame: 9,
     erased: false });
@@ -433,7 +433,8 @@ async function dashboard() {
     'Prof. Okafor', '2 of 16'].filter((part) => !shown.replace('_', ' ').includes(part));
   return [...wanted.map((part) => `"${part}" is not shown`),
     ...['depth: tier 0 → 1 late', 'worker cpu (on trial): restarting signal 9',
-      '<i>Dr. Chen joined', 'Dr. Chen: arrow'].filter((part) => !events.includes(part)).map((part) => `no "${part}"`)];
+      '<i>Dr. Chen joined', 'Dr. Chen: arrow'].filter((part) => !events.includes(part))
+      .map((part) => `no "${part}"`)];
 }
 
 async function dashboardDenied() {
