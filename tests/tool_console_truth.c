@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Figures of docs/console.md, "From frame to frame":
- *     build/tests/tool_console_truth marks SEED FIRST FRAMES WIDTH HEIGHT
+ *     build/tests/tool_console_truth marks SEED FIRST FRAMES WIDTH HEIGHT [masks|boxes]
  *     build/tests/tool_console_truth lengths FROM TO            procedures FROM..TO - 1
  */
 #include "console_truth_kit.h"
@@ -31,15 +31,32 @@ static void print(const char *what, struct kit_errors *e, const char *unit)
            (double)kit_quantile(e, 0.99f), (double)kit_quantile(e, 1), unit);
 }
 
-static int marks(char **argv)
+static void print_count(const char *what, struct kit_count *c)
+{
+    const double n = c->n > 0 ? c->n : 1;
+    printf("%s: %d, lost %.1f %%, unsure %.1f %%, sure %.1f %%\n", what, c->n, 100 * c->n_lost / n,
+           100 * c->n_unsure / n, 100 * c->sure.n / n);
+    if (c->sure.n == 0)
+        return;
+    print("  sure", &c->sure, "px");
+    printf("  sure and off by more than 13 px: %d, 30 px: %d\n", kit_beyond(&c->sure, 13),
+           kit_beyond(&c->sure, 30));
+}
+
+/* What networks know of instruments comes two frames late. */
+static int marks(int argc, char **argv)
 {
     static struct kit_points p;
+    enum kit_known known = KIT_NOTHING;
+    if (argc > 5)
+        known = strcmp(argv[5], "masks") == 0 ? KIT_MASKS : KIT_BOXES;
     if (!kit_follow_tissue(&p, strtoull(argv[0], NULL, 10), atoll(argv[1]), atoi(argv[2]),
-                           atoi(argv[3]), atoi(argv[4])))
+                           atoi(argv[3]), atoi(argv[4]), known))
         return 3;
-    print("places", &p.errors, "px");
-    printf("visible %d, lost %.1f %%\n", p.n_visible,
-           100.0 * (p.n_visible - p.errors.n) / p.n_visible);
+    print_count("visible", &p.visible);
+    printf("  lost or unsure, but within 8 px: %.1f %%\n", 100.0 * p.n_right / p.visible.n);
+    print_count("behind instruments", &p.behind);
+    printf("%.3f ms for a place and frame\n", (double)p.follow_ns * 1e-6 / (double)p.n_steps);
     return 0;
 }
 
@@ -56,11 +73,11 @@ static int lengths(char **argv)
 
 int main(int argc, char **argv)
 {
-    if (argc == 7 && strcmp(argv[1], "marks") == 0)
-        return marks(argv + 2);
+    if ((argc == 7 || argc == 8) && strcmp(argv[1], "marks") == 0 && atoi(argv[4]) >= KIT_STARTS)
+        return marks(argc - 2, argv + 2);
     if (argc == 4 && strcmp(argv[1], "lengths") == 0)
         return lengths(argv + 2);
-    fprintf(stderr, "tool_console_truth: expected marks SEED FIRST FRAMES WIDTH HEIGHT, or lengths "
-                    "FROM TO\n");
+    fprintf(stderr, "tool_console_truth: expected marks SEED FIRST FRAMES WIDTH HEIGHT "
+                    "[masks|boxes] with 3 frames or more, or lengths FROM TO\n");
     return 2;
 }

@@ -470,3 +470,23 @@ TEST(marks_move_with_their_tissue)
     CHECK(n_changed(&s, 113, 213, 127, 227) > 60);
     close_scene(&s);
 }
+
+TEST(marks_that_are_unsure_are_faint)
+{
+    struct scene s;
+    open_scene(&s, TRO_LANGUAGE_EN);
+    for (int i = 0; i < 3; i++)
+        s.view->opacity[i] = 0;
+    kit_view_marks(s.view, W, H);
+    s.view->n_marks = 1;
+    paint(&s);
+    const uint64_t usual = hash_of(s.nv12, N_BYTES);
+    s.view->marks[0].confidence = TRO_MARK_SURE;
+    paint(&s);
+    CHECK(hash_of(s.nv12, N_BYTES) == usual);
+    s.view->marks[0].confidence = TRO_MARK_SURE - 0.01f;
+    paint(&s);
+    CHECK(hash_of(s.nv12, N_BYTES) != usual);
+    CHECK(n_changed(&s, 113, 113, 127, 127) > 60);
+    close_scene(&s);
+}

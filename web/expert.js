@@ -11,7 +11,7 @@ import { Guidance } from './guidance.js';
 import { Clock, Rate, Samples } from './latency.js';
 import { Layers } from './layers.js';
 import { isSentence } from './messages.js';
-import { opacityAt, Overlay } from './overlay.js';
+import { opacityAt, Overlay, sureMark } from './overlay.js';
 import { request, setToken, token } from './session.js';
 import { language, setLanguage, text, translate } from './text.js';
 import { readMark } from './timemark.js';
@@ -294,7 +294,7 @@ let marksKey = '';
 
 function showMarks() {
   const list = marks.latest();
-  const key = JSON.stringify([language(), list.map((m) => [m.id, m.text, m.confidence < 0.3])]);
+  const key = JSON.stringify([language(), list.map((m) => [m.id, m.text, markState(m)])]);
   if (key === marksKey)
     return;
   marksKey = key;
@@ -302,11 +302,18 @@ function showMarks() {
     : [h('li', { className: 'empty' }, text('marks.none'))]));
 }
 
+function markState(mark) {
+  if (mark.confidence === 0)
+    return 'marks.lost';
+  return mark.confidence < sureMark ? 'marks.unsure' : '';
+}
+
 function markItem(mark) {
   const who = mark.name === me ? text('marks.you') : mark.name ?? '';
-  const lost = mark.confidence < 0.3 ? h('small', {}, text('marks.lost')) : null;
+  const state = markState(mark);
   return h('li', {}, h('i', { tint: expertColour(mark.name ?? '') }),
-    h('span', {}, [who, mark.text || text('mark.' + mark.kind)].join(' · ')), lost,
+    h('span', {}, [who, mark.text || text('mark.' + mark.kind)].join(' · ')),
+    state ? h('small', {}, text(state)) : null,
     h('button', { 'aria-label': text('marks.erase', { name: who }), onclick: () => erase(mark.id) },
       '✕'));
 }

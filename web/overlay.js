@@ -5,6 +5,9 @@ import { cssColour, expertColour } from './colours.js';
 import { depthPicture, maskPicture } from './planes.js';
 import { nameText, text } from './text.js';
 
+// Confidence below which a mark is drawn as unsure: TRO_MARK_SURE of the daemon.
+export const sureMark = 0.65;
+
 const FONT = '"Inter", "Segoe UI", system-ui, "DejaVu Sans", "WenQuanYi Micro Hei", sans-serif';
 const HIDDEN = new Set(['outside', 'background']);
 
@@ -164,9 +167,9 @@ export class Overlay {
   mark(mark, isMine) {
     const points = mark.points.map(([x, y]) => [x * this.width, y * this.height]);
     const colour = expertColour(mark.name ?? '');
-    const isLost = mark.confidence !== undefined && mark.confidence < 0.3;
+    const isUnsure = mark.confidence !== undefined && mark.confidence < sureMark;
     const c = this.context;
-    c.setLineDash(isLost || mark.isDraft ? [5, 5] : []);
+    c.setLineDash(isUnsure || mark.isDraft ? [5, 5] : []);
     const [x, y] = points[points.length - 1];
     if (mark.kind === 'arrow' && points.length > 1) {
       this.arrow(points, colour, 3.5);

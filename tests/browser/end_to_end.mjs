@@ -179,15 +179,16 @@ function displayShare(box) {
   }, [tokens.operator, box]);
 }
 
-// A cross of strokes in the middle, where tissue is.
+// A cross of strokes on tissue that is not smooth and that no instrument comes over, so that the
+// console is sure of it.
 async function markOnDisplay() {
-  const box = [0.35, 0.3, 0.65, 0.7];
+  const box = [0.55, 0.52, 0.85, 0.92];
   const before = await displayShare(box);
   const area = await page.locator('#picture').boundingBox();
   const go = (x, y, steps) => page.mouse.move(area.x + x * area.width, area.y + y * area.height,
     { steps });
   await page.locator('body').press('2');
-  for (const [x0, y0, x1, y1] of [[0.4, 0.38, 0.6, 0.6], [0.6, 0.38, 0.4, 0.6]]) {
+  for (const [x0, y0, x1, y1] of [[0.6, 0.61, 0.8, 0.83], [0.8, 0.61, 0.6, 0.83]]) {
     await go(x0, y0, 1);
     await page.mouse.down();
     await go(x1, y1, 8);

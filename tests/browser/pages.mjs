@@ -295,11 +295,15 @@ async function blurredPicture() {
 async function marksOfOthers() {
   await tellPage({ t: 'mark', id: 'other-1', kind: 'text', name: 'Prof. Okafor', frame: 1,
     points: [[0.5, 0.3]],
-    text: '<b>artery</b>', confidence: 0.1 });
+    text: '<b>artery</b>', confidence: 0 });
   const list = await until('a mark of another expert', async () => {
     const text = await textOf('#mark-list');
     return text.includes('Okafor') && text;
   });
+  await tellPage({ t: 'mark', id: 'other-1', kind: 'text', name: 'Prof. Okafor', frame: 2,
+    points: [[0.5, 0.3]], text: '', confidence: 0.64 });
+  await until('a place that is unsure',
+    async () => (await textOf('#mark-list')).includes('place unsure'));
   await tellPage({ t: 'erase', id: 'other-1' });
   await until('its end', async () => !(await textOf('#mark-list')).includes('Okafor'));
   await page.locator('body').press('Shift+Backspace');

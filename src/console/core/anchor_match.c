@@ -29,25 +29,114 @@ static float sample(const struct tro_plane *p, float x, float y)
     return above + wy * (below - above);
 }
 
-/* What lies under a patch where that has weight, its mean taken out; returns the sum of squares. */
-static float gather(const struct tro_plane *p, const struct tro_patch *patch,
-                    const struct tro_patch_map *m, float out[N])
+static bool is_cell_covered(const struct tro_plane *p, int column, int row)
 {
-    float sum = 0, squares = 0;
+    column = (column << p->level) >> TRO_COVER_LEVEL;
+    row = (row << p->level) >> TRO_COVER_LEVEL;
+    column = column < p->cover_width ? column : p->cover_width - 1;
+    row = row < p->cover_height ? row : p->cover_height - 1;
+    return p->cover[row * p->cover_width + column];
+}
+
+bool tro_plane_is_covered(const struct tro_plane *plane, float x, float y)
+{
+    return plane->cover && is_cell_covered(plane, (int)fmaxf(x, 0), (int)fmaxf(y, 0));
+}
+
+/* What lies under a patch, and the patch, both where both have weight, their means taken out. */
+struct pair {
+    float found[N], weights[N], values[N];
+    const float *weight, *value; /* the patch's own where all of it is to be seen */
+    float n, energy, patch_energy;
+};
+
+static void sample_all(const struct tro_plane *p, const struct tro_patch_map *m, float out[N])
+{
     int i = 0;
     for (int v = -R; v <= R; v++) {
         for (int u = -R; u <= R; u++, i++) {
             const float x = m->x + m->xx * (float)u + m->xy * (float)v;
             const float y = m->y + m->yx * (float)u + m->yy * (float)v;
             out[i] = sample(p, x, y);
-            sum += out[i] * patch->weight[i];
         }
     }
-    for (i = 0; i < N; i++) {
-        out[i] = (out[i] - sum / patch->n) * patch->weight[i];
-        squares += out[i] * out[i];
+}
+
+/* As above, for a patch that is only shifted and lies within the picture. */
+static bool sample_shifted(const struct tro_plane *p, const struct tro_patch_map *m, float out[N])
+{
+    const float x = m->x - 0.5f - R, y = m->y - 0.5f - R;
+    if (m->xx != 1 || m->yy != 1 || m->xy != 0 || m->yx != 0 ||
+        !(x >= 0 && y >= 0 && x + SIDE < (float)p->width && y + SIDE < (float)p->height))
+        return false;
+    const int column = (int)x, row = (int)y;
+    const float wx = x - (float)column, wy = y - (float)row;
+    for (int v = 0; v < SIDE; v++) {
+        const uint8_t *const q = p->p + (row + v) * p->width + column, *const r = q + p->width;
+        for (int u = 0; u < SIDE; u++) {
+            const float above = (float)q[u] + wx * (float)(q[u + 1] - q[u]);
+            const float below = (float)r[u] + wx * (float)(r[u + 1] - r[u]);
+            out[v * SIDE + u] = above + wy * (below - above);
+        }
     }
-    return squares;
+    return true;
+}
+
+/* Takes weight from pixels that are covered in the picture or lie outside of its round view. */
+static bool leave_out(const struct tro_plane *p, const struct tro_patch *patch,
+                      const struct tro_patch_map *m, struct pair *out)
+{
+    float n = 0, mean = 0;
+    for (int i = 0; i < N; i++) {
+        const float u = (float)(i % SIDE - R), v = (float)(i / SIDE - R);
+        const bool is_out = out->found[i] < DARKEST ||
+                            tro_plane_is_covered(p, m->x + m->xx * u + m->xy * v,
+                                                 m->y + m->yx * u + m->yy * v);
+        out->weights[i] = is_out ? 0 : patch->weight[i];
+        n += out->weights[i];
+        mean += out->weights[i] * patch->value[i];
+    }
+    mean /= n + 1e-6f;
+    out->n = n + 1e-6f;
+    out->patch_energy = 0;
+    for (int i = 0; i < N; i++) {
+        out->values[i] = (patch->value[i] - mean) * out->weights[i];
+        out->patch_energy += out->values[i] * out->values[i];
+    }
+    out->weight = out->weights;
+    out->value = out->values;
+    return n >= N * LEAST_SHARE;
+}
+
+static bool is_any_dark(const float found[N])
+{
+    float least = found[0];
+    for (int i = 1; i < N; i++)
+        least = fminf(least, found[i]);
+    return least < DARKEST;
+}
+
+/* False: too little is to be seen. */
+static bool gather(const struct tro_plane *p, const struct tro_patch *patch,
+                   const struct tro_patch_map *m, struct pair *out)
+{
+    float sum = 0;
+    if (!sample_shifted(p, m, out->found))
+        sample_all(p, m, out->found);
+    out->weight = patch->weight;
+    out->value = patch->value;
+    out->n = patch->n;
+    out->patch_energy = patch->energy;
+    if ((p->cover || is_any_dark(out->found)) && !leave_out(p, patch, m, out))
+        return false;
+    for (int i = 0; i < N; i++)
+        sum += out->found[i] * out->weight[i];
+    out->energy = 0;
+    for (int i = 0; i < N; i++) {
+        out->found[i] = (out->found[i] - sum / out->n) * out->weight[i];
+        out->energy += out->found[i] * out->found[i];
+    }
+    return true;
 }
 
 /* ---- patches --------------------------------------------------------------------------- */
@@ -114,12 +203,23 @@ static bool invert_slopes(struct tro_patch *p)
     }
     const float half = (xx + yy) / 2, det = xx * yy - xy * xy;
     const float least = half - sqrtf(fmaxf(half * half - det, 0));
+    p->edge = 0.5f * atan2f(-2 * xy, yy - xx);
     if (p->n < N * LEAST_SHARE || least < MIN_SLOPE * MIN_SLOPE * p->n)
         return false;
     p->inverse[0] = yy / det;
     p->inverse[1] = -xy / det;
     p->inverse[2] = xx / det;
     return true;
+}
+
+/* The edge of the picture's round view stays where it is, whatever tissue does. */
+static bool is_beside_black(const float *p)
+{
+    const float *const above = p - (SIDE + 2), *const below = p + SIDE + 2;
+    float least = fminf(fminf(p[-1], p[0]), p[1]);
+    for (int i = -1; i <= 1; i++)
+        least = fminf(least, fminf(above[i], below[i]));
+    return least < DARKEST;
 }
 
 void tro_patch_take(struct tro_patch *patch, const struct tro_plane *plane, float x, float y,
@@ -133,7 +233,9 @@ void tro_patch_take(struct tro_patch *patch, const struct tro_plane *plane, floa
                            y + (float)(i / (SIDE + 2) - R - 1));
     for (int i = 0; i < N; i++) {
         const float *const p = around + (i / SIDE + 1) * (SIDE + 2) + i % SIDE + 1;
-        const float weight = *p >= DARKEST && *p <= BRIGHTEST;
+        const bool is_out = tro_plane_is_covered(plane, x + (float)(i % SIDE - R),
+                                                 y + (float)(i / SIDE - R));
+        const float weight = !is_beside_black(p) && *p <= BRIGHTEST && !is_out;
         patch->weight[i] = weight;
         patch->n += weight;
         patch->value[i] = *p;
@@ -159,33 +261,33 @@ static bool is_inside(const struct tro_plane *p, float x, float y)
 
 /* found := gain * found - patch, cut at some deviations, so that a highlight or an instrument that
  * covers a part of the patch pulls little. */
-static void subtract(const struct tro_patch *patch, float gain, float found[N])
+static void subtract(float gain, struct pair *p)
 {
     float squares = 0;
     for (int i = 0; i < N; i++) {
-        found[i] = gain * found[i] - patch->value[i];
-        squares += found[i] * found[i];
+        p->found[i] = gain * p->found[i] - p->value[i];
+        squares += p->found[i] * p->found[i];
     }
-    const float most = CUT * sqrtf(squares / patch->n);
+    const float most = CUT * sqrtf(squares / p->n);
     for (int i = 0; i < N; i++)
-        found[i] = fminf(fmaxf(found[i], -most), most);
+        p->found[i] = fminf(fmaxf(p->found[i], -most), most);
 }
 
 bool tro_patch_follow(const struct tro_patch *patch, const struct tro_plane *plane, float *x,
                       float *y)
 {
     struct tro_patch_map m = {*x, *y, 1, 0, 0, 1};
-    float found[N];
+    struct pair pair;
     if (!patch->has_texture)
         return false;
     for (int step = 0; step < MAX_STEPS; step++) {
         float sx = 0, sy = 0;
-        gather(plane, patch, &m, found);
-        subtract(patch, 1, found);
+        if (!gather(plane, patch, &m, &pair))
+            return false;
+        subtract(1, &pair);
         for (int i = 0; i < N; i++) {
-            const float off = -found[i];
-            sx += patch->slope_x[i] * off;
-            sy += patch->slope_y[i] * off;
+            sx -= patch->slope_x[i] * pair.found[i];
+            sy -= patch->slope_y[i] * pair.found[i];
         }
         const float dx = patch->inverse[0] * sx + patch->inverse[1] * sy;
         const float dy = patch->inverse[1] * sx + patch->inverse[2] * sy;
@@ -230,18 +332,19 @@ bool tro_patch_fit(const struct tro_patch *patch, const struct tro_plane *plane,
                    struct tro_patch_map *map)
 {
     struct tro_patch_map m = *map;
-    float found[N];
+    struct pair pair;
     if (!patch->has_affine)
         return false;
     for (int step = 0; step < MAX_STEPS; step++) {
-        const float energy = gather(plane, patch, &m, found);
-        const float gain = energy > 0 ? sqrtf(patch->energy / energy) : 1;
+        if (!gather(plane, patch, &m, &pair))
+            return false;
+        const float gain = pair.energy > 0 ? sqrtf(pair.patch_energy / pair.energy) : 1;
         float sums[N_PARAMS] = {0}, d[N_PARAMS] = {0}, each[N_PARAMS];
-        subtract(patch, gain, found);
+        subtract(gain, &pair);
         for (int i = 0; i < N; i++) {
             descent(patch, i, each);
             for (int k = 0; k < N_PARAMS; k++)
-                sums[k] += each[k] * found[i];
+                sums[k] += each[k] * pair.found[i];
         }
         for (int k = 0; k < N_PARAMS; k++)
             for (int l = 0; l < N_PARAMS; l++)
@@ -259,13 +362,14 @@ bool tro_patch_fit(const struct tro_patch *patch, const struct tro_plane *plane,
 float tro_patch_compare(const struct tro_patch *patch, const struct tro_plane *plane,
                         const struct tro_patch_map *map)
 {
-    float found[N], both = 0;
-    const float energy = gather(plane, patch, map, found);
-    if (!(energy > patch->n && patch->energy > patch->n)) /* a grey level of deviation */
+    struct pair p;
+    float both = 0;
+    if (!gather(plane, patch, map, &p) ||
+        !(p.energy > p.n && p.patch_energy > p.n)) /* a grey level of deviation */
         return 0;
     for (int i = 0; i < N; i++)
-        both += patch->value[i] * found[i];
-    return both / sqrtf(energy * patch->energy);
+        both += p.value[i] * p.found[i];
+    return both / sqrtf(p.energy * p.patch_energy);
 }
 
 /* As compare, for a patch whose pixels fall onto those of the picture, the first at column, row. */

@@ -13,19 +13,26 @@
 #define TRO_PATCH_SIDE (2 * TRO_PATCH_RADIUS + 1)
 #define TRO_PATCH_PIXELS (TRO_PATCH_SIDE * TRO_PATCH_SIDE)
 
+#define TRO_COVER_LEVEL 1 /* whose pixels are the cells of a cover */
+
 struct tro_plane {
     const uint8_t *p; /* rows without gaps */
     int width, height;
+    const uint8_t *cover; /* cells but 0 count for nothing: instruments; NULL: none is known */
+    int cover_width, cover_height;
+    int level; /* halvings from the finest one on */
 };
 
-/* Zero mean; slopes in grey levels a pixel. Highlights, which go with the light, and the black
- * round the picture have no weight. */
+/* Zero mean; slopes in grey levels a pixel. Highlights, which go with the light, the black round
+ * the picture and what is covered have no weight; the latter two neither in the picture it is found
+ * in. */
 struct tro_patch {
     float value[TRO_PATCH_PIXELS], slope_x[TRO_PATCH_PIXELS], slope_y[TRO_PATCH_PIXELS];
     float weight[TRO_PATCH_PIXELS]; /* 0 or 1 */
     float n;                        /* sum of the weights */
     float energy;                   /* sum of squares of the values */
     float inverse[3];               /* of the sums of xx, xy, yy of slopes */
+    float edge;                     /* direction along which it changes least, radians */
     float inverse6[6][6];           /* of the same for an affine map; only where has_affine */
     bool has_texture, has_affine;
 };
@@ -47,9 +54,12 @@ bool tro_patch_follow(const struct tro_patch *patch, const struct tro_plane *pla
 bool tro_patch_fit(const struct tro_patch *patch, const struct tro_plane *plane,
                    struct tro_patch_map *map);
 
-/* Normalized correlation with what lies there, -1 to 1; 0 where either is flat. */
+/* Normalized correlation with what lies there, -1 to 1; 0 where either is flat, or too little of it
+ * is to be seen. */
 float tro_patch_compare(const struct tro_patch *patch, const struct tro_plane *plane,
                         const struct tro_patch_map *map);
+
+bool tro_plane_is_covered(const struct tro_plane *plane, float x, float y);
 
 /* The place of the greatest correlation, pixel by pixel, within reach. */
 float tro_patch_search(const struct tro_patch *patch, const struct tro_plane *plane, int reach,

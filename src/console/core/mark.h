@@ -10,6 +10,7 @@
 #define TRO_MARKS_MAX 32        /* at a time; the oldest goes */
 #define TRO_MARK_MAX_BYTES 8192 /* of a message */
 #define TRO_MARK_MAX_POINTS 256
+#define TRO_MARK_SURE 0.65f /* confidence below which it is drawn as unsure */
 #define TRO_MARK_TEXT_BYTES 256
 #define TRO_MARK_ID_BYTES 40
 #define TRO_MARK_NAME_BYTES 64
@@ -38,7 +39,7 @@ struct tro_mark {
     int n;
     float x[TRO_MARK_MAX_POINTS], y[TRO_MARK_MAX_POINTS]; /* pixels of the frame */
     float moved_x, moved_y; /* how far its tissue has gone since, pixels */
-    float confidence;       /* 0..1 that it still lies on its tissue */
+    float confidence;       /* 0..1 that it still lies on its tissue; 0: lost */
 };
 
 /* From a message of the page (docs/console.md, "Data channels"): bounded, checked, finite, within

@@ -16,6 +16,7 @@ struct tro_marks {
     int n; /* the oldest first */
     struct tro_mark marks[TRO_MARKS_MAX];
     int anchor[TRO_MARKS_MAX]; /* negative: none was to be had */
+    uint8_t *mask;             /* of instruments */
 };
 
 struct tro_marks *tro_marks_create(int width, int height, float fps, struct tro_board *board,
@@ -27,8 +28,12 @@ struct tro_marks *tro_marks_create(int width, int height, float fps, struct tro_
         return NULL;
     }
     m->board = board;
-    m->anchors = tro_anchors_create(width, height, fps, err);
+    m->mask = tro_malloc(TRO_FINDINGS_MAX_MAP);
+    if (!m->mask)
+        tro_fail_nomem(err);
+    m->anchors = m->mask ? tro_anchors_create(width, height, fps, err) : NULL;
     if (!m->anchors) {
+        tro_free(m->mask);
         tro_free(m);
         return NULL;
     }
@@ -42,6 +47,7 @@ void tro_marks_destroy(struct tro_marks *m)
         return;
     tro_anchors_destroy(m->anchors);
     pthread_mutex_destroy(&m->lock);
+    tro_free(m->mask);
     tro_free(m);
 }
 
@@ -74,6 +80,20 @@ void tro_marks_frame(struct tro_marks *m, uint64_t frame, const uint8_t *luma, i
     m->frame = frame;
     for (int i = 0; i < m->n; i++)
         move(m, i);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void tro_marks_see(struct tro_marks *m, const struct tro_findings *f,
+                   const struct tro_finding_names *names)
+{
+    struct tro_instrument_box boxes[TRO_ANCHORS_MAX_BOXES];
+    pthread_mutex_lock(&m->lock);
+    if (tro_instruments_mask(f, names, m->mask)) {
+        tro_anchors_cover(m->anchors, f->frame, m->mask, f->map_width, f->map_height);
+    } else if (tro_instruments_in_boxes(names)) {
+        const int n = tro_instruments_boxes(f, names, boxes, TRO_ANCHORS_MAX_BOXES);
+        tro_anchors_doubt(m->anchors, f->frame, boxes, n);
+    }
     pthread_mutex_unlock(&m->lock);
 }
 

@@ -22,6 +22,11 @@ void tro_marks_destroy(struct tro_marks *m);
 /* The next frame's luma, rows stride bytes apart: all marks move. */
 void tro_marks_frame(struct tro_marks *m, uint64_t frame, const uint8_t *luma, int stride);
 
+/* What a network found in a frame that has come: places that instruments cover are hidden or in
+ * doubt (anchor.h). A network that knows none changes nothing. */
+void tro_marks_see(struct tro_marks *m, const struct tro_findings *f,
+                   const struct tro_finding_names *names);
+
 /* A new one, or another in place of the same expert's of this id; the oldest of TRO_MARKS_MAX goes.
  * TRO_E_INPUT: the id is another expert's. */
 int tro_marks_add(struct tro_marks *m, const struct tro_mark *mark, struct tro_err *err);

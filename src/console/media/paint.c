@@ -317,8 +317,8 @@ static void paint_marks(struct tro_paint *p, const struct tro_brush *b,
 {
     for (int i = 0; i < view->n_marks; i++) {
         const struct tro_mark *const m = &view->marks[i];
-        /* What has lost its tissue is still to be seen, but less. */
-        const float opacity = m->confidence < 0.3f ? 0.45f : 1;
+        /* What may have lost its tissue is still to be seen, but less. */
+        const float opacity = m->confidence < TRO_MARK_SURE ? 0.45f : 1;
         const struct tro_brush brush = in_colour(p, b, mark_rgb, opacity);
         paint_mark(p, &brush, m, wall_ns - (now_ns - m->made_ns));
     }
