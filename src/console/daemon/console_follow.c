@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/thread.h"
+#include "console/core/instrument.h"
 #include "console/core/marks.h"
 #include "console/daemon/console_state.h"
 #include "console/media/nv12.h"
@@ -18,7 +19,9 @@ struct tro_follow {
     struct tro_console *console;
     struct tro_ring *ring;
     struct tro_marks *marks;
-    uint8_t *picture; /* of frames that are not nv12 */
+    uint8_t *picture;                           /* of frames that are not nv12 */
+    struct tro_findings findings;               /* what is looked at, outside of the lock */
+    uint64_t looked_at[TRO_BOARD_MAX_NETWORKS]; /* frame of the last findings of each */
     pthread_t thread;
     bool has_thread;
     atomic_bool is_ending;
@@ -55,6 +58,35 @@ static const uint8_t *luma_of(struct tro_follow *f, const struct tro_frame *fram
     return f->picture;
 }
 
+/* A copy of a network's newest findings, if there are any that were not looked at yet. */
+static bool take_findings(struct tro_follow *f, int network)
+{
+    struct tro_console *const c = f->console;
+    pthread_mutex_lock(&c->see);
+    const struct tro_findings *const newest = &c->seen[network];
+    const bool is_new = newest->frame > f->looked_at[network];
+    if (is_new)
+        tro_findings_copy(&f->findings, newest);
+    pthread_mutex_unlock(&c->see);
+    if (is_new)
+        f->looked_at[network] = f->findings.frame;
+    return is_new;
+}
+
+/* What networks say of instruments, for the frames from theirs on. */
+static void look_for_instruments(struct tro_follow *f)
+{
+    const struct tro_console *const c = f->console;
+    if (!atomic_load(&c->is_seeing))
+        return;
+    for (int i = 0; i < c->config->n_networks; i++) {
+        const struct tro_finding_names *const names = &c->names[i];
+        const bool knows_any = tro_instruments_in_map(names) || tro_instruments_in_boxes(names);
+        if (!c->config->networks[i].is_trial && knows_any && take_findings(f, i))
+            tro_marks_see(f->marks, &f->findings, names);
+    }
+}
+
 static void *follow(void *ctx)
 {
     struct tro_follow *const f = ctx;
@@ -65,6 +97,7 @@ static void *follow(void *ctx)
         if (!tro_ring_take(f->ring, last, WAIT_NS, &frame))
             continue;
         last = frame.id;
+        look_for_instruments(f);
         tro_marks_frame(f->marks, frame.id, luma_of(f, &frame), frame.form.width);
         tro_ring_release(f->ring, &frame);
         if (last % TELL_EVERY == 0)
@@ -82,6 +115,7 @@ static int open_parts(struct tro_follow *f, struct tro_err *err)
     f->picture = tro_malloc(tro_frame_n_bytes(&nv12));
     if (!f->picture)
         return tro_fail_nomem(err);
+    TRO_TRY(tro_findings_init(&f->findings, err));
     f->marks = tro_marks_create(form->width, form->height, (float)c->config->source.fps, c->board,
                                 err);
     f->ring = f->marks
@@ -115,6 +149,7 @@ void tro_follow_close(struct tro_console *c)
         pthread_join(f->thread, NULL);
     tro_ring_destroy(f->ring);
     tro_marks_destroy(f->marks);
+    tro_findings_finish(&f->findings);
     tro_free(f->picture);
     tro_free(f);
     c->follow = NULL;
