@@ -11,7 +11,8 @@ ASAN_ENV = {
     'ASAN_OPTIONS': 'detect_leaks=1:allocator_may_return_null=1:exitcode=99:'
                     'fast_unwind_on_malloc=0',
     'UBSAN_OPTIONS': 'print_stacktrace=1:exitcode=99',
-    'LSAN_OPTIONS': 'print_suppressions=0:suppressions=' + os.path.join(rp.ROOT, 'tests', 'lsan.supp'),
+    'LSAN_OPTIONS': 'print_suppressions=0:suppressions=' +
+                    os.path.join(rp.ROOT, 'tests', 'lsan.supp'),
 }
 QEMU = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu']
 CCACHE_PATH = '/usr/lib/ccache:' + os.environ.get('PATH', '')
