@@ -30,7 +30,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TICKS = os.sysconf('SC_CLK_TCK')
 WARM_S, LEAST_S = 60, 180  # what memory is not looked at; how long a run must be to judge it
 GROWTH, GROWTH_KB = 0.03, 2048
-START_S, LEAVE_S, ANSWER_S = 120, 15, 5
+START_S, LEAVE_S, ANSWER_S = 120, 30, 5  # LEAVE_S: a viewer that was killed is missed after 15 s
+NO_PLACE = 4  # a viewer's exit: those that were killed still have theirs
 STRANGER = ('127.0.0.2', 0)  # limits of connections are for each address
 
 
@@ -154,9 +155,11 @@ def one_viewer(soak, chance, is_first):
     lines = [json.loads(line) for line in out.splitlines() if line.endswith('}')]
     with soak.lock:
         soak.reports.append(lines)
-        if not is_killed and process.returncode != 0 and not soak.is_over.is_set():
+        is_fault = not is_killed and process.returncode not in (0, NO_PLACE)
+        if is_fault and not soak.is_over.is_set():
             soak.faults.append(err.strip())
-    soak.count('viewers that were killed' if is_killed else 'viewers that left')
+    soak.count('viewers that found no place' if process.returncode == NO_PLACE else
+               'viewers that were killed' if is_killed else 'viewers that left')
 
 
 def viewers(soak, place):

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "console/media/sctp.h"
 #include "console/media/timemark.h"
 #include "console/media/viewers.h"
 
@@ -29,7 +30,7 @@ struct kit_page {
     GstElement *pipeline, *webrtc;
     GstWebRTCDataChannel *control;
     char id[TRO_VIEWER_ID_BYTES]; /* as the console calls it */
-    atomic_bool is_gathered, is_open;
+    atomic_bool is_gathered, is_open, says_bye;
     atomic_int n_packets, n_units; /* RTP; access units, that is encoded pictures */
     atomic_int n_texts, n_frames_texts, n_decoded, n_marks;
     atomic_uint last_mark, last_rtp;
@@ -159,7 +160,7 @@ static inline GstElement *kit_receiver(struct kit_page *p)
     return bin;
 }
 
-/* Reports each second, as browsers do; GStreamer's own 5 s would look like silence. */
+/* Reports each second, as browsers do. */
 static inline void kit_report_often(struct kit_page *p)
 {
     GstElement *const rtpbin = gst_bin_get_by_name(GST_BIN(p->webrtc), "rtpbin");
@@ -172,6 +173,39 @@ static inline void kit_report_often(struct kit_page *p)
     gst_object_unref(rtpbin);
 }
 
+/* With says_bye the next report becomes the page's last one. */
+static inline GstPadProbeReturn on_page_report(GstPad *pad, GstPadProbeInfo *info, gpointer ctx)
+{
+    (void)pad;
+    GstRTCPBuffer rtcp = GST_RTCP_BUFFER_INIT;
+    GstRTCPPacket packet;
+    guint8 ssrc[8] = {0};
+    if (!atomic_load(&((struct kit_page *)ctx)->says_bye))
+        return GST_PAD_PROBE_OK;
+    gst_buffer_extract(GST_PAD_PROBE_INFO_BUFFER(info), 0, ssrc, sizeof(ssrc));
+    GstBuffer *const bye = gst_rtcp_buffer_new(256);
+    gst_rtcp_buffer_map(bye, GST_MAP_READWRITE, &rtcp);
+    gst_rtcp_buffer_add_packet(&rtcp, GST_RTCP_TYPE_RR, &packet);
+    gst_rtcp_packet_rr_set_ssrc(&packet, GST_READ_UINT32_BE(ssrc + 4));
+    gst_rtcp_buffer_add_packet(&rtcp, GST_RTCP_TYPE_BYE, &packet);
+    gst_rtcp_packet_bye_add_ssrc(&packet, GST_READ_UINT32_BE(ssrc + 4));
+    gst_rtcp_buffer_unmap(&rtcp);
+    gst_buffer_unref(GST_PAD_PROBE_INFO_BUFFER(info));
+    GST_PAD_PROBE_INFO_DATA(info) = bye;
+    return GST_PAD_PROBE_OK;
+}
+
+static inline void kit_hook_reports(struct kit_page *p)
+{
+    GstElement *const rtpbin = gst_bin_get_by_name(GST_BIN(p->webrtc), "rtpbin");
+    GstPad *const pad = gst_element_get_static_pad(rtpbin, "send_rtcp_src_0");
+    if (pad) {
+        gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_page_report, p, NULL);
+        gst_object_unref(pad);
+    }
+    gst_object_unref(rtpbin);
+}
+
 static inline void on_page_pad(GstElement *webrtc, GstPad *pad, gpointer ctx)
 {
     (void)webrtc;
@@ -180,6 +214,7 @@ static inline void on_page_pad(GstElement *webrtc, GstPad *pad, gpointer ctx)
         return;
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_page_packet, p, NULL);
     kit_report_often(p);
+    kit_hook_reports(p);
     GstElement *const bin = kit_receiver(p);
     gst_bin_add(GST_BIN(p->pipeline), bin);
     gst_element_sync_state_with_parent(bin);
@@ -256,6 +291,7 @@ static inline void kit_page_answer(struct kit_page *p, const char *answer)
 
 static inline void kit_page_leave(struct kit_page *p)
 {
+    tro_sctp_quiet(p->webrtc);
     gst_element_set_state(p->pipeline, GST_STATE_NULL);
     if (p->control)
         g_object_unref(p->control);

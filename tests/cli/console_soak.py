@@ -19,7 +19,7 @@ networks:
 rules: rules.yaml
 display: [{kind: none}]
 encoder: {bitrate_kbps: 500}
-server: {listen: "127.0.0.1:0", tokens: tokens, viewers: 8}
+server: {listen: "127.0.0.1:0", tokens: tokens, viewers: 16}
 '''
 RULES = '''facts:
   outside: {value: outside.out-of-body, max_age: 5 s}

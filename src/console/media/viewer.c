@@ -3,7 +3,6 @@
 #include "console/media/viewer.h"
 
 #include <gst/app/gstappsrc.h>
-#include <gst/rtp/rtp.h>
 #include <gst/video/video.h>
 #include <gst/webrtc/webrtc.h>
 #include <ifaddrs.h>
@@ -12,18 +11,21 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/thread.h"
+#include "console/media/rtp.h"
+#include "console/media/sctp.h"
 
 #define SECOND INT64_C(1000000000)
 #define NEGOTIATE_NS (5 * SECOND)
 #define CONNECT_NS (10 * SECOND) /* from the answer to a connection */
-#define SILENCE_NS (5 * SECOND)  /* without RTCP: gone, since webrtcbin never notices */
-#define KEY_NS (SECOND / 2)      /* between two keys that one viewer has made: they cost all */
-#define MAX_WAITING 3            /* access units in front of a viewer */
+#define SILENCE_S 15 /* without RTCP: gone, since webrtcbin never notices. A page that */
+                     /* keeps RFC 3550's interval reports each 2.5 to 7.5 s. */
+#define SILENT "it has been silent for " G_STRINGIFY(SILENCE_S) " s"
+#define KEY_NS (SECOND / 2) /* between two keys that one viewer has made: they cost all */
+#define MAX_WAITING 3       /* access units in front of a viewer */
 #define MAX_HELD_BYTES (256 * 1024)
 #define MESSAGES_A_SECOND 60
 #define MESSAGES_TOO_MANY 600
@@ -118,42 +120,6 @@ void tro_viewer_end(struct tro_viewer *v, const char *why)
 
 /* ---- RTP -------------------------------------------------------------------------------- */
 
-/* Three zero bytes: to be shown at once. */
-static void add_playout_delay(GstBuffer *packet, guint8 id)
-{
-    static const guint8 zeros[3];
-    GstRTPBuffer rtp = GST_RTP_BUFFER_INIT;
-    if (!gst_rtp_buffer_map(packet, GST_MAP_READWRITE, &rtp))
-        return;
-    gst_rtp_buffer_add_extension_onebyte_header(&rtp, id, zeros, sizeof(zeros));
-    gst_rtp_buffer_unmap(&rtp);
-}
-
-static gboolean on_packet_of_list(GstBuffer **packet, guint i, gpointer id)
-{
-    (void)i;
-    *packet = gst_buffer_make_writable(*packet);
-    add_playout_delay(*packet, (guint8)GPOINTER_TO_UINT(id));
-    return TRUE;
-}
-
-static GstPadProbeReturn on_packet(GstPad *pad, GstPadProbeInfo *info, gpointer ctx)
-{
-    (void)pad;
-    const int id = ((struct tro_viewer *)ctx)->offer.playout_delay;
-    if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER_LIST) {
-        GstBufferList *const list = gst_buffer_list_make_writable(
-            GST_PAD_PROBE_INFO_BUFFER_LIST(info));
-        gst_buffer_list_foreach(list, on_packet_of_list, GUINT_TO_POINTER(id));
-        GST_PAD_PROBE_INFO_DATA(info) = list;
-    } else {
-        GstBuffer *const packet = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
-        add_playout_delay(packet, (guint8)id);
-        GST_PAD_PROBE_INFO_DATA(info) = packet;
-    }
-    return GST_PAD_PROBE_OK;
-}
-
 static void ask_key(struct tro_viewer *v)
 {
     const int64_t now_ns = tro_clock_ns();
@@ -172,10 +138,13 @@ static GstPadProbeReturn on_upstream(GstPad *pad, GstPadProbeInfo *info, gpointe
     return GST_PAD_PROBE_DROP;
 }
 
-static void on_rtcp(GObject *session, GstBuffer *packet, gpointer ctx)
+static void on_rtcp(GObject *session, GstBuffer *buffer, gpointer ctx)
 {
-    (void)session, (void)packet;
-    atomic_store(&((struct tro_viewer *)ctx)->heard_ns, tro_clock_ns());
+    (void)session;
+    struct tro_viewer *const v = ctx;
+    atomic_store(&v->heard_ns, tro_clock_ns());
+    if (tro_rtcp_says_bye(buffer))
+        tro_viewer_end(v, "it has said goodbye");
 }
 
 static void listen_to_rtcp(struct tro_viewer *v, GstElement *webrtc)
@@ -375,7 +344,7 @@ static int wait_for(struct tro_viewer *v, int n, bool is_gathered, struct tro_er
     return rc == 0 ? 0 : tro_fail(err, TRO_E_DEVICE, "the offer was not answered within 5 s");
 }
 
-static void set_preferences(struct tro_viewer *v, guint ssrc)
+static void set_preferences(struct tro_viewer *v)
 {
     GstWebRTCRTPTransceiver *transceiver = NULL;
     g_signal_emit_by_name(v->webrtc, "get-transceiver", 0, &transceiver);
@@ -388,7 +357,7 @@ static void set_preferences(struct tro_viewer *v, guint ssrc)
     gchar *const text = g_strdup_printf("application/x-rtp,media=video,encoding-name=H264,"
                                         "clock-rate=90000,payload=%d,"
                                         "packetization-mode=(string)1,ssrc=(uint)%u%s",
-                                        v->offer.payload, ssrc, extension);
+                                        v->offer.payload, v->opts.ssrc, extension);
     GstCaps *const caps = gst_caps_from_string(text);
     g_object_set(transceiver, "direction", GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_SENDONLY,
                  "codec-preferences", caps, "do-nack", TRUE, NULL);
@@ -436,8 +405,7 @@ static void connect_signals(struct tro_viewer *v)
     listen_to(v->webrtc, "notify::ice-gathering-state", G_CALLBACK(on_gathering), v);
     listen_to(v->webrtc, "on-data-channel", G_CALLBACK(on_data_channel), v);
     if (v->offer.playout_delay)
-        gst_pad_add_probe(v->paid, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST,
-                          on_packet, tro_viewer_ref(v), unref_data);
+        tro_rtp_show_at_once(v->paid, v->offer.playout_delay);
     gst_pad_add_probe(v->paid, GST_PAD_PROBE_TYPE_EVENT_UPSTREAM, on_upstream, tro_viewer_ref(v),
                       unref_data);
     GstBus *const bus = gst_element_get_bus(v->pipeline);
@@ -447,16 +415,12 @@ static void connect_signals(struct tro_viewer *v)
 
 static int make_pipeline(struct tro_viewer *v, struct tro_err *err)
 {
-    guint ssrc = 0;
-    while (ssrc == 0)
-        if (getrandom(&ssrc, sizeof(ssrc), 0) != sizeof(ssrc))
-            return tro_fail(err, TRO_E_DEVICE, "the system gives no random numbers");
     gchar *const text = g_strdup_printf(
         "appsrc name=in is-live=true format=time max-buffers=%d max-bytes=0 "
         "leaky-type=downstream ! rtph264pay name=pay pt=%d ssrc=%u timestamp-offset=0 mtu=1200 "
         "config-interval=-1 aggregate-mode=zero-latency ! "
         "webrtcbin name=webrtc bundle-policy=max-bundle",
-        MAX_WAITING, v->offer.payload, ssrc);
+        MAX_WAITING, v->offer.payload, v->opts.ssrc);
     v->pipeline = tro_pipe_launch(text, err);
     g_free(text);
     if (!v->pipeline)
@@ -468,7 +432,7 @@ static int make_pipeline(struct tro_viewer *v, struct tro_err *err)
     gst_object_unref(pay);
     set_up_ice(v);
     connect_signals(v);
-    set_preferences(v, ssrc);
+    set_preferences(v);
     tro_pipe_set_time(v->pipeline, v->opts.t0_ns);
     if (gst_element_set_state(v->pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
         return tro_fail(err, TRO_E_DEVICE, "webrtcbin does not start: is gstreamer1.0-nice there?");
@@ -579,6 +543,7 @@ void tro_viewer_stop(struct tro_viewer *v)
     GstBus *const bus = gst_element_get_bus(v->pipeline);
     gst_bus_set_sync_handler(bus, NULL, NULL, NULL);
     gst_object_unref(bus);
+    tro_sctp_quiet(v->webrtc);
     gst_element_set_state(v->pipeline, GST_STATE_NULL);
     let_go(v);
     gst_object_unref(v->paid);
@@ -589,9 +554,9 @@ void tro_viewer_stop(struct tro_viewer *v)
 const char *tro_viewer_is_ended(struct tro_viewer *v, int64_t now_ns)
 {
     const int64_t silent_ns = now_ns - atomic_load(&v->heard_ns);
-    if (atomic_load(&v->is_connected) ? silent_ns > SILENCE_NS : silent_ns > CONNECT_NS)
-        tro_viewer_end(v, atomic_load(&v->is_connected) ? "it has been silent for 5 s"
-                                                        : "it has not connected within 10 s");
+    if (atomic_load(&v->is_connected) ? silent_ns > SILENCE_S * SECOND : silent_ns > CONNECT_NS)
+        tro_viewer_end(v,
+                       atomic_load(&v->is_connected) ? SILENT : "it has not connected within 10 s");
     return atomic_load(&v->why);
 }
 

@@ -16,6 +16,9 @@ struct tro_viewer_opts {
     const char *id;
     bool is_burned_in;
     int64_t t0_ns;
+    /* The same for all, not 0. Each is alone in its session, and webrtcbin makes it part of names
+     * of caps' fields, which GStreamer before 1.26 keeps for ever. */
+    uint32_t ssrc;
     struct tro_encoder *encoder; /* used while it is connected */
     /* From GStreamer's threads. The reference that begins with the first of them is ctx's. */
     void (*joined)(void *ctx, struct tro_viewer *v);

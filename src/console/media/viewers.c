@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "console/media/viewers.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -13,12 +15,17 @@
 
 #define MOST_VIEWERS 256
 #define LOOK_NS (INT64_C(250) * 1000000)
+#define STUCK_S 10                        /* what takes longer to stop never will */
+#define TRIM_NS (INT64_C(5) * 1000000000) /* least time between two */
 
 struct tro_viewers {
     struct tro_viewers_opts opts;
     struct tro_media *media;
+    uint32_t ssrc;    /* of what they are sent */
     pthread_t keeper; /* ends viewers, which takes time that nobody else has */
     bool is_started;
+    bool has_holes;     /* the keeper's: somebody has gone since memory was given back */
+    int64_t trimmed_ns; /* likewise: when it was */
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t wake;
@@ -117,13 +124,41 @@ static void on_burned(void *ctx, const struct tro_coded *c)
 
 /* ---- the keeper ------------------------------------------------------------------------- */
 
+static void *stop(void *viewer)
+{
+    pthread_setname_np(pthread_self(), "viewer-end");
+    tro_viewer_stop(viewer);
+    return NULL;
+}
+
+/*
+ * In a thread of its own: what malloc caches for it of all that is freed goes with it, and if
+ * GStreamer is stuck, that costs a viewer's memory, not the keeper. False: it is, and has v.
+ */
+static bool stop_apart(struct tro_viewer *v)
+{
+    pthread_t thread;
+    struct timespec at;
+    if (pthread_create(&thread, NULL, stop, v) != 0) {
+        tro_viewer_stop(v);
+        return true;
+    }
+    clock_gettime(CLOCK_REALTIME, &at);
+    at.tv_sec += STUCK_S;
+    if (pthread_timedjoin_np(thread, NULL, &at) == 0)
+        return true;
+    pthread_detach(thread);
+    return false;
+}
+
 static void end_viewer(struct tro_viewers *vs, struct tro_viewer *v, const char *why)
 {
     take_out(vs, v);
-    tro_viewer_stop(v);
+    const bool is_stopped = stop_apart(v);
     if (vs->opts.left)
         vs->opts.left(vs->opts.ctx, tro_viewer_id(v), why);
-    tro_viewer_unref(v); /* the list's */
+    if (is_stopped)
+        tro_viewer_unref(v); /* the list's */
     release_place(vs);
 }
 
@@ -136,8 +171,22 @@ static void look_at_all(struct tro_viewers *vs)
         const char *const why = tro_viewer_is_ended(list[i], now_ns);
         if (why)
             end_viewer(vs, list[i], why);
+        vs->has_holes |= why != NULL;
     }
     let_go(list, n);
+}
+
+/* A session leaves holes between what the next one keeps, which malloc does not give back. */
+static void give_back(struct tro_viewers *vs)
+{
+    const int64_t now_ns = tro_clock_ns();
+    if (!vs->has_holes || now_ns - vs->trimmed_ns < TRIM_NS)
+        return;
+    vs->has_holes = false;
+    vs->trimmed_ns = now_ns;
+#ifdef M_TRIM_THRESHOLD
+    malloc_trim(0);
+#endif
 }
 
 /* Up to LOOK_NS, or until somebody has ended; false: all is to end. */
@@ -156,8 +205,10 @@ static bool wait_a_while(struct tro_viewers *vs)
 static void *keep(void *ctx)
 {
     pthread_setname_np(pthread_self(), "viewers");
-    while (wait_a_while(ctx))
+    while (wait_a_while(ctx)) {
         look_at_all(ctx);
+        give_back(ctx);
+    }
     return NULL;
 }
 
@@ -182,6 +233,14 @@ static void warm_up(void)
     }
 }
 
+static int make_ssrc(uint32_t *ssrc, struct tro_err *err)
+{
+    for (*ssrc = 0; *ssrc == 0;)
+        if (getrandom(ssrc, sizeof(*ssrc), 0) != sizeof(*ssrc))
+            return tro_fail(err, TRO_E_DEVICE, "the system gives no random numbers");
+    return 0;
+}
+
 struct tro_viewers *tro_viewers_create(struct tro_media *m, const struct tro_viewers_opts *opts,
                                        struct tro_err *err)
 {
@@ -203,6 +262,10 @@ struct tro_viewers *tro_viewers_create(struct tro_media *m, const struct tro_vie
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&vs->lock, NULL);
     warm_up();
+    if (make_ssrc(&vs->ssrc, err) < 0) {
+        tro_viewers_destroy(vs);
+        return NULL;
+    }
     if (pthread_create(&vs->keeper, NULL, keep, vs) != 0) {
         tro_fail(err, TRO_E_NOMEM, "no thread for viewers");
         tro_viewers_destroy(vs);
@@ -278,6 +341,7 @@ int tro_viewers_offer(struct tro_viewers *vs, const char *sdp, size_t n, bool is
     const struct tro_viewer_opts opts = {.id = id,
                                          .is_burned_in = is_burned_in,
                                          .t0_ns = tro_media_t0_ns(vs->media),
+                                         .ssrc = vs->ssrc,
                                          .encoder = tro_media_encoder(vs->media, is_burned_in),
                                          .joined = on_joined,
                                          .message = on_message,
