@@ -245,6 +245,30 @@ def stops_while_clients_wait():
         server.stop = lambda: 0
 
 
+def send_malformed(server, is_over):
+    while not is_over.is_set():
+        try:
+            with server.raw(b'GET /api/v1/status HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n'):
+                pass
+        except OSError:
+            pass
+
+
+@test
+def stops_while_malformed_requests_come():
+    """libmicrohttpd's own answers to them are not to meet its end."""
+    need_tool()
+    for _ in range(8):
+        is_over = threading.Event()
+        try:
+            with Server() as server:
+                for _ in range(4):
+                    threading.Thread(target=send_malformed, args=(server, is_over)).start()
+                time.sleep(0.1)
+        finally:
+            is_over.set()
+
+
 # ---- TLS and errors at start ---------------------------------------------------------------------
 
 

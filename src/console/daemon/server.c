@@ -22,6 +22,7 @@
 #define ANSWER_MS 30000
 #define LISTEN_MS 15000
 #define GUARD_NS 250000000
+#define END_NS INT64_C(2000000000) /* that connections have to end */
 #define IDLE_S 15u
 #define HEADER_BYTES ((size_t)16 << 10) /* libmicrohttpd's memory of a connection */
 #define SEND_BUFFER_BYTES (64 << 10)
@@ -51,6 +52,8 @@ static void conn_add(struct tro_server *s, struct MHD_Connection *mhd, void **so
     if (c->next)
         c->next->before = c;
     s->conns = c;
+    if (s->is_stopping)
+        shutdown(c->fd, SHUT_RDWR);
     pthread_mutex_unlock(&s->lock);
     *socket_context = c;
 }
@@ -64,6 +67,8 @@ static void conn_remove(struct tro_server *s, struct tro_http_conn *c)
         s->conns = c->next;
     if (c->next)
         c->next->before = c->before;
+    if (s->is_stopping)
+        pthread_cond_broadcast(&s->stop);
     pthread_mutex_unlock(&s->lock);
     if (c->fd >= 0)
         close(c->fd);
@@ -388,6 +393,22 @@ struct tro_server *tro_server_create(const struct tro_server_opts *opts, struct 
     return s;
 }
 
+/* All connections end before libmicrohttpd is stopped: up to 0.9.75 at least, one that answers a
+ * malformed request just then reads the response that it has not got. */
+static void end_connections(struct tro_server *s)
+{
+    const int64_t until_ns = tro_clock_ns() + END_NS;
+    const struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
+    if (MHD_quiesce_daemon(s->mhd) == MHD_INVALID_SOCKET)
+        s->listen_fd = -1; /* libmicrohttpd closes it */
+    pthread_mutex_lock(&s->lock);
+    for (struct tro_http_conn *c = s->conns; c; c = c->next)
+        shutdown(c->fd, SHUT_RDWR);
+    while (s->conns && tro_clock_ns() < until_ns)
+        pthread_cond_timedwait(&s->stop, &s->lock, &until);
+    pthread_mutex_unlock(&s->lock);
+}
+
 void tro_server_destroy(struct tro_server *s)
 {
     if (!s)
@@ -400,9 +421,11 @@ void tro_server_destroy(struct tro_server *s)
         tro_events_stop(s->events);
     if (s->has_guard)
         pthread_join(s->guard, NULL);
-    if (s->mhd)
-        MHD_stop_daemon(s->mhd); /* closes the listening socket */
-    else if (s->listen_fd >= 0)
+    if (s->mhd) {
+        end_connections(s);
+        MHD_stop_daemon(s->mhd);
+    }
+    if (s->listen_fd >= 0)
         close(s->listen_fd);
     tro_sessions_destroy(s->sessions);
     tro_events_destroy(s->events);

@@ -23,7 +23,7 @@
 #define CONNECT_NS (10 * SECOND) /* from the answer to a connection */
 #define SILENCE_S 15 /* without RTCP: gone, since webrtcbin never notices. A page that */
                      /* keeps RFC 3550's interval reports each 2.5 to 7.5 s. */
-#define SILENT "it has been silent for " G_STRINGIFY(SILENCE_S) " s"
+#define SILENT "it has been silent for 15 s"
 #define KEY_NS (SECOND / 2) /* between two keys that one viewer has made: they cost all */
 #define MAX_WAITING 3       /* access units in front of a viewer */
 #define MAX_HELD_BYTES (256 * 1024)
