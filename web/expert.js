@@ -124,7 +124,8 @@ function frameShown(now, metadata) {
   const matched = frames.show(metadata.rtpTimestamp, now);
   const read = nFrames++ % MARK_EVERY === 0 || !frames.isKnown ? readMark(video) : null;
   if (read !== null) {
-    glass.add(clock.toDaemon(shownAt) - frames.captured(read));
+    if (matched === null || matched === read) // else a newer picture, which comes on after shownAt
+      glass.add(clock.toDaemon(shownAt) - frames.captured(read));
     frames.mark(read);
   }
   draw({ read, matched, shownAt });

@@ -152,7 +152,8 @@ async function latencies() {
   const heard = await page.evaluate(() => window.heard);
   const at = new Map(heard.filter((m) => m.t === 'frame').map((m) => [m.id, m.at]));
   const { offset, trip } = clockOffset(heard); // off by half the trip at most
-  const glass = list.filter((d) => at.has(d.read))
+  // Where the mark is that of a newer picture, that one was shown after shownAt.
+  const glass = list.filter((d) => at.has(d.read) && d.matched === d.read)
     .map((d) => d.shownAt + offset - at.get(d.read));
   console.log(`MEASURED glass to glass p50 ${percentile(glass, 0.5).toFixed(1)} ms, p95 `
     + `${percentile(glass, 0.95).toFixed(1)} ms, ${glass.length} frames`);
