@@ -5,9 +5,8 @@ import os
 import subprocess
 import sys
 
-import numpy
-
-from _kit import ROOT, TROCAR, Mismatch, Skip, holds, main, test, trocar, write
+from _kit import ROOT, TROCAR, Mismatch, Skip, holds, main, test, write
+from _theatre import make_frames, make_plans
 
 BUILD = os.path.dirname(TROCAR)
 FORM = 'nv12:240x144'
@@ -32,16 +31,8 @@ rules:
 
 
 def setup():
-    os.mkdir('frames')
-    random = numpy.random.default_rng(1)
-    for i in range(3):
-        rgb = random.integers(0, 256, (144, 240, 3), dtype=numpy.uint8)
-        with open(f'frames/{i}.ppm', 'wb') as f:
-            f.write(b'P6 240 144 255\n' + rgb.tobytes())
-    for name, network in (('tissue', 'unet_small'), ('outside', 'outside_small')):
-        path = os.path.join(ROOT, 'models', 'endoscopy_' + network)
-        trocar('build', path + '.onnx', '--record', path + '.json', '--frames', FORM, '-o',
-               name + '.plan', '--tune', 0, '--golden', 0)
+    make_frames(240, 144)
+    make_plans(FORM)
     write('console.yaml', CONFIG)
     write('rules.yaml', RULES)
     write('tokens', f'expert {"a" * 20} Dr. Chen\noperator {"b" * 20} Operator\n')

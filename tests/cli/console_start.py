@@ -12,9 +12,8 @@ import signal
 import subprocess
 import time
 
-import numpy
-
-from _kit import ROOT, TROCAR, Mismatch, Skip, equal, holds, main, read, test, trocar, write
+from _kit import TROCAR, Mismatch, Skip, equal, holds, main, read, test, write
+from _theatre import make_frames, make_plans
 
 BUILD = os.path.dirname(TROCAR)
 FORM = 'nv12:240x144'
@@ -38,16 +37,8 @@ PATIENCE_S = 120  # sanitizers look on
 
 
 def setup(deadline=1000, worst=', worst_ms: 1', loop='true', more=''):
-    os.mkdir('frames')
-    random = numpy.random.default_rng(1)
-    for i in range(3):
-        rgb = random.integers(0, 256, (144, 240, 3), dtype=numpy.uint8)
-        with open(f'frames/{i}.ppm', 'wb') as f:
-            f.write(b'P6 240 144 255\n' + rgb.tobytes())
-    for name, network in (('tissue', 'unet_small'), ('outside', 'outside_small')):
-        path = os.path.join(ROOT, 'models', 'endoscopy_' + network)
-        trocar('build', path + '.onnx', '--record', path + '.json', '--frames', FORM, '-o',
-               name + '.plan', '--tune', 0, '--golden', 0)
+    make_frames(240, 144)
+    make_plans(FORM)
     write('console.yaml', CONFIG.format(deadline=deadline, worst=worst, loop=loop, more=more))
     write('tokens', f'expert {EXPERT} Dr. Chen\noperator {OPERATOR} Operator\n')
     os.chmod('tokens', 0o600)

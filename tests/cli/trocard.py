@@ -7,10 +7,9 @@ import socket
 import subprocess
 import sys
 
-import numpy
-
 from _kit import (F32, ROOT, TROCAR, Mismatch, Skip, emulator, equal, holds, info, main, model,
                   node, read_json, test, trocar, write)
+from _theatre import make_frames, make_plan, make_plans
 
 TROCARD = os.path.join(os.path.dirname(TROCAR), 'trocard')
 FORM = 'nv12:64x36'
@@ -34,25 +33,9 @@ def trocard(*arguments, code=0, env=None):
     return done
 
 
-def build(name, network):
-    path = os.path.join(ROOT, 'models', 'endoscopy_' + network)
-    trocar('build', path + '.onnx', '--record', path + '.json', '--frames', FORM, '-o',
-           name + '.plan', '--tune', 0, '--golden', 0)
-
-
-def make_frames():
-    os.mkdir('frames')
-    random = numpy.random.default_rng(1)
-    for i in range(3):
-        rgb = random.integers(0, 256, (36, 64, 3), dtype=numpy.uint8)
-        with open(f'frames/{i}.ppm', 'wb') as f:
-            f.write(b'P6 64 36 255\n' + rgb.tobytes())
-
-
 def setup(fps=20, worst=1):
-    make_frames()
-    build('tissue', 'unet_small')
-    build('outside', 'outside_small')
+    make_frames(64, 36)
+    make_plans(FORM)
     write('console.yaml', CONFIG.format(fps=fps, worst=worst, device='cpu'))
 
 
@@ -92,7 +75,7 @@ def plans_that_cannot_be_opened():
     setup()
     os.remove('outside.plan')
     refused('--config', 'console.yaml', '--no-media', '--frames', 5, says='outside.plan')
-    build('outside', 'outside_small')
+    make_plan('outside', 'outside_small', FORM)
     with open('console.yaml', encoding='utf-8') as f:
         text = f.read()
     write('console.yaml', text.replace('width: 64', 'width: 128'))
@@ -170,7 +153,7 @@ def a_trial_of_the_configuration():
     check_run(result, 40)
     equal(workers_of(result), [('cpu', 'main', 1), ('cpu', 'trials', 1)])
     os.remove('outside.plan')
-    build('outside', 'outside_small')
+    make_plan('outside', 'outside_small', FORM)
     write('console.yaml', CONFIG.format(fps=20, worst=1, device='cpu'))
     add_trial('none.plan')
     refused('--config', 'console.yaml', '--check', says='network new, on trial: none.plan')
@@ -233,8 +216,9 @@ def rules_and_records():
 def killed_workers():
     setup()
     script = os.path.join(ROOT, 'scripts', 'console_kill.py')
+    hangs = '3' if 'ASAN_OPTIONS' in os.environ else '0'  # AddressSanitizer is slow
     done = subprocess.run([sys.executable, script, '--config', 'console.yaml', '--kills', '3',
-                           '--seconds', '6', '--gap', '10000', '--hangs', '3', '--build',
+                           '--seconds', '6', '--gap', '10000', '--hangs', hangs, '--build',
                            os.path.dirname(TROCAR)], capture_output=True, text=True, timeout=120)
     if done.returncode != 0:
         raise Mismatch(f'{done.stdout}{done.stderr}')
@@ -244,7 +228,7 @@ def killed_workers():
 def setup_gpu(fps):
     """A small network of its own: the emulator takes its time."""
     env = emulator()
-    make_frames()
+    make_frames(64, 36)
     net = model('net.onnx', [node('GlobalAveragePool', 'image', 'mean'),
                              node('Flatten', 'mean', 'score')],
                 [info('image', F32, [1, 3, 18, 32])], [info('score', F32, [1, 3])])

@@ -23,15 +23,10 @@ bool tro_console_admits(struct tro_console *c)
 static void tell_status(struct tro_console *c)
 {
     struct tro_json j = {.is_line = true};
-    struct tro_console_status *const s = tro_calloc(1, sizeof *s);
-    if (!s)
-        return;
-    tro_console_status(c, s);
     tro_json_object_begin(&j, NULL);
     tro_json_string(&j, "t", "status");
-    tro_status_json(s, "status", &j);
+    tro_console_put_status(c, "status", &j);
     tro_json_object_end(&j);
-    tro_free(s);
     tro_console_send(c, NULL, TRO_CHANNEL_CONTROL, &j);
 }
 

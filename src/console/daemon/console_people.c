@@ -55,20 +55,14 @@ static void tell_viewer(struct tro_console *c, const struct tro_person *p, const
 /* What the page needs to draw, and the sentence as it stands. */
 static void greet(struct tro_console *c, const struct tro_person *p)
 {
-    static const char *const key = "status";
     struct tro_json j = {.is_line = true};
-    struct tro_console_status *const s = tro_calloc(1, sizeof *s);
-    if (!s)
-        return;
-    tro_console_status(c, s);
     tro_json_object_begin(&j, NULL);
     tro_json_string(&j, "t", "hello");
     tro_json_string(&j, "id", p->id);
     tro_json_string(&j, "name", p->name);
     tro_json_string(&j, "role", p->role);
-    tro_status_json(s, key, &j);
+    tro_console_put_status(c, "status", &j);
     tro_json_object_end(&j);
-    tro_free(s);
     tro_console_send(c, p->id, TRO_CHANNEL_CONTROL, &j);
     pthread_mutex_lock(&c->see);
     if (c->sentence.id && c->sentence_state != TRO_SENTENCE_NONE)

@@ -127,6 +127,7 @@ void tro_follow_tell(struct tro_follow *f, const char *id);
 /* ---- console_status.c ----------------------------------------------------------------------- */
 
 void tro_console_status(struct tro_console *c, struct tro_console_status *out);
+void tro_console_put_status(struct tro_console *c, const char *key, struct tro_json *j);
 void tro_console_status_json(void *ctx, struct tro_json *j);
 void tro_console_metrics_text(void *ctx, struct tro_buf *out);
 

@@ -120,16 +120,21 @@ void tro_console_status(struct tro_console *c, struct tro_console_status *out)
     snprintf(out->encoder, sizeof out->encoder, "%s", m.encoder);
 }
 
-void tro_console_status_json(void *ctx, struct tro_json *j)
+void tro_console_put_status(struct tro_console *c, const char *key, struct tro_json *j)
 {
     struct tro_console_status *const s = tro_calloc(1, sizeof *s);
     if (!s) {
         j->buf.failed = true;
         return;
     }
-    tro_console_status(ctx, s);
-    tro_status_json(s, NULL, j);
+    tro_console_status(c, s);
+    tro_status_json(s, key, j);
     tro_free(s);
+}
+
+void tro_console_status_json(void *ctx, struct tro_json *j)
+{
+    tro_console_put_status(ctx, NULL, j);
 }
 
 void tro_console_metrics_text(void *ctx, struct tro_buf *out)
