@@ -364,6 +364,7 @@ void tro_tally_json(struct tro_tally *t, struct tro_json *j)
     struct tro_tally_all all;
     tro_tally_all(t, &all);
     tro_json_int(j, "frames", (int64_t)all.frames);
+    tro_json_number(j, "began_s", (double)t->began_ns / 1e9);
     tro_json_number(j, "budget_ms", (double)t->budget_ns / 1e6);
     tro_json_int(j, "complete", (int64_t)all.complete);
     tro_json_int(j, "incomplete", (int64_t)all.incomplete);

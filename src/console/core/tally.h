@@ -73,8 +73,9 @@ struct tro_tally_all {
 };
 void tro_tally_all(struct tro_tally *t, struct tro_tally_all *out);
 
-/* Members of an object: frames, complete, ..., latency_ms, networks, and slowest: where the time
- * went of the frames that took longest or were given up late, at_s after the first frame. */
+/* Members of an object: frames, began_s (the first came in, CLOCK_MONOTONIC), complete, ...,
+ * latency_ms, networks, and slowest: where the time went of the frames that took longest or were
+ * given up late, at_s after the first frame. */
 void tro_tally_json(struct tro_tally *t, struct tro_json *j);
 void tro_latency_json(const struct tro_latency *l, const char *key, struct tro_json *j);
 
