@@ -8,8 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-
-#define PLAYOUT_DELAY "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+#include "console/media/offer_reduce.h"
 
 /* ---- lines ------------------------------------------------------------------------------ */
 
@@ -152,17 +151,6 @@ static int take_mid(struct tro_offer *o, const GstSDPMedia *media, struct tro_er
     return 0;
 }
 
-/* "96 ..." of rtpmap and fmtp; -1: not one. */
-static int payload_of(const char *value, const char **rest)
-{
-    char *end;
-    const long payload = strtol(value, &end, 10);
-    if (end == value || *end != ' ' || payload < 0 || payload > 127)
-        return -1;
-    *rest = end + 1;
-    return (int)payload;
-}
-
 /* How well the parameters of a payload suit: 0 not at all. */
 static int suits(const char *fmtp)
 {
@@ -183,7 +171,7 @@ static bool is_h264(const GstSDPMedia *media, int payload)
         const char *rest;
         if (!value)
             return false;
-        if (payload_of(value, &rest) == payload)
+        if (tro_offer_payload(value, &rest) == payload)
             return g_ascii_strncasecmp(rest, "H264/90000", 10) == 0;
     }
 }
@@ -196,7 +184,7 @@ static int choose_payload(const GstSDPMedia *media)
         const char *rest;
         if (!value)
             return payload;
-        const int of = payload_of(value, &rest);
+        const int of = tro_offer_payload(value, &rest);
         if (of >= 0 && suits(rest) > best && is_h264(media, of)) {
             best = suits(rest);
             payload = of;
@@ -212,7 +200,7 @@ static int playout_delay_of(const GstSDPMedia *media)
             return 0;
         const char *const uri = strchr(value, ' ');
         const int id = atoi(value);
-        if (uri && strcmp(uri + 1, PLAYOUT_DELAY) == 0 && id >= 1 && id <= 14)
+        if (uri && strcmp(uri + 1, TRO_PLAYOUT_DELAY) == 0 && id >= 1 && id <= 14)
             return id;
     }
 }
@@ -271,7 +259,7 @@ int tro_offer_read(const char *text, size_t n, struct tro_offer *out, struct tro
     }
     if (out->video < 0)
         return tro_fail(err, TRO_E_INPUT, "an offer without \"m=video\"");
-    return 0;
+    return tro_offer_reduce(out, err);
 }
 
 void tro_offer_finish(struct tro_offer *o)

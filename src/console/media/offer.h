@@ -19,7 +19,9 @@
 #define TRO_MID_BYTES 33
 
 struct tro_offer {
-    GstSDPMessage *sdp; /* without candidates whose address is a name: nothing is looked up */
+    /* Without candidates whose address is a name, so that nothing is looked up, and with what is
+     * known alone (offer_reduce.h). */
+    GstSDPMessage *sdp;
     int n_media;
     char mids[TRO_OFFER_MAX_MEDIA][TRO_MID_BYTES];
     int video;         /* which of them is sent */
