@@ -365,7 +365,8 @@ static void live(struct tro_supervised_worker *w, struct tro_err *err)
     /* TRO_E_IO: it was gone before it was told what to do. */
     if ((rc >= 0 || rc == TRO_E_IO) && !w->quit_ns)
         tro_fail(err, TRO_E_DEVICE, "it has ended: %s", how);
-    tro_err_prefix(err, rc < 0 || !w->quit_ns ? -1 : 0, "worker of %s: ", w->opts.device);
+    tro_err_prefix(err, rc < 0 || !w->quit_ns ? -1 : 0, "worker of %s%s: ", w->opts.device,
+                   w->opts.is_for_trials ? " for plans on trial" : "");
 }
 
 /* ---- again and again ------------------------------------------------------------------------ */
