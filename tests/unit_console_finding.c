@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "base/random.h"
 #include "console/core/finding.h"
-#include "console/core/finding_rows.h"
+#include "console/core/finding_code.h"
 #include "test.h"
 
 #include <stdio.h>
@@ -364,68 +364,160 @@ TEST(finding_json)
 }
 
 /* As the page reads them. */
-static void rows_read(const struct tro_buf *b, int width, int height, uint8_t *labels)
+struct reader {
+    const struct tro_buf *bytes;
+    size_t at;
+    uint32_t range, code;
+};
+
+static uint32_t next_byte(struct reader *r)
 {
-    int n = 0, label[256], end[256];
-    size_t at = 0;
-    for (int y = 0; y < height; y++) {
-        const int count = b->p[at++];
-        for (int i = 0; count == 0 && i + 1 < n; i++)
-            end[i] += b->p[at++] - 128;
-        for (int i = 0, x = 0; i < count; i++) {
-            label[i] = b->p[at++];
-            for (int shift = 0;; shift += 7) {
-                x += (b->p[at] & 127) << shift;
-                if (b->p[at++] < 128)
-                    break;
-            }
-            end[i] = x;
-        }
-        n = count ? count : n;
-        CHECK_INT(end[n - 1], width);
-        for (int i = 0, x = 0; i < n; i++)
-            for (; x < end[i]; x++)
-                labels[y * width + x] = (uint8_t)label[i];
-    }
-    CHECK_INT(at, b->n);
+    return r->at < r->bytes->n ? r->bytes->p[r->at++] : (CHECK(!"enough bytes"), 0);
 }
 
-/* Every step-th pixel of random shapes: long and short runs, rows alike and not. */
-static void check_rows(struct tro_findings *f, int width, int height, int step)
+static unsigned bit_read(struct reader *r, uint16_t *model)
+{
+    const uint32_t zeros = (r->range >> 11) * *model;
+    const bool bit = r->code >= zeros;
+    r->code -= bit ? zeros : 0;
+    r->range = bit ? r->range - zeros : zeros;
+    *model = (uint16_t)(bit ? *model - (*model >> 4) : *model + ((2048 - *model) >> 4));
+    for (; r->range < 1u << 24; r->range <<= 8)
+        r->code = r->code << 8 | next_byte(r);
+    return bit;
+}
+
+static unsigned bits_read(struct reader *r, uint16_t *models, int n)
+{
+    unsigned node = 1;
+    for (int i = 0; i < n; i++)
+        node = node << 1 | bit_read(r, &models[node]);
+    return node - (1u << n);
+}
+
+static struct reader reader_of(const struct tro_buf *b, uint16_t *models, size_t n)
+{
+    struct reader r = {.bytes = b, .range = UINT32_MAX};
+    for (int i = 0; i < 5; i++)
+        r.code = r.code << 8 | next_byte(&r);
+    for (size_t i = 0; i < n; i++)
+        models[i] = 1024;
+    return r;
+}
+
+static void labels_read(const struct tro_buf *b, int width, int height, uint8_t *labels)
+{
+    uint16_t models[8 + 1 + 256];
+    struct reader r = reader_of(b, models, 8 + 1 + 256);
+    for (int i = 0; i < width * height; i++) {
+        const int x = i % width, y = i / width;
+        uint8_t *const at = labels + i;
+        const uint8_t left = x ? at[-1] : y ? at[-width] : 0, above = y ? at[-width] : left;
+        const uint8_t before = x && y ? at[-width - 1] : above;
+        const uint8_t after = y && x + 1 < width ? at[1 - width] : above;
+        const int around = (left == above) + 2 * (before == above) + 4 * (after == above);
+        if (!bit_read(&r, &models[around]))
+            *at = above;
+        else if (left != above && !bit_read(&r, &models[8]))
+            *at = left;
+        else
+            *at = (uint8_t)bits_read(&r, models + 9, 8);
+    }
+    CHECK_INT(r.at, b->n);
+}
+
+static void compare_map(struct tro_findings *f, const uint8_t *labels, int width, int height,
+                        int step)
 {
     const int w = (width + step - 1) / step, h = (height + step - 1) / step;
-    uint8_t *const labels = malloc((size_t)width * height), *const got = malloc((size_t)w * h);
-    memset(labels, 3, (size_t)width * height);
-    for (unsigned k = 0; k < 6; k++) {
+    uint8_t *const got = malloc((size_t)w * h);
+    struct tro_buf coded = {0};
+    tro_findings_pack(f, labels, width, height);
+    tro_findings_code_map(f, step, &coded);
+    CHECK(!coded.failed);
+    labels_read(&coded, w, h, got);
+    int n_wrong = 0;
+    for (int i = 0; i < w * h; i++)
+        n_wrong += got[i] != labels[tro_findings_sample(i / w, step, height) * width +
+                                    tro_findings_sample(i % w, step, width)];
+    CHECK_INT(n_wrong, 0);
+    tro_buf_finish(&coded);
+    free(got);
+}
+
+/* Every step-th pixel of random shapes, or, without shapes, of noise. */
+static void check_map(struct tro_findings *f, int width, int height, int step, unsigned n_shapes)
+{
+    uint8_t *const labels = malloc((size_t)width * height);
+    for (int i = 0; i < width * height; i++)
+        labels[i] = n_shapes ? 3 : (uint8_t)(tro_random_word(5, (uint64_t)width, (uint64_t)i) % 64);
+    for (unsigned k = 0; k < n_shapes; k++) {
         const int x0 = (int)(tro_random_word(7, (uint64_t)width, 2 * k) % (unsigned)width);
         const int y0 = (int)(tro_random_word(7, (uint64_t)width, 2 * k + 1) % (unsigned)height);
         for (int i = 0; i < width * height; i++)
             if (abs(i % width - x0) + 2 * abs(i / width - y0) < width / 3)
                 labels[i] = (uint8_t)k;
     }
-    struct tro_buf rows = {0};
-    tro_findings_pack(f, labels, width, height);
-    CHECK(tro_findings_rows(f, step, 1 << 20, &rows));
-    rows_read(&rows, w, h, got);
-    int n_wrong = 0;
-    for (int i = 0; i < w * h; i++)
-        n_wrong += got[i] != labels[tro_findings_sample(i / w, step, height) * width +
-                                    tro_findings_sample(i % w, step, width)];
-    CHECK_INT(n_wrong, 0);
-    tro_buf_finish(&rows);
+    compare_map(f, labels, width, height, step);
     free(labels);
-    free(got);
 }
 
-TEST(finding_rows_are_the_map)
+TEST(finding_labels_are_the_map)
 {
     struct tro_findings *const f = make();
     for (int step = 1; step <= 4; step *= 2) {
-        check_rows(f, 256, 144, step);
-        check_rows(f, 1, 9, step);
-        check_rows(f, 301, 7, step);
+        check_map(f, 256, 144, step, 6);
+        check_map(f, 1, 9, step, 6);
+        check_map(f, 301, 7, step, 6);
+        check_map(f, 120, 70, step, 0);
     }
     end(f);
+}
+
+static void steps_read(const struct tro_buf *b, int width, int height, uint8_t *steps)
+{
+    uint16_t models[8 + 9 * 256];
+    struct reader r = reader_of(b, models, 8 + 9 * 256);
+    for (int i = 0; i < width * height; i++) {
+        const int x = i % width, y = i / width;
+        uint8_t *const at = steps + i;
+        const int left = x ? at[-1] : y ? at[-width] : 128, above = y ? at[-width] : left;
+        const int before = x && y ? at[-width - 1] : left;
+        const int low = left < above ? left : above, high = left < above ? above : left;
+        const int plane = left + above - before;
+        int n = 0;
+        while (n < 8 && bit_read(&r, &models[n]))
+            n++;
+        const int folded = 1 << n | (int)bits_read(&r, models + 8 + 256 * n, n);
+        *at = (uint8_t)((plane < low    ? low
+                         : plane > high ? high
+                                        : plane) +
+                        (folded % 2 ? folded / 2 : -folded / 2));
+    }
+    CHECK_INT(r.at, b->n);
+}
+
+/* Smooth, noise, and all differences that there can be. */
+TEST(finding_steps_are_the_grid)
+{
+    enum { WIDTH = 32, HEIGHT = 18, N = WIDTH * HEIGHT };
+    static const int bytes_at_most[] = {250, 800, 800};
+    for (int kind = 0; kind < 3; kind++) {
+        uint8_t steps[N], got[N];
+        struct tro_buf coded = {0};
+        for (int i = 0; i < N; i++) {
+            const int x = i % WIDTH, y = i / WIDTH;
+            const int values[] = {40 + 5 * x + (y - 9) * (y - 9),
+                                  (int)(tro_random_word(3, 1, (uint64_t)i) & 255),
+                                  i % 2 ? 255 - i / 2 % 256 : i / 2 % 256};
+            steps[i] = (uint8_t)values[kind];
+        }
+        tro_findings_code_steps(steps, WIDTH, HEIGHT, &coded);
+        CHECK(coded.n < (size_t)bytes_at_most[kind]);
+        steps_read(&coded, WIDTH, HEIGHT, got);
+        CHECK(memcmp(steps, got, N) == 0);
+        tro_buf_finish(&coded);
+    }
 }
 
 /* What the page gets stays within a message of a data channel, however busy the map is. */
@@ -433,10 +525,10 @@ TEST(finding_json_for_the_page)
 {
     struct tro_findings *const f = make();
     char *const text = json_of(f, TRO_PLANES_SMALL, 0);
-    CHECK_HAS(text, "\"map\": {\"width\": 8,\"height\": 4,\"rows\": "
-                    "\"AQIIAwICAQMCAwCAgQECCA==\"}");
+    CHECK_HAS(text, "\"map\": {\"width\": 8,\"height\": 4,\"labels\": "
+                    "\"AIEApLLZf0w0UAA=\"}");
     CHECK_HAS(text, "\"grid\": {\"width\": 4,\"height\": 2,\"near\": 10,\"far\": 17,\"steps\": "
-                    "\"ASVKbpIA2/8=\"}");
+                    "\"AP798VS4RtmNh4L9adKTFQQ=\"}");
     CHECK(!strstr(text, "area_px"));
     tro_free(text);
     end(f);
@@ -462,7 +554,7 @@ TEST(finding_json_for_the_page_is_bounded)
     char *const text = json_of(f, TRO_PLANES_SMALL, 0);
     CHECK(strlen(text) < 61440);
     CHECK_HAS(text, "\"cut\": true");
-    CHECK_HAS(text, "\"map\": {\"width\": 128,\"height\": 64,\"rows\": ");
+    CHECK_HAS(text, "\"map\": {\"width\": 128,\"height\": 64,\"labels\": ");
     CHECK_HAS(text, "\"grid\": {\"width\": 32,\"height\": 32,\"near\": 0,\"far\": 0,\"steps\": ");
     tro_free(text);
     free(labels);

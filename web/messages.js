@@ -28,7 +28,7 @@ function isPlane(plane, field, isContent) {
 const SHAPES = {
   frame: (m) => areFinite(m.id, m.rtp, m.at),
   findings: (m) => areFinite(m.frame) && isText(m.network) && isList(m.items, isItem)
-    && isPlane(m.map, 'rows', (map) => isWhole(map.rows))
+    && isPlane(m.map, 'labels', (map) => isWhole(map.labels))
     && isPlane(m.grid, 'steps', (grid) => areFinite(grid.near, grid.far)
       && isWhole(grid.steps)),
   hello: (m) => isText(m.name),

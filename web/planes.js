@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Maps of labels and grids of depth as pictures, made once for each message and choice of layers.
 import { colourOf, depthColour } from './colours.js';
+import { models, RangeReader } from './range.js';
 
 const FILL = 0.25;
 const EDGE = 0.85;
@@ -17,46 +18,26 @@ function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 }
 
-// A length of 7 bits a byte, the least significant first.
-function takeLength(reader) {
-  for (let length = 0, factor = 1; ; factor *= 128) {
-    const byte = reader.bytes[reader.at++] ?? 0;
-    length += (byte & 127) * factor;
-    if (byte < 128)
-      return length;
-  }
-}
-
-// Ends of a row's runs: in full, or how far they lie from those of the row above.
-function takeRow(reader, row, width) {
-  const n = reader.bytes[reader.at++] ?? 0;
-  if (n === 0) {
-    row.ends = row.ends.map((end, i) => (i + 1 < row.ends.length
-      ? end + (reader.bytes[reader.at++] ?? 128) - 128 : width));
-    return;
-  }
-  row.labels = [];
-  row.ends = [];
-  for (let i = 0, end = 0; i < n; i++) {
-    row.labels.push(reader.bytes[reader.at++] ?? 0);
-    end += takeLength(reader);
-    row.ends.push(end);
-  }
-}
-
-// A label for each pixel, row by row.
+// A label for each pixel, row by row, coded by the neighbours that are known: neighbours that are
+// not there are like those that are.
 export function labelsOf(map) {
-  const reader = { bytes: bytesOf(map.rows), at: 0 };
-  const labels = new Uint8Array(map.width * map.height);
-  const row = { labels: [], ends: [] };
-  for (let y = 0; y < map.height; y++) {
-    takeRow(reader, row, map.width);
-    let begin = 0;
-    row.ends.forEach((end, i) => {
-      const stop = Math.min(end, map.width);
-      labels.fill(row.labels[i], y * map.width + begin, y * map.width + stop);
-      begin = Math.max(begin, stop);
-    });
+  const { width, height } = map;
+  const reader = new RangeReader(bytesOf(map.labels));
+  const differsAbove = models(8), differsLeft = models(1), label = models(256);
+  const labels = new Uint8Array(width * height);
+  for (let at = 0; at < labels.length; at++) {
+    const x = at % width, isFirst = at < width;
+    const left = x > 0 ? labels[at - 1] : isFirst ? 0 : labels[at - width];
+    const above = isFirst ? left : labels[at - width];
+    const before = x > 0 && !isFirst ? labels[at - width - 1] : above;
+    const after = !isFirst && x + 1 < width ? labels[at - width + 1] : above;
+    const around = (left === above) + 2 * (before === above) + 4 * (after === above);
+    if (!reader.bit(differsAbove, around))
+      labels[at] = above;
+    else if (left !== above && !reader.bit(differsLeft, 0))
+      labels[at] = left;
+    else
+      labels[at] = reader.bits(label, 8);
   }
   return labels;
 }
@@ -130,14 +111,39 @@ export function maskPicture(map, names, isChosen, key) {
   return canvas;
 }
 
+const DIFFERENCE_BITS = 8;
+
+// How much a step is above (0, 1, ...) or below (-1, ...) what was expected.
+function takeDifference(reader, isLonger, bits) {
+  let n = 0;
+  while (n < DIFFERENCE_BITS && reader.bit(isLonger, n))
+    n++;
+  const folded = 2 ** n + reader.bits(bits[n], n);
+  return folded % 2 ? (folded - 1) / 2 : -folded / 2;
+}
+
+// Coded as differences from the plane through the neighbours, kept between these.
+export function stepsOf(grid) {
+  const { width, height } = grid;
+  const reader = new RangeReader(bytesOf(grid.steps));
+  const isLonger = models(DIFFERENCE_BITS);
+  const bits = Array.from({ length: DIFFERENCE_BITS + 1 }, (_, n) => models(2 ** n));
+  const steps = new Uint8Array(width * height);
+  for (let at = 0; at < steps.length; at++) {
+    const x = at % width, isFirst = at < width;
+    const left = x > 0 ? steps[at - 1] : isFirst ? 128 : steps[at - width];
+    const above = isFirst ? left : steps[at - width];
+    const before = x > 0 && !isFirst ? steps[at - width - 1] : left;
+    const expected = Math.max(Math.min(left + above - before, Math.max(left, above)),
+      Math.min(left, above));
+    steps[at] = expected + takeDifference(reader, isLonger, bits);
+  }
+  return steps;
+}
+
 export function depthOf(grid) {
-  return remembered(unpacked, grid, () => {
-    const bytes = bytesOf(grid.steps);
-    const mm = new Float32Array(grid.width * grid.height);
-    for (let i = 0; i < mm.length; i++)
-      mm[i] = bytes[i] > 0 ? grid.near + (bytes[i] - 1) * (grid.far - grid.near) / 254 : 0;
-    return mm;
-  });
+  return remembered(unpacked, grid, () => Float32Array.from(stepsOf(grid), (step) => (
+    step > 0 ? grid.near + (step - 1) * (grid.far - grid.near) / 254 : 0)));
 }
 
 // { canvas, near, far }: what is known between the 2nd and the 98th percentile, in mm.

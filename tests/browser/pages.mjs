@@ -319,9 +319,9 @@ async function badMessages() {
       '{"t":"toString"}', '{"t":"sentence"}', '{"t":"hello"}',
       '{"t":"findings","frame":1,"network":"x","items":[{}]}',
       '{"t":"findings","frame":1,"network":"x","items":[],'
-      + '"map":{"width":4,"height":4,"rows":"?"}}',
+      + '"map":{"width":4,"height":4,"labels":"?"}}',
       '{"t":"findings","frame":1,"network":"tissue","items":[],'
-      + '"map":{"width":4,"height":4,"rows":"AP//gICA"}}'])
+      + '"map":{"width":4,"height":4,"labels":"AP//gICA"}}'])
       window.tellRaw(text);
   });
   await page.waitForTimeout(300);

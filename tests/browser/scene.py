@@ -28,28 +28,74 @@ def read(folder, name):
         return np.asarray(picture)
 
 
-def length(n):
-    out = bytearray()
-    while n >= 128:
-        out.append(128 | n & 127)
-        n >>= 7
-    return out + bytes([n])
+class RangeCoder:
+    """As in src/console/core/finding_code.c, with whole numbers that carry by themselves."""
+    def __init__(self):
+        self.low, self.range, self.n_shifts = 0, 2 ** 32 - 1, 0
+        self.models = {}
 
-
-def rows(labels):
-    out = bytearray()
-    above = ([], [])
-    for line in labels:
-        ends = [int(i) + 1 for i in np.flatnonzero(np.diff(line))] + [len(line)]
-        names = [int(line[end - 1]) for end in ends]
-        if names == above[0]:
-            out += bytes([0] + [128 + b - a for a, b in zip(above[1][:-1], ends[:-1])])
+    def bit(self, model, bit):
+        share = self.models.get(model, 1024)
+        zeros = (self.range >> 11) * share
+        if bit:
+            self.low += zeros
+            self.range -= zeros
         else:
-            out.append(len(ends))
-            for name, begin, end in zip(names, [0, *ends], ends):
-                out += bytes([name]) + length(end - begin)
-        above = (names, ends)
-    return base64.b64encode(bytes(out)).decode()
+            self.range = zeros
+        self.models[model] = share - (share >> 4) if bit else share + ((2048 - share) >> 4)
+        while self.range < 2 ** 24:
+            self.low <<= 8
+            self.range <<= 8
+            self.n_shifts += 1
+
+    def bits(self, model, value, n):
+        node = 1
+        for i in reversed(range(n)):
+            self.bit((model, node), value >> i & 1)
+            node = 2 * node + (value >> i & 1)
+
+    def text(self):
+        return base64.b64encode(self.low.to_bytes(5 + self.n_shifts, 'big')).decode()
+
+
+def around(plane, x, y, first):
+    """Left, above, left above and right above; those that are not there are like those that are."""
+    left = plane[y][x - 1] if x else plane[y - 1][x] if y else first
+    above = plane[y - 1][x] if y else left
+    before = plane[y - 1][x - 1] if x and y else None
+    after = plane[y - 1][x + 1] if y and x + 1 < len(plane[0]) else above
+    return left, above, before, after
+
+
+def code_labels(plane):
+    coder = RangeCoder()
+    for y, row in enumerate(plane):
+        for x, label in enumerate(row):
+            left, above, before, after = around(plane, x, y, 0)
+            before = above if before is None else before
+            coder.bit((left == above, before == above, after == above), label != above)
+            if label == above:
+                continue
+            if left != above:
+                coder.bit('left', label != left)
+            if left == above or label != left:
+                coder.bits('label', label, 8)
+    return coder.text()
+
+
+def code_steps(plane):
+    coder = RangeCoder()
+    for y, row in enumerate(plane):
+        for x, step in enumerate(row):
+            left, above, before, _ = around(plane, x, y, 128)
+            before = left if before is None else before
+            plain = min(max(left + above - before, min(left, above)), max(left, above))
+            folded = 2 * (step - plain) + 1 if step >= plain else 2 * (plain - step)
+            n = folded.bit_length() - 1
+            for i in range(min(n + 1, 8)):
+                coder.bit(('longer', i), i < n)
+            coder.bits(n, folded - (1 << n), n)
+    return coder.text()
 
 
 def shrink(array, size):
@@ -72,14 +118,14 @@ def findings(folder, line):
               for i, (name, p) in enumerate(truth['landmarks'].items()) if p['visible']]
     return [
         {'network': 'tissue', 'items': [],
-         'map': {'width': MAP[0], 'height': MAP[1], 'rows': rows(shrink(labels, MAP))}},
+         'map': {'width': MAP[0], 'height': MAP[1],
+                 'labels': code_labels(shrink(labels, MAP).tolist())}},
         {'network': 'instruments', 'items': boxes},
         {'network': 'landmarks', 'items': points},
         {'network': 'depth', 'items': [], 'grid': {
             'width': GRID[0], 'height': GRID[1],
-            'near': 0, 'far': 254, 'steps': base64.b64encode(np.where(
-                depth > 0, np.clip(depth // 100 + 1, 1, 255), 0).astype(np.uint8).tobytes())
-            .decode()}}]
+            'near': 0, 'far': 254, 'steps': code_steps(np.where(
+                depth > 0, np.clip(depth // 100 + 1, 1, 255), 0).tolist())}}]
 
 
 def main():

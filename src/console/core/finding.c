@@ -109,8 +109,7 @@ void tro_findings_unpack(const struct tro_findings *f, uint8_t *labels)
     }
 }
 
-/* The middle one of `step` neighbours. */
-static int sample(int i, int step, int n)
+int tro_findings_sample(int i, int step, int n)
 {
     const int at = i * step + step / 2;
     return at < n ? at : n - 1;
@@ -125,9 +124,10 @@ static bool pack_every(struct tro_findings *f, const uint8_t *labels, int width,
     f->n_runs = 0;
     struct tro_run run = {0};
     for (int y = 0; y < f->map_height; y++) {
-        const uint8_t *const row = labels + (size_t)sample(y, step, height) * (size_t)width;
+        const uint8_t *const row = labels +
+                                   (size_t)tro_findings_sample(y, step, height) * (size_t)width;
         for (int x = 0; x < f->map_width; x++) {
-            const uint8_t found = row[sample(x, step, width)];
+            const uint8_t found = row[tro_findings_sample(x, step, width)];
             const uint8_t label = found < TRO_FINDINGS_MAX_NAMES ? found : 0;
             if (run.length && (label != run.label || run.length == UINT16_MAX)) {
                 if (f->n_runs + 1 >= TRO_FINDINGS_MAX_RUNS)

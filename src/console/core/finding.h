@@ -129,17 +129,21 @@ float tro_findings_depth_at(const struct tro_findings *f, float x, float y);
 size_t tro_findings_write(const struct tro_findings *f, uint8_t *out, size_t n_out);
 int tro_findings_read(struct tro_findings *f, const uint8_t *bytes, size_t n, struct tro_err *err);
 
+/* The middle one of `step` neighbours; the last of n where there are fewer. */
+int tro_findings_sample(int i, int step, int n);
+
 /* Map and grid in JSON. */
 enum tro_findings_planes {
     TRO_PLANES_NONE,
-    TRO_PLANES_SMALL, /* for the page: the map in rows, shrunk to at most 128 columns and 20 kB,
-                         without the items of its masks; the grid in steps, at most 32 columns */
+    TRO_PLANES_SMALL, /* for the page: the map coded, shrunk to at most 128 columns and 20 kB,
+                         without the items of its masks; the grid too, at most 32 columns;
+                         places to a tenth of a pixel, scores to a thousandth */
     TRO_PLANES_EXACT  /* for records: as they are; times in ns and the frame's size as well */
 };
 
 /* As the page and records of procedures have them (docs/console.md, "Findings as JSON"): the
  * members of an object that the caller has begun and ends. now_ns: the age is of then; 0: none is
- * written. Numbers read back to the same floats. names may be NULL. */
+ * written. Numbers read back to the same floats, if not for the page. names may be NULL. */
 void tro_findings_json(const struct tro_findings *f, const struct tro_finding_names *names,
                        const char *network, int64_t now_ns, enum tro_findings_planes planes,
                        struct tro_json *j);

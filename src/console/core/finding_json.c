@@ -2,13 +2,13 @@
 #include "console/core/finding.h"
 
 #include "base/alloc.h"
-#include "console/core/finding_rows.h"
+#include "console/core/finding_code.h"
 
 #include <math.h>
 #include <stdio.h>
 
 /* Items, map and grid of the page stay within a message of 60 kB; what usually comes is far
- * smaller, so that it crosses a long line that loses packets in one go (four packets or so). */
+ * smaller, so that it crosses a long line that loses packets in one go (docs/console.md). */
 #define SMALL_MAP_COLUMNS 128
 #define SMALL_MAP_BYTES 20000
 #define SMALL_COLUMNS 32
@@ -45,26 +45,29 @@ static void put_name(struct tro_json *j, const struct tro_finding_names *names, 
     tro_json_string(j, "name", text);
 }
 
-static void put_box(struct tro_json *j, const struct tro_finding *d)
+/* For the page no more digits than can be seen: a tenth of a pixel, a thousandth of a score. */
+static void put_float(struct tro_json *j, const char *key, float value, float steps,
+                      enum tro_findings_planes planes)
 {
-    tro_json_array_begin(j, "box");
-    tro_json_float(j, NULL, d->x0);
-    tro_json_float(j, NULL, d->y0);
-    tro_json_float(j, NULL, d->x1);
-    tro_json_float(j, NULL, d->y1);
-    tro_json_array_end(j);
+    tro_json_float(j, key, planes == TRO_PLANES_SMALL ? roundf(value * steps) / steps : value);
 }
 
-static void put_place(struct tro_json *j, const struct tro_finding *d)
+static void put_place(struct tro_json *j, const struct tro_finding *d,
+                      enum tro_findings_planes planes)
 {
-    if (d->kind == TRO_FINDING_MASK || d->kind == TRO_FINDING_BOX)
-        put_box(j, d);
-    tro_json_float(j, "x", d->x);
-    tro_json_float(j, "y", d->y);
+    const float box[] = {d->x0, d->y0, d->x1, d->y1};
+    if (d->kind == TRO_FINDING_MASK || d->kind == TRO_FINDING_BOX) {
+        tro_json_array_begin(j, "box");
+        for (int i = 0; i < 4; i++)
+            put_float(j, NULL, box[i], 10, planes);
+        tro_json_array_end(j);
+    }
+    put_float(j, "x", d->x, 10, planes);
+    put_float(j, "y", d->y, 10, planes);
 }
 
 static void put_item(struct tro_json *j, const struct tro_finding *d,
-                     const struct tro_finding_names *names)
+                     const struct tro_finding_names *names, enum tro_findings_planes planes)
 {
     static const char *const kinds[] = {
 #define TRO_FINDING_NAME(id, name) name,
@@ -74,18 +77,18 @@ static void put_item(struct tro_json *j, const struct tro_finding *d,
     tro_json_object_begin(j, NULL);
     tro_json_string(j, "kind", kinds[d->kind]);
     put_name(j, names, d->label);
-    tro_json_float(j, "score", d->score);
+    put_float(j, "score", d->score, 1000, planes);
     if (d->track)
         tro_json_int(j, "track", d->track);
     if (d->age_ms > 0)
-        tro_json_float(j, "age_ms", d->age_ms);
+        put_float(j, "age_ms", d->age_ms, 10, planes);
     if (d->kind == TRO_FINDING_MASK)
         tro_json_float(j, "area_px", d->area_px);
     if (d->kind == TRO_FINDING_DEPTH || d->kind == TRO_FINDING_SCALAR) {
         tro_json_float(j, "value", d->value);
         tro_json_string(j, "unit", tro_unit_name(d->unit));
     } else {
-        put_place(j, d);
+        put_place(j, d, planes);
     }
     tro_json_object_end(j);
 }
@@ -99,16 +102,19 @@ static void put_run(struct tro_buf *out, const struct tro_run *run)
 }
 
 /* For the page: halved until it is small. */
-static void put_rows(struct tro_json *j, const struct tro_findings *f)
+static void put_labels(struct tro_json *j, const struct tro_findings *f)
 {
     struct tro_buf bytes = {0};
     int step = (f->map_width + SMALL_MAP_COLUMNS - 1) / SMALL_MAP_COLUMNS;
-    for (; !tro_findings_rows(f, step, SMALL_MAP_BYTES, &bytes); step *= 2)
+    for (tro_findings_code_map(f, step, &bytes); bytes.n > SMALL_MAP_BYTES;) {
         bytes.n = 0;
+        step *= 2;
+        tro_findings_code_map(f, step, &bytes);
+    }
     tro_json_object_begin(j, "map");
     tro_json_int(j, "width", (f->map_width + step - 1) / step);
     tro_json_int(j, "height", (f->map_height + step - 1) / step);
-    put_base64(j, "rows", &bytes);
+    put_base64(j, "labels", &bytes);
     tro_json_object_end(j);
     tro_buf_finish(&bytes);
 }
@@ -148,7 +154,7 @@ static uint16_t grid_at(const struct tro_findings *f, int step, int x, int y)
 /* For the page: a byte each, 0 where nothing is known, else 1 to 255 from near to far. */
 static void put_steps(struct tro_json *j, const struct tro_findings *f)
 {
-    struct tro_buf bytes = {0};
+    struct tro_buf bytes = {0}, coded = {0};
     const int step = (f->grid_width + SMALL_COLUMNS - 1) / SMALL_COLUMNS;
     const int width = (f->grid_width + step - 1) / step;
     const int height = (f->grid_height + step - 1) / step;
@@ -163,14 +169,18 @@ static void put_steps(struct tro_json *j, const struct tro_findings *f)
         const int depth = grid_at(f, step, i % width, i / width);
         tro_buf_u8(&bytes, depth ? (uint8_t)(1 + ((depth - near) * 254 + span / 2) / span) : 0);
     }
+    if (!bytes.failed)
+        tro_findings_code_steps(bytes.p, width, height, &coded);
+    coded.failed |= bytes.failed;
     tro_json_object_begin(j, "grid");
     tro_json_int(j, "width", width);
     tro_json_int(j, "height", height);
     tro_json_number(j, "near", (far ? near : 0) / 100.0);
     tro_json_number(j, "far", far / 100.0);
-    put_base64(j, "steps", &bytes);
+    put_base64(j, "steps", &coded);
     tro_json_object_end(j);
     tro_buf_finish(&bytes);
+    tro_buf_finish(&coded);
 }
 
 /* ---- all of it ------------------------------------------------------------------------- */
@@ -203,10 +213,10 @@ void tro_findings_json(const struct tro_findings *f, const struct tro_finding_na
     tro_json_array_begin(j, "items");
     for (int i = 0; i < f->n; i++)
         if (planes != TRO_PLANES_SMALL || f->items[i].kind != TRO_FINDING_MASK)
-            put_item(j, &f->items[i], names);
+            put_item(j, &f->items[i], names, planes);
     tro_json_array_end(j);
     if (planes == TRO_PLANES_SMALL && f->n_runs)
-        put_rows(j, f);
+        put_labels(j, f);
     else if (planes == TRO_PLANES_EXACT && f->n_runs)
         put_runs(j, f);
     if (planes == TRO_PLANES_SMALL && f->grid_width)
