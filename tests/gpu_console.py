@@ -11,9 +11,10 @@ plan is loaded and then runs at the lowest priority (in a second process where C
 Each run must have the findings of all networks for every frame within the budget of 10 ms, with
 p99.9 at most 5 ms.
 
-Beside each run a process on every processor sleeps 2 ms at a time with a priority above all that
-trocard asks for: where one wakes late, the machine took the processor away. A frame that was late
-is printed with its stages and the longest such standstill around it; it still is late.
+Beside each run a process on every processor sleeps 2 ms at a time, where that is allowed with a
+priority above all that trocard asks for: where one wakes late, the machine took the processor away.
+A frame that was late is printed with its stages and the longest such standstill around it; it still
+is late.
 
 Prints a table and "PASS name: figures" or "FAIL name: why"; exit code 1 when one fails.
 """
@@ -103,7 +104,7 @@ def watch(processor, is_over, out):
 def watchers(late):
     """What the processors were taken away for while this lasts is put into `late`."""
     is_over, out = multiprocessing.Event(), multiprocessing.Queue()
-    processes = [multiprocessing.Process(target=watch, args=(p, is_over, out))
+    processes = [multiprocessing.Process(target=watch, args=(p, is_over, out), daemon=True)
                  for p in sorted(os.sched_getaffinity(0))]
     for process in processes:
         process.start()

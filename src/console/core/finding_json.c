@@ -106,7 +106,8 @@ static void put_labels(struct tro_json *j, const struct tro_findings *f)
 {
     struct tro_buf bytes = {0};
     int step = (f->map_width + SMALL_MAP_COLUMNS - 1) / SMALL_MAP_COLUMNS;
-    for (tro_findings_code_map(f, step, &bytes); bytes.n > SMALL_MAP_BYTES;) {
+    tro_findings_code_map(f, step, &bytes);
+    while (bytes.n > SMALL_MAP_BYTES) {
         bytes.n = 0;
         step *= 2;
         tro_findings_code_map(f, step, &bytes);
