@@ -118,7 +118,8 @@ async function loadHistory() {
 
 function frameShown(now, metadata) {
   video.requestVideoFrameCallback(frameShown);
-  const shownAt = metadata.expectedDisplayTime ?? now;
+  // On a busy machine the time of display has passed when the picture is submitted for it.
+  const shownAt = Math.max(metadata.expectedDisplayTime ?? now, metadata.presentationTime ?? 0);
   lastFrame = performance.now();
   rate.add(lastFrame);
   const matched = frames.show(metadata.rtpTimestamp, now);
