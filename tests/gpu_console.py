@@ -88,8 +88,12 @@ def configure(options):
 def watch(processor, is_over, out):
     """Sends how often and when (s, CLOCK_MONOTONIC; begin and length) sleeps were too long."""
     os.sched_setaffinity(0, {processor})
-    with contextlib.suppress(PermissionError):
+    try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(WATCH_PRIORITY))
+    except PermissionError:
+        if processor == 0:
+            print('  the watchers may have no priority: what wakes late may have waited for others',
+                  flush=True)
     late = []
     while not is_over.is_set():
         begin = time.monotonic()

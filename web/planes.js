@@ -18,19 +18,25 @@ function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 }
 
-// A label for each pixel, row by row, coded by the neighbours that are known: neighbours that are
-// not there are like those that are.
+// Neighbours that are known; those that are not there are like those that are, all are `first` for
+// the first of all.
+function lookAround(plane, at, width, first) {
+  const x = at % width, hasAbove = at >= width;
+  const left = x > 0 ? plane[at - 1] : hasAbove ? plane[at - width] : first;
+  const above = hasAbove ? plane[at - width] : left;
+  const before = hasAbove && x > 0 ? plane[at - width - 1] : above;
+  const after = hasAbove && x + 1 < width ? plane[at - width + 1] : above;
+  return { left, above, before, after };
+}
+
+// A label for each pixel, row by row.
 export function labelsOf(map) {
   const { width, height } = map;
   const reader = new RangeReader(bytesOf(map.labels));
   const differsAbove = models(8), differsLeft = models(1), label = models(256);
   const labels = new Uint8Array(width * height);
   for (let at = 0; at < labels.length; at++) {
-    const x = at % width, isFirst = at < width;
-    const left = x > 0 ? labels[at - 1] : isFirst ? 0 : labels[at - width];
-    const above = isFirst ? left : labels[at - width];
-    const before = x > 0 && !isFirst ? labels[at - width - 1] : above;
-    const after = !isFirst && x + 1 < width ? labels[at - width + 1] : above;
+    const { left, above, before, after } = lookAround(labels, at, width, 0);
     const around = (left === above) + 2 * (before === above) + 4 * (after === above);
     if (!reader.bit(differsAbove, around))
       labels[at] = above;
@@ -130,10 +136,7 @@ export function stepsOf(grid) {
   const bits = Array.from({ length: DIFFERENCE_BITS + 1 }, (_, n) => models(2 ** n));
   const steps = new Uint8Array(width * height);
   for (let at = 0; at < steps.length; at++) {
-    const x = at % width, isFirst = at < width;
-    const left = x > 0 ? steps[at - 1] : isFirst ? 128 : steps[at - width];
-    const above = isFirst ? left : steps[at - width];
-    const before = x > 0 && !isFirst ? steps[at - width - 1] : left;
+    const { left, above, before } = lookAround(steps, at, width, 128);
     const expected = Math.max(Math.min(left + above - before, Math.max(left, above)),
       Math.min(left, above));
     steps[at] = expected + takeDifference(reader, isLonger, bits);

@@ -59,10 +59,10 @@ class RangeCoder:
 
 
 def around(plane, x, y, first):
-    """Left, above, left above and right above; those that are not there are like those that are."""
+    """Left, above, above at either side; those that are not there are like those that are."""
     left = plane[y][x - 1] if x else plane[y - 1][x] if y else first
     above = plane[y - 1][x] if y else left
-    before = plane[y - 1][x - 1] if x and y else None
+    before = plane[y - 1][x - 1] if x and y else above
     after = plane[y - 1][x + 1] if y and x + 1 < len(plane[0]) else above
     return left, above, before, after
 
@@ -72,7 +72,6 @@ def code_labels(plane):
     for y, row in enumerate(plane):
         for x, label in enumerate(row):
             left, above, before, after = around(plane, x, y, 0)
-            before = above if before is None else before
             coder.bit((left == above, before == above, after == above), label != above)
             if label == above:
                 continue
@@ -88,7 +87,6 @@ def code_steps(plane):
     for y, row in enumerate(plane):
         for x, step in enumerate(row):
             left, above, before, _ = around(plane, x, y, 128)
-            before = left if before is None else before
             plain = min(max(left + above - before, min(left, above)), max(left, above))
             folded = 2 * (step - plain) + 1 if step >= plain else 2 * (plain - step)
             n = folded.bit_length() - 1

@@ -73,30 +73,48 @@ static void reset(uint16_t *models, size_t n)
         models[i] = ONE / 2;
 }
 
+/* ---- neighbours ----------------------------------------------------------------------------- */
+
+/* What is written before: at the left, above, above at the left and above at the right. */
+struct around {
+    int left, above, before, after;
+};
+
+/* Those that are not there are like those that are; all are `first` for the first of all. */
+static struct around look_around(const uint8_t *plane, int i, int width, int first)
+{
+    const int x = i % width;
+    const bool has_above = i >= width;
+    const uint8_t *const at = plane + i;
+    struct around n;
+    n.left = x > 0 ? at[-1] : has_above ? at[-width] : first;
+    n.above = has_above ? at[-width] : n.left;
+    n.before = has_above && x > 0 ? at[-width - 1] : n.above;
+    n.after = has_above && x + 1 < width ? at[-width + 1] : n.above;
+    return n;
+}
+
 /* ---- labels --------------------------------------------------------------------------------- */
 
 struct label_models {
     uint16_t differs_above[8], differs_left, label[256];
 };
 
-/* Neighbours that are not there are like those that are; the first of all has 0. */
-static void put_label(struct coder *c, struct label_models *m, const uint8_t *at, int x, int y,
+static void put_label(struct coder *c, struct label_models *m, const uint8_t *labels, int i,
                       int width)
 {
-    const uint8_t left = x > 0 ? at[-1] : y > 0 ? at[-width] : 0;
-    const uint8_t above = y > 0 ? at[-width] : left;
-    const uint8_t before = x > 0 && y > 0 ? at[-width - 1] : above;
-    const uint8_t after = y > 0 && x + 1 < width ? at[-width + 1] : above;
-    const int around = (left == above) | (before == above) << 1 | (after == above) << 2;
-    put_bit(c, &m->differs_above[around], *at != above);
-    if (*at == above)
+    const struct around n = look_around(labels, i, width, 0);
+    const int model = (n.left == n.above) | (n.before == n.above) << 1 | (n.after == n.above) << 2;
+    const int label = labels[i];
+    put_bit(c, &m->differs_above[model], label != n.above);
+    if (label == n.above)
         return;
-    if (left != above) {
-        put_bit(c, &m->differs_left, *at != left);
-        if (*at == left)
+    if (n.left != n.above) {
+        put_bit(c, &m->differs_left, label != n.left);
+        if (label == n.left)
             return;
     }
-    put_bits(c, m->label, *at, 8);
+    put_bits(c, m->label, (unsigned)label, 8);
 }
 
 static void sample_map(const struct tro_findings *f, int step, int width, int height, uint8_t *to)
@@ -127,7 +145,7 @@ void tro_findings_code_map(const struct tro_findings *f, int step, struct tro_bu
     reset((uint16_t *)&m, sizeof m / sizeof(uint16_t));
     coder_begin(&c, out);
     for (int i = 0; i < width * height; i++)
-        put_label(&c, &m, labels + i, i % width, i / width, width);
+        put_label(&c, &m, labels, i, width);
     coder_end(&c);
     tro_free(labels);
 }
@@ -142,13 +160,11 @@ struct step_models {
 
 /* The plane through the neighbours, if it lies between them (LOCO-I: M. J. Weinberger, G. Seroussi
  * and G. Sapiro, IEEE Transactions on Image Processing 9(8), 2000). */
-static int predict(const uint8_t *at, int x, int y, int width)
+static int predict(const struct around *n)
 {
-    const int left = x > 0 ? at[-1] : y > 0 ? at[-width] : 128;
-    const int above = y > 0 ? at[-width] : left;
-    const int before = x > 0 && y > 0 ? at[-width - 1] : left;
-    const int low = left < above ? left : above, high = left < above ? above : left;
-    const int plane = left + above - before;
+    const int low = n->left < n->above ? n->left : n->above;
+    const int high = n->left < n->above ? n->above : n->left;
+    const int plane = n->left + n->above - n->before;
     return plane < low ? low : plane > high ? high : plane;
 }
 
@@ -172,7 +188,9 @@ void tro_findings_code_steps(const uint8_t *steps, int width, int height, struct
     struct coder c;
     reset((uint16_t *)&m, sizeof m / sizeof(uint16_t));
     coder_begin(&c, out);
-    for (int i = 0; i < width * height; i++)
-        put_difference(&c, &m, steps[i] - predict(steps + i, i % width, i / width, width));
+    for (int i = 0; i < width * height; i++) {
+        const struct around n = look_around(steps, i, width, 128);
+        put_difference(&c, &m, steps[i] - predict(&n));
+    }
     coder_end(&c);
 }

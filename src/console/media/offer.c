@@ -196,11 +196,8 @@ static int playout_delay_of(const GstSDPMedia *media)
 {
     for (guint i = 0;; i++) {
         const char *const value = gst_sdp_media_get_attribute_val_n(media, "extmap", i);
-        if (!value)
-            return 0;
-        const char *const uri = strchr(value, ' ');
-        const int id = atoi(value);
-        if (uri && strcmp(uri + 1, TRO_PLAYOUT_DELAY) == 0 && id >= 1 && id <= 14)
+        const int id = value ? tro_offer_playout_delay(value) : 0;
+        if (id || !value)
             return id;
     }
 }

@@ -17,6 +17,7 @@
 #define TRO_OFFER_MAX_CANDIDATES 64 /* of an offer, and of all fragments of a viewer together */
 #define TRO_CANDIDATE_BYTES 512
 #define TRO_MID_BYTES 33
+#define TRO_PLAYOUT_DELAY "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 
 struct tro_offer {
     /* Without candidates whose address is a name, so that nothing is looked up, and with what is

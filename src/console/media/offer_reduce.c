@@ -2,7 +2,6 @@
 #include "console/media/offer_reduce.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +45,13 @@ int tro_offer_payload(const char *value, const char **rest)
     return (int)payload;
 }
 
+int tro_offer_playout_delay(const char *value)
+{
+    const char *const uri = strchr(value, ' ');
+    const int id = atoi(value);
+    return uri && strcmp(uri + 1, TRO_PLAYOUT_DELAY) == 0 && id >= 1 && id <= 14 ? id : 0;
+}
+
 /* ---- video ---------------------------------------------------------------------------------- */
 
 /* What repeats packets of that payload; -1: nothing does. */
@@ -59,13 +65,6 @@ static int rtx_of(const GstSDPMedia *media, int payload)
             return of;
     }
     return -1;
-}
-
-static bool is_wanted_extension(const struct tro_offer *o, const char *value)
-{
-    const char *const uri = strchr(value, ' ');
-    return o->playout_delay && atoi(value) == o->playout_delay && uri &&
-           strcmp(uri + 1, TRO_PLAYOUT_DELAY) == 0;
 }
 
 /* Of "name=value;name=value" those that are known. */
@@ -114,8 +113,9 @@ static bool is_wanted(const struct tro_offer *o, bool is_video, int rtx, const G
         return true;
     if (!is_video || !a->value)
         return false;
-    return strcmp(a->key, "extmap") == 0 ? is_wanted_extension(o, a->value)
-                                         : is_wanted_of_payload(o, rtx, a);
+    if (strcmp(a->key, "extmap") == 0)
+        return o->playout_delay && tro_offer_playout_delay(a->value) == o->playout_delay;
+    return is_wanted_of_payload(o, rtx, a);
 }
 
 static int replace_value(GstSDPMedia *media, guint i, const char *value, struct tro_err *err)

@@ -9,10 +9,11 @@
 
 #include "console/media/offer.h"
 
-#define TRO_PLAYOUT_DELAY "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-
 /* "96 ..." of rtpmap, fmtp and rtcp-fb; -1: not one. rest: what follows, within value; else "". */
 int tro_offer_payload(const char *value, const char **rest);
+
+/* The id of that header extension in the value of an extmap; 0: it is of another. */
+int tro_offer_playout_delay(const char *value);
 
 /* Of an offer that tro_offer_read has taken: of video, the payload that was chosen, what repeats
  * its lost packets (rtx), and the header extension for the delay of playing. */

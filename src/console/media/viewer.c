@@ -348,12 +348,10 @@ static void set_preferences(struct tro_viewer *v)
 {
     GstWebRTCRTPTransceiver *transceiver = NULL;
     g_signal_emit_by_name(v->webrtc, "get-transceiver", 0, &transceiver);
-    gchar *const extension =
-        v->offer.playout_delay
-            ? g_strdup_printf(",extmap-%d=(string)http://www.webrtc.org/experiments/rtp-hdrext/"
-                              "playout-delay",
-                              v->offer.playout_delay)
-            : g_strdup("");
+    gchar *const extension = v->offer.playout_delay
+                                 ? g_strdup_printf(",extmap-%d=(string)" TRO_PLAYOUT_DELAY,
+                                                   v->offer.playout_delay)
+                                 : g_strdup("");
     gchar *const text = g_strdup_printf("application/x-rtp,media=video,encoding-name=H264,"
                                         "clock-rate=90000,payload=%d,"
                                         "packetization-mode=(string)1,ssrc=(uint)%u%s",
