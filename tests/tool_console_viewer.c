@@ -97,7 +97,7 @@ static void on_text(void *ctx, enum tro_viewer_channel channel, const char *text
     } else if (channel == TRO_CHANNEL_FRAMES && has_word(text, "t", "findings")) {
         v->n_findings++;
         count_age(v->ages, number_of(text, "age_ms"));
-    } else if (has_word(text, "t", "sentence")) {
+    } else if (channel == TRO_CHANNEL_CONTROL && has_word(text, "t", "sentence")) {
         v->n_sentences++;
         v->n_interrupted += has_word(text, "state", "interrupted");
     }

@@ -242,9 +242,9 @@ TEST(sentences_keep_the_last_hundred)
     CHECK(strstr(text, "\"id\": 5,") == NULL);
     tro_json_finish(&j);
     struct tro_json message = {.is_line = true};
-    tro_sentence_object(&s, TRO_SENTENCE_INTERRUPTED, 2.5f, networks, 2, true, &message);
-    CHECK_HAS(text_of(&message.buf), "{\"t\": \"sentence\",\"state\": \"interrupted\","
-                                     "\"age_ms\": 2.5,\"id\": 105,");
+    tro_sentence_object(&s, TRO_SENTENCE_INTERRUPTED, 2.5f, networks, 2, 9, &message);
+    CHECK_HAS(text_of(&message.buf), "{\"t\": \"sentence\",\"seq\": 9,"
+                                     "\"state\": \"interrupted\",\"age_ms\": 2.5,\"id\": 105,");
     tro_json_finish(&message);
     tro_sentences_destroy(all);
 }

@@ -10,7 +10,6 @@ import { Findings, Frames, Marks } from './frames.js';
 import { Guidance } from './guidance.js';
 import { Clock, Rate, Samples } from './latency.js';
 import { Layers } from './layers.js';
-import { isSentence } from './messages.js';
 import { opacityAt, Overlay, sureMark } from './overlay.js';
 import { request, setToken, token } from './session.js';
 import { language, setLanguage, text, translate } from './text.js';
@@ -63,9 +62,6 @@ const handlers = {
   hello(message) {
     me = message.name;
     useStatus(message.status ?? {});
-    const { sentence } = message.status ?? {};
-    if (sentence && isSentence(sentence))
-      handlers.sentence(sentence);
   },
   status(message) {
     useStatus(message.status ?? {});

@@ -19,6 +19,9 @@ function isItem(item) {
   return isText(item.name) && (item.kind !== 'landmark' || areFinite(item.x, item.y));
 }
 
+const isFact = (why) => isText(why.fact)
+  && isList(why.from ?? [], (origin) => isText(origin.network));
+
 function isPlane(plane, field, isContent) {
   return plane === undefined || (plane && areFinite(plane.width, plane.height)
     && plane.width > 0 && plane.height > 0 && plane.width <= MAX_SIDE && plane.height <= MAX_SIDE
@@ -33,19 +36,14 @@ const SHAPES = {
       && isWhole(grid.steps)),
   hello: (m) => isText(m.name),
   status: (m) => typeof m.status === 'object',
-  sentence: (m) => isSentence(m),
+  sentence: (m) => areFinite(m.seq, m.id, m.age_ms) && isText(m.text?.en)
+    && STATES.includes(m.state) && isList(m.why ?? [], isFact)
+    && isList(m.draw ?? [], (d) => arePoints(d.points)),
   mark: (m) => isText(m.id) && MARKS.includes(m.kind) && arePoints(m.points)
     && areFinite(m.frame),
   erase: (m) => isText(m.id),
   pong: (m) => areFinite(m.at, m.now),
 };
-
-export function isSentence(m) {
-  return areFinite(m.id, m.age_ms) && isText(m.text?.en) && STATES.includes(m.state)
-    && isList(m.why ?? [], (why) => isText(why.fact) && isList(why.from ?? [], (f) => (
-      isText(f.network))))
-    && isList(m.draw ?? [], (d) => arePoints(d.points));
-}
 
 export function isUnderstood(message) {
   return Object.hasOwn(SHAPES, message?.t) && SHAPES[message.t](message);

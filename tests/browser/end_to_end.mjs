@@ -260,8 +260,10 @@ async function longLine() {
   const ways = heard
     .filter((m) => m.t === 'findings' && at.has(m.frame) && m.came > begin)
     .map((m) => m.came + offset - (at.get(m.frame) + m.age_ms));
-  const sentences = heard
-    .filter((m) => m.t === 'sentence' && at.has(m.frame) && m.came > begin)
+  const said = heard.filter((m) => m.t === 'sentence');
+  const sentences = said
+    .filter((m, i) => i === said.findIndex((other) => other.seq === m.seq)) // the first to come
+    .filter((m) => at.has(m.frame) && m.came > begin)
     .map((m) => m.came + offset - (at.get(m.frame) + m.age_ms));
   const figures = (list) => `p50 ${percentile(list, 0.5).toFixed(1)} ms, p95 `
     + `${percentile(list, 0.95).toFixed(1)} ms of ${list.length}`;

@@ -192,17 +192,36 @@ async function languagesSwitch() {
     equal('back', await textOf('#guidance-text'), scene.sentence.text.en)];
 }
 
+function tellSentence(changes) {
+  return server.peer.evaluate((m) => window.tellSentence(m), { ...scene.sentence, ...changes });
+}
+
 async function interruption() {
-  await tellPage({ ...scene.sentence, t: 'sentence', state: 'interrupted', age_ms: 3000 });
+  await tellSentence({ state: 'interrupted', age_ms: 3000 });
   const said = await until('interrupted', async () => {
     const chip = await textOf('#guidance-state');
     return chip.includes('interrupted') && chip;
   });
   await shot(page, 'interrupted');
   const text = await textOf('#guidance-text');
-  await tellPage({ ...scene.sentence, t: 'sentence', state: 'new' });
+  await tellSentence({ state: 'new' });
   return [equal('state', said.replace(/[34] s/, '3 s'), 'signal interrupted, 3 s'),
     equal('the sentence stays', text, scene.sentence.text.en)];
+}
+
+// What comes a second time, and what was said before, after a later one.
+async function sentencesLate() {
+  const before = await textOf('#history');
+  await tellPage({ ...scene.sentence, t: 'sentence', seq: 1, id: 6, state: 'new',
+    text: { en: 'Said long ago.' } });
+  await tellSentence({ id: 8, state: 'new', text: { en: 'Said last.' } });
+  await until('the last one', async () => await textOf('#guidance-text') === 'Said last.');
+  await drawn(page, 10);
+  const [after, now] = [await textOf('#history'), await textOf('#guidance-text')];
+  await tellSentence({ state: 'new' });
+  return [equal('now', now, 'Said last.'),
+    equal('said before', after.includes(scene.sentence.text.en), true),
+    equal('of long ago', [before, after].filter((t) => t.includes('long ago')), [])];
 }
 
 async function fading() {
@@ -494,6 +513,7 @@ await test('depth is a layer', depthLayer);
 await test('sentence, path, what it rests on, support', guidanceShown);
 await test('two languages', languagesSwitch);
 await test('a signal that is interrupted', interruption);
+await test('sentences that come twice and late', sentencesLate);
 await test('old findings fade and go', fading);
 await test('point, drawing, arrow, text', pointerDraws);
 await test('drawing with keys', keysDraw);

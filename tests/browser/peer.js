@@ -15,6 +15,7 @@ window.options = options;
 let scene;
 let pictures;
 let frame = 0;
+let nSentences = 0;
 
 async function load() {
   scene = await (await fetch('/_scene/scene.json')).json();
@@ -45,6 +46,13 @@ function paintMark(id) {
 function say(session, channel, message) {
   if (session[channel]?.readyState === 'open')
     session[channel].send(JSON.stringify(message));
+}
+
+// Twice, as the daemon does.
+function saySentence(session, message) {
+  const seq = ++nSentences;
+  for (const channel of ['frames', 'control'])
+    say(session, channel, { t: 'sentence', seq, frame, ...message });
 }
 
 function sayFrame(session, id, rtp, at) {
@@ -103,12 +111,17 @@ function opened(session) {
   say(session, 'control', { t: 'hello', id: session.id, name: 'Dr. Chen', role: 'expert',
     status: scene.status });
   if (options.hasSentence)
-    say(session, 'control', { t: 'sentence', frame, ...scene.sentence });
+    saySentence(session, scene.sentence);
 }
 
 window.tell = (message) => {
   for (const session of sessions.values())
     say(session, 'control', { frame, ...message });
+};
+
+window.tellSentence = (message) => {
+  for (const session of sessions.values())
+    saySentence(session, message);
 };
 
 window.tellRaw = (text) => {

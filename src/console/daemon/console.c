@@ -35,11 +35,24 @@ static size_t length_of(const struct tro_json *j)
     return j->buf.n && j->buf.p[j->buf.n - 1] == '\n' ? j->buf.n - 1 : j->buf.n;
 }
 
-void tro_console_send(struct tro_console *c, const char *id, enum tro_viewer_channel channel,
-                      struct tro_json *j)
+static void post(struct tro_console *c, const char *id, enum tro_viewer_channel channel,
+                 const struct tro_json *j)
 {
     if (c->viewers && !j->buf.failed)
         tro_viewers_send(c->viewers, id, channel, (const char *)j->buf.p, length_of(j));
+}
+
+void tro_console_send(struct tro_console *c, const char *id, enum tro_viewer_channel channel,
+                      struct tro_json *j)
+{
+    post(c, id, channel, j);
+    tro_json_finish(j);
+}
+
+void tro_console_send_twice(struct tro_console *c, struct tro_json *j)
+{
+    post(c, NULL, TRO_CHANNEL_FRAMES, j);
+    post(c, NULL, TRO_CHANNEL_CONTROL, j);
     tro_json_finish(j);
 }
 

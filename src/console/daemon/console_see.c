@@ -73,11 +73,11 @@ void tro_console_tell_sentence(struct tro_console *c, enum tro_sentence_state st
     const float age_ms = (float)((double)(tro_clock_ns() - c->sentence.seen_ns) * 1e-6);
     c->sentence_state = state;
     tro_sentences_put(c->sentences, &c->sentence, state);
-    tro_sentence_object(&c->sentence, state, age_ms, c->network_names, c->config->n_networks, true,
-                        &message);
-    tro_sentence_object(&c->sentence, state, age_ms, c->network_names, c->config->n_networks, false,
+    tro_sentence_object(&c->sentence, state, age_ms, c->network_names, c->config->n_networks,
+                        ++c->sentence_seq, &message);
+    tro_sentence_object(&c->sentence, state, age_ms, c->network_names, c->config->n_networks, 0,
                         &event);
-    tro_console_send(c, NULL, TRO_CHANNEL_CONTROL, &message);
+    tro_console_send_twice(c, &message);
     tro_console_event(c, "sentence", &event);
 }
 

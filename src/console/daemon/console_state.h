@@ -56,6 +56,7 @@ struct tro_console {
     struct tro_findings seen[TRO_BOARD_MAX_NETWORKS]; /* the newest ones, tracked */
     struct tro_sentence sentence;                     /* the last one that began */
     enum tro_sentence_state sentence_state;           /* as it was told last */
+    uint64_t sentence_seq;                            /* how often one was told */
     struct tro_console_frame frames[TRO_CONSOLE_FRAMES];
     int tiers[TRO_BOARD_MAX_NETWORKS];
 
@@ -136,6 +137,9 @@ void tro_console_metrics_text(void *ctx, struct tro_buf *out);
 /* What was written goes to one viewer, or all with id NULL, and the writer ends. */
 void tro_console_send(struct tro_console *c, const char *id, enum tro_viewer_channel channel,
                       struct tro_json *j);
+/* To all on both channels, at once and surely; whoever reads takes the first to arrive. The writer
+ * ends. */
+void tro_console_send_twice(struct tro_console *c, struct tro_json *j);
 /* To who listens for events; the writer ends. */
 void tro_console_event(struct tro_console *c, const char *name, struct tro_json *j);
 

@@ -32,12 +32,14 @@ const char *tro_sentence_state_name(enum tro_sentence_state state)
 }
 
 void tro_sentence_object(const struct tro_sentence *s, enum tro_sentence_state state, float age_ms,
-                         const char *const *networks, int n_networks, bool is_message,
+                         const char *const *networks, int n_networks, uint64_t seq,
                          struct tro_json *j)
 {
     tro_json_object_begin(j, NULL);
-    if (is_message)
+    if (seq) {
         tro_json_string(j, "t", "sentence");
+        tro_json_int(j, "seq", (int64_t)seq);
+    }
     tro_json_string(j, "state", tro_sentence_state_name(state));
     tro_json_float(j, "age_ms", age_ms);
     tro_sentence_json(s, networks, n_networks, j);
@@ -108,7 +110,7 @@ void tro_sentences_json(struct tro_sentences *s, int64_t now_ns, const char *con
     for (int i = 0; i < s->n; i++) {
         const struct entry *const e = entry_at(s, i);
         tro_sentence_object(&e->sentence, e->state, (float)(now_ns - e->sentence.seen_ns) / 1e6f,
-                            networks, n_networks, false, j);
+                            networks, n_networks, 0, j);
     }
     pthread_mutex_unlock(&s->lock);
     tro_json_array_end(j);
