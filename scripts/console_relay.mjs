@@ -12,6 +12,7 @@
 import dgram from 'node:dgram';
 import http from 'node:http';
 import https from 'node:https';
+import os from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -33,6 +34,15 @@ async function bodyOf(stream) {
 
 function withoutCandidates(sdp) {
   return sdp.split(/\r?\n/).filter((line) => !line.startsWith('a=candidate:')).join('\r\n');
+}
+
+// A line waits for no processor. Where that is not allowed, the delay grows with the load.
+function setPriority(priority) {
+  try {
+    os.setPriority(priority);
+  } catch (error) {
+    console.warn(`the relay waits for processors like all others: ${error.message}`);
+  }
 }
 
 function bind(kind, address) {
@@ -61,9 +71,12 @@ export class Relay {
     });
     await new Promise((done) => this.server.listen(this.port, '127.0.0.1', done));
     this.address = `http://127.0.0.1:${this.server.address().port}`;
+    this.priority = os.getPriority();
+    setPriority(os.constants.priority.PRIORITY_HIGH);
   }
 
   stop() {
+    setPriority(this.priority);
     this.server.closeAllConnections();
     this.server.close();
     this.sockets.forEach((socket) => socket.close());
