@@ -246,6 +246,7 @@ function forget() {
   clock.clear();
   glass.clear();
   behind.clear();
+  guidance.forget();
   showMarks();
 }
 

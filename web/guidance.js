@@ -34,6 +34,7 @@ export class Guidance {
   // pick(id) tells the console that the expert supports a sentence.
   constructor(pick) {
     this.sentence = null;
+    this.seq = 0; // of the newest message
     this.history = []; // newest first
     this.picked = new Set();
     this.pick = (id) => {
@@ -45,12 +46,22 @@ export class Guidance {
     byId('why').addEventListener('click', () => this.toggleWhy());
   }
 
-  clear() {
-    this.sentence = null;
-    this.show();
+  // Another process of the console counts anew.
+  forget() {
+    this.seq = 0;
   }
 
+  // Each comes twice, on two channels. What comes after a later one was said before.
   add(message, now) {
+    if (message.seq > this.seq)
+      this.replace(message, now);
+    else if (message.id !== this.sentence?.id)
+      this.remember(message);
+    this.show(now);
+  }
+
+  replace(message, now) {
+    this.seq = message.seq;
     const isNew = message.id !== this.sentence?.id;
     if (isNew && this.sentence)
       this.remember(this.sentence);
@@ -60,7 +71,6 @@ export class Guidance {
     } else {
       this.sentence = { ...(isNew ? {} : this.sentence), ...message, received: now };
     }
-    this.show(now);
   }
 
   // What the console has said before this page came: newest last.

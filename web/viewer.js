@@ -123,7 +123,6 @@ export class Viewer extends EventTarget {
 
   listen(peer, attempt) {
     const isMine = () => attempt === this.attempt;
-    this.newestSeq = 0;
     this.control = peer.createDataChannel('control');
     this.receive(this.control, isMine);
     this.control.onopen = () => isMine() && this.dispatchEvent(new Event('open'));
@@ -140,20 +139,11 @@ export class Viewer extends EventTarget {
       if (!isMine() || typeof data !== 'string')
         return;
       const message = parse(data);
-      if (!isUnderstood(message))
-        console.warn(`a message on ${channel.label} was not understood`);
-      else if (this.isNews(message))
+      if (isUnderstood(message))
         this.dispatchEvent(new CustomEvent('message', { detail: message }));
+      else
+        console.warn(`a message on ${channel.label} was not understood`);
     };
-  }
-
-  // A message with a number comes on both channels: the first of the two counts, and nothing that
-  // was said before it.
-  isNews({ seq }) {
-    const isNews = seq === undefined || seq > this.newestSeq;
-    if (isNews && seq !== undefined)
-      this.newestSeq = seq;
-    return isNews;
   }
 
   async connectionChanged(peer, attempt) {

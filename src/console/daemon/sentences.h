@@ -13,8 +13,8 @@
 /* "new", "held", "interrupted", "ended" of none. */
 const char *tro_sentence_state_name(enum tro_sentence_state state);
 
-/* One object: state, age and all of tro_sentence_json; seq: the message's number, from 1, as it goes
- * over the data channels, with its key "t"; 0: it is no message. */
+/* One object: state, age and all of tro_sentence_json. seq: the message's number, from 1, on the
+ * data channels, where it has its key "t" as well; 0: it is no message. */
 void tro_sentence_object(const struct tro_sentence *s, enum tro_sentence_state state, float age_ms,
                          const char *const *networks, int n_networks, uint64_t seq,
                          struct tro_json *j);
