@@ -16,7 +16,11 @@
  */
 #include "cpu/gemm.h"
 
+#ifdef TRO_KEEP_LOOPS
+#define UNROLL
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 #define N_POINTERS ((MR + 2) / 3)
 #define LINE 16 /* floats of a cache line */
 

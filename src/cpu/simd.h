@@ -42,8 +42,10 @@ typedef vi vm;
 #endif
 
 /* Before a loop over registers with bounds known at compile time: unrolled, or they would lie in
- * memory. */
-#ifdef __clang__
+ * memory. Not under a sanitizer, where unrolled kernels take minutes to compile. */
+#if defined(TRO_KEEP_LOOPS)
+#define VF_UNROLL
+#elif defined(__clang__)
 #define VF_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define VF_UNROLL _Pragma("GCC unroll 32")
