@@ -318,7 +318,9 @@ def killer(soak):
         ms = back_after(soak, begin)
         soak.kills.append(ms)
         if before['sentence'] and ms:
-            soak.away.append((ms, any(begin <= t for t in soak.interrupted)))
+            # Where networks are slow it may stand interrupted when the worker is killed.
+            soak.away.append((ms, before['sentence']['state'] == 'interrupted' or
+                              any(begin <= t for t in soak.interrupted)))
 
 
 # ---- what is watched --------------------------------------------------------------------------

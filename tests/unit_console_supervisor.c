@@ -87,6 +87,30 @@ TEST(a_hung_worker_is_started_anew)
     kit_end();
 }
 
+/* It has as long as ever from when there are frames again. */
+TEST(a_source_that_stood_still_is_no_hang)
+{
+    struct tro_err err = {0};
+    struct tro_worker_counters w = {0};
+    struct console c;
+    make_plans();
+    CHECK_INT(open_console(&c, NULL, SECOND, &err), 0);
+    usleep(1500000);
+    tro_supervisor_worker(c.supervisor, 0, &w);
+    if (CHECK(w.pid > 0))
+        kill(w.pid, SIGSTOP);
+    const int64_t begin_ns = tro_clock_ns();
+    for (int k = 0; k < 3000 && w.hangs == 0; k++) {
+        put_frame(&c);
+        usleep(10000);
+        tro_supervisor_worker(c.supervisor, 0, &w);
+    }
+    CHECK_INT(w.hangs, 1);
+    CHECK(tro_clock_ns() - begin_ns >= SECOND);
+    close_console(&c);
+    kit_end();
+}
+
 /* ---- what does not -------------------------------------------------------------------------- */
 
 static void expect_no_start(const char *program, const char *why)

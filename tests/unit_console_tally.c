@@ -77,6 +77,28 @@ TEST(frames_that_never_were_complete)
     tro_tally_destroy(t);
 }
 
+/* What is on its way is known: nothing that a network was not to look at is waited for. */
+TEST(frames_that_are_on_their_way)
+{
+    struct tro_tally *const t = make(100);
+    const struct tro_skipped given_up = {
+        .network = 0, .why = TRO_SKIP_BUSY, .frame = 2, .n_frames = 1};
+    CHECK(tro_tally_is_settled(t));
+    put(t, 1);
+    CHECK(!tro_tally_is_settled(t));
+    find(t, 0, 0, 1, 10);
+    CHECK(tro_tally_is_settled(t));
+    put(t, 2);
+    tro_tally_skipped(t, &given_up);
+    CHECK(!tro_tally_is_settled(t));
+    find(t, 1, 0, 2, 10);
+    CHECK(tro_tally_is_settled(t));
+    put(t, 3);
+    find(t, 0, 0, 3, 10);
+    CHECK(tro_tally_is_settled(t));
+    tro_tally_destroy(t);
+}
+
 TEST(a_network_is_counted)
 {
     struct tro_tally *const t = make(100);

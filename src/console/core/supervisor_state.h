@@ -33,6 +33,7 @@ struct tro_supervised_worker {
     uint8_t *in;
     int64_t heard_ns;      /* its last message */
     uint64_t heard_newest; /* the ring's newest frame then */
+    int64_t free_ns;       /* it had nothing to look at until then */
     int64_t quit_ns;       /* it was asked to end; 0: it was not */
     int64_t starts_ns[TRO_SUPERVISOR_STARTS];
 

@@ -174,9 +174,10 @@ static int hear_findings(struct tro_supervised_worker *w, const struct tro_wire 
         return 0;
     if (!is_right)
         return tro_fail(err, TRO_E_INPUT, "findings: expected those of the stage before them");
-    const int64_t frame_ns = tro_tally_findings(s->tally, &stage, w->heard_ns);
     if (!is_trial)
         s->opts.findings(s->opts.ctx, f, &stage);
+    /* Last, for what is counted has been taken. */
+    const int64_t frame_ns = tro_tally_findings(s->tally, &stage, w->heard_ns);
     if (frame_ns && s->opts.completed)
         s->opts.completed(s->opts.ctx, stage.frame, frame_ns);
     return 0;
@@ -204,7 +205,8 @@ static int hear(struct tro_supervised_worker *w, const struct tro_wire *m, struc
 
 /* ---- listening ------------------------------------------------------------------------------ */
 
-/* Nothing has come for so long, though frames did, that something must have. */
+/* Nothing has come for so long, though there were frames to look at, that something must have. A
+ * source that stood still is no reason: time counts from when it brought frames again. */
 static int check_hang(struct tro_supervised_worker *w, int64_t now_ns, struct tro_err *err)
 {
     int64_t longest_ns = w->opts.is_for_trials ? TRIAL_HANG_NS
@@ -227,13 +229,16 @@ static int check_hang(struct tro_supervised_worker *w, int64_t now_ns, struct tr
         longest_ns = OPEN_NS;
     const bool has_work = !is_running ||
                           tro_ring_newest(w->s->opts.ring) > w->heard_newest + most_frames;
-    if (now_ns - w->heard_ns < longest_ns || !has_work)
+    if (!has_work)
+        w->free_ns = now_ns;
+    const int64_t silent_ns = now_ns - (w->heard_ns > w->free_ns ? w->heard_ns : w->free_ns);
+    if (silent_ns < longest_ns)
         return 0;
     pthread_mutex_lock(&w->s->lock);
     w->counters.hangs++;
     pthread_mutex_unlock(&w->s->lock);
     return tro_fail(err, TRO_E_DEVICE, "no word from it for %.1f s",
-                    (double)(now_ns - w->heard_ns) / 1e9);
+                    (double)silent_ns / 1e9);
 }
 
 /* 1: go on; 0: it has ended as it was asked to, or by itself. */

@@ -24,6 +24,7 @@ struct network {
     int every;
     int64_t deadline_ns;
     uint64_t ran, lower, late, over_budget, skipped[TRO_N_SKIPS];
+    uint64_t settled; /* the newest frame that it has looked at or given up */
     int64_t received_ns, longest_gap_ns;
     struct times latency, stages[TRO_N_TALLY_STAGES];
 };
@@ -51,6 +52,7 @@ struct tro_tally {
     struct network networks[TRO_HOSTED_MAX_NETWORKS];
     struct open_frame open[N_OPEN_FRAMES];
     uint64_t frames, complete, incomplete, over_budget;
+    uint64_t newest;  /* frame */
     int64_t began_ns; /* the first frame came in */
     struct times latency;
     struct slow slowest[N_SLOWEST]; /* in no order */
@@ -167,6 +169,7 @@ void tro_tally_frame(struct tro_tally *t, uint64_t id, int64_t captured_ns)
     struct open_frame *const f = &t->open[id % N_OPEN_FRAMES];
     if (t->frames++ == 0)
         t->began_ns = captured_ns;
+    t->newest = id;
     t->incomplete += f->id && f->n_left > 0;
     *f = (struct open_frame){.id = id, .captured_ns = captured_ns};
     for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++)
@@ -200,6 +203,12 @@ static void note_slow(struct tro_tally *t, const struct slow *s)
         *least = *s;
 }
 
+static void settle(struct network *n, uint64_t frame)
+{
+    if (frame > n->settled)
+        n->settled = frame;
+}
+
 int64_t tro_tally_findings(struct tro_tally *t, const struct tro_stage *s, int64_t received_ns)
 {
     const int64_t at[] = {s->captured_ns, s->taken_ns,   s->started_ns,
@@ -213,6 +222,7 @@ int64_t tro_tally_findings(struct tro_tally *t, const struct tro_stage *s, int64
     if (n->ran++ > 0 && received_ns - n->received_ns > n->longest_gap_ns)
         n->longest_gap_ns = received_ns - n->received_ns;
     n->received_ns = received_ns;
+    settle(n, s->frame);
     n->lower += s->tier > 0;
     n->late += ns > n->deadline_ns;
     n->over_budget += ns > t->budget_ns;
@@ -233,6 +243,7 @@ void tro_tally_skipped(struct tro_tally *t, const struct tro_skipped *s)
 {
     pthread_mutex_lock(&t->lock);
     t->networks[s->network].skipped[s->why] += s->n_frames;
+    settle(&t->networks[s->network], s->frame);
     if (s->at_ns && !t->networks[s->network].is_trial)
         note_slow(t, &(struct slow){.ns = s->at_ns - s->captured_ns,
                                     .captured_ns = s->captured_ns,
@@ -242,6 +253,19 @@ void tro_tally_skipped(struct tro_tally *t, const struct tro_skipped *s)
                                     .stages = {[TRO_TALLY_WAKE] = s->taken_ns - s->captured_ns,
                                                [TRO_TALLY_WAIT] = s->at_ns - s->taken_ns}});
     pthread_mutex_unlock(&t->lock);
+}
+
+bool tro_tally_is_settled(struct tro_tally *t)
+{
+    bool is_settled = true;
+    pthread_mutex_lock(&t->lock);
+    for (int i = 0; i < TRO_HOSTED_MAX_NETWORKS; i++) {
+        const struct network *const n = &t->networks[i];
+        if (n->is_there && !n->is_trial)
+            is_settled &= n->settled >= t->newest - t->newest % (uint64_t)n->every;
+    }
+    pthread_mutex_unlock(&t->lock);
+    return is_settled;
 }
 
 /* ---- looking -------------------------------------------------------------------------------- */

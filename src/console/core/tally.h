@@ -43,6 +43,9 @@ void tro_tally_frame(struct tro_tally *t, uint64_t id, int64_t captured_ns);
 /* How long their frame took, where they were the last that it waited for; else 0. */
 int64_t tro_tally_findings(struct tro_tally *t, const struct tro_stage *s, int64_t received_ns);
 void tro_tally_skipped(struct tro_tally *t, const struct tro_skipped *s);
+/* Has each network looked at, or given up, each frame that it was to look at so far? Those on trial
+ * are not asked. */
+bool tro_tally_is_settled(struct tro_tally *t);
 
 /* Of one network. */
 struct tro_tally_counts {

@@ -19,8 +19,8 @@
 #define N_TIMES 4096 /* of each kind; the rest is in histograms */
 #define N_HEAPS 2    /* of malloc */
 #define POLL_NS INT64_C(50000000)
-#define LAST_FINDINGS_NS INT64_C(300000000) /* that are waited for, after the last frame */
-#define TRACE_NS INT64_C(10000000000)       /* of --trace */
+#define LAST_FINDINGS_NS INT64_C(1000000000) /* are waited for at most, after the last frame */
+#define TRACE_NS INT64_C(10000000000)        /* of --trace */
 
 double tro_console_ms(const struct tro_console *c, int64_t ns)
 {
@@ -311,7 +311,6 @@ static int write_results(struct tro_console *c, struct tro_err *err)
 
 static int run(struct tro_console *c, const sigset_t *set, struct tro_err *err)
 {
-    const struct timespec last = {.tv_nsec = LAST_FINDINGS_NS};
     if (tro_setup_is_given(&c->setup) && !tro_console_admits(c))
         return 1;
     TRO_TRY(tro_setup_start(&c->setup, err));
@@ -321,7 +320,7 @@ static int run(struct tro_console *c, const sigset_t *set, struct tro_err *err)
     if (rc != 0)
         return rc;
     tro_media_stop(c->media);
-    nanosleep(&last, NULL);
+    tro_setup_settle(&c->setup, LAST_FINDINGS_NS);
     return write_results(c, err);
 }
 

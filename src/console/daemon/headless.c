@@ -15,8 +15,8 @@
 #include "console/daemon/guide.h"
 #include "console/daemon/setup.h"
 
-#define LAST_FINDINGS_NS INT64_C(500000000) /* that are waited for, after the last frame */
-#define N_TIMES ((size_t)1 << 21)           /* an hour at 500 a second */
+#define LAST_FINDINGS_NS INT64_C(5000000000) /* are waited for at most, after the last frame */
+#define N_TIMES ((size_t)1 << 21)            /* an hour at 500 a second */
 #define POLL_NS INT64_C(50000000)
 
 struct headless {
@@ -177,7 +177,6 @@ static int wait_for_end(struct headless *h, const sigset_t *set, struct tro_err 
 
 static int run(struct headless *h, const sigset_t *set, struct tro_err *err)
 {
-    const struct timespec last = {.tv_nsec = LAST_FINDINGS_NS};
     if (!tro_setup_admit(&h->setup, NULL)) {
         tro_setup_admit(&h->setup, stderr);
         return 1;
@@ -186,7 +185,7 @@ static int run(struct headless *h, const sigset_t *set, struct tro_err *err)
     const int rc = wait_for_end(h, set, err);
     tro_source_frames_stop(h->source);
     TRO_TRY(rc);
-    nanosleep(&last, NULL);
+    tro_setup_settle(&h->setup, LAST_FINDINGS_NS);
     print_all(h);
     return write_json(h, err);
 }

@@ -2,12 +2,15 @@
 #include "console/daemon/setup.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/err.h"
+#include "base/thread.h"
 #include "console/core/admit.h"
 #include "console/core/mps.h"
 
 #define NS_OF_MS 1e6
+#define SETTLE_POLL_NS INT64_C(5000000)
 
 static int worker_of(const struct tro_config *c, const struct tro_config_device *d)
 {
@@ -187,6 +190,14 @@ int tro_setup_wait(struct tro_setup *s, struct tro_err *err)
 {
     TRO_TRY(tro_supervisor_wait(s->supervisor, err));
     return tro_setup_opened(s, err);
+}
+
+void tro_setup_settle(struct tro_setup *s, int64_t most_ns)
+{
+    const struct timespec pause = {.tv_nsec = SETTLE_POLL_NS};
+    const int64_t end_ns = tro_clock_ns() + most_ns;
+    while (!tro_tally_is_settled(tro_supervisor_tally(s->supervisor)) && tro_clock_ns() < end_ns)
+        nanosleep(&pause, NULL);
 }
 
 void tro_setup_stop(struct tro_setup *s)

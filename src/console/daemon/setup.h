@@ -45,6 +45,9 @@ int tro_setup_start(struct tro_setup *s, struct tro_err *err);
 int tro_setup_opened(struct tro_setup *s, struct tro_err *err);
 /* The same, but it waits until they are. */
 int tro_setup_wait(struct tro_setup *s, struct tro_err *err);
+/* Waits until each frame so far has been looked at, or given up, by each network; at most most_ns,
+ * since a worker may hang. */
+void tro_setup_settle(struct tro_setup *s, int64_t most_ns);
 void tro_setup_stop(struct tro_setup *s);  /* nothing is called back any more */
 void tro_setup_close(struct tro_setup *s); /* an all-zero struct is fine */
 
