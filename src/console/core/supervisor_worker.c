@@ -237,8 +237,7 @@ static int check_hang(struct tro_supervised_worker *w, int64_t now_ns, struct tr
     pthread_mutex_lock(&w->s->lock);
     w->counters.hangs++;
     pthread_mutex_unlock(&w->s->lock);
-    return tro_fail(err, TRO_E_DEVICE, "no word from it for %.1f s",
-                    (double)silent_ns / 1e9);
+    return tro_fail(err, TRO_E_DEVICE, "no word from it for %.1f s", (double)silent_ns / 1e9);
 }
 
 /* 1: go on; 0: it has ended as it was asked to, or by itself. */
