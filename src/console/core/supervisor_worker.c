@@ -176,7 +176,7 @@ static int hear_findings(struct tro_supervised_worker *w, const struct tro_wire 
         return tro_fail(err, TRO_E_INPUT, "findings: expected those of the stage before them");
     if (!is_trial)
         s->opts.findings(s->opts.ctx, f, &stage);
-    /* Last, for what is counted has been taken. */
+    /* Whoever waits until a frame is counted finds its findings taken. */
     const int64_t frame_ns = tro_tally_findings(s->tally, &stage, w->heard_ns);
     if (frame_ns && s->opts.completed)
         s->opts.completed(s->opts.ctx, stage.frame, frame_ns);
